@@ -1,0 +1,140 @@
+"""Files of weights and training state: written whole or not at all, read without executing anything.
+
+`save` and `load` keep a training's state (torch format, ``weights_only``); `save_model` and `load_model` keep a
+model ready for use (safetensors, its config in the metadata: one file is a whole model).
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+
+from simulacra import config, models
+from simulacra.config import Config
+from simulacra.errors import RunError, SimulacraError
+from simulacra.images import atomic
+from simulacra.models import Model
+from simulacra.networks import Shape
+
+FORMAT = "simulacra-1"
+KEPT = 2  # newest checkpoints kept, besides the best
+
+
+class Checkpoints:
+    """The folder ``checkpoints/`` of a run: ``STEP.pt`` files, and the names of the latest and the best."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, state: dict[str, Any], *, best: bool = False) -> Path:
+        """Write a state, point ``latest`` (and ``best``) to it, and remove older ones."""
+        path = self.folder / f"{state['step']:08d}.pt"
+        save(state, path)
+        self._point("latest", path)
+        if best:
+            self._point("best", path)
+        self._prune()
+        return path
+
+    def latest(self) -> Path | None:
+        """The newest checkpoint, or None where there is none yet."""
+        return self._pointed("latest")
+
+    def best(self) -> Path | None:
+        """The checkpoint with the best held-out score, or None."""
+        return self._pointed("best")
+
+    def _point(self, name: str, path: Path) -> None:
+        with atomic(self.folder / name) as temporary:
+            temporary.write_text(path.name + "\n")
+
+    def _pointed(self, name: str) -> Path | None:
+        pointer = self.folder / name
+        if not pointer.is_file():
+            return None
+        path = self.folder / Path(pointer.read_text(errors="replace").strip()).name
+        if not path.is_file():
+            raise RunError(
+                f"{pointer} names {path.name}, which is missing. Write the name of another .pt file into it."
+            )
+        return path
+
+    def _prune(self) -> None:
+        best = self.best()
+        for old in sorted(self.folder.glob("*.pt"))[:-KEPT]:
+            if old != best:
+                old.unlink()
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write a training state atomically. Raises `StorageError`."""
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, buffer)
+    with atomic(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a training state without executing code from it. Raises `RunError` for damaged or foreign files."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise RunError(
+            f"{path} is not a checkpoint of simulacra: it holds objects other than tensors, numbers and text, "
+            "or is damaged. Nothing in it was executed. Continue from another .pt file in its folder."
+        ) from None
+    except Exception as error:  # torch raises RuntimeError, EOFError, KeyError and more for damaged files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise RunError(
+            f"{path} is damaged or truncated ({reason}). "
+            "Write the name of an older .pt file of that folder into its file 'latest' and resume again."
+        ) from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise RunError(f"{path} is not a checkpoint of this version of simulacra ({FORMAT}).")
+    return state
+
+
+def save_model(model: Model, values: Config, path: Path) -> None:
+    """Write a model's weights as safetensors, its config and shape in the metadata. Raises `StorageError`."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    metadata = {"format": FORMAT, "config": config.dumps(values)}
+    with atomic(path) as temporary:
+        temporary.write_bytes(serialise(tensors, metadata))
+
+
+def load_model(path: Path) -> tuple[Model, Config]:
+    """Read a model written by `save_model`, in eval mode. Raises `RunError` for damaged or foreign files."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path} is damaged or no file of weights: {error}. Train again, or restore the file.") from None
+    if metadata.get("format") != FORMAT or "config" not in metadata:
+        raise RunError(f"{path} was not written by this version of simulacra ({FORMAT}).")
+    try:
+        values = config.parse(config.loads(metadata["config"], str(path)))
+        model = empty(values)
+        model.load_state_dict(tensors, assign=True)
+    except (SimulacraError, RuntimeError) as error:
+        raise RunError(f"{path}: the weights do not fit the config beside them: {str(error).splitlines()[0]}") from None
+    return model.requires_grad_(False).eval(), values
+
+
+def empty(values: Config) -> Model:
+    """Build a config's model without memory for its weights, to be filled by ``load_state_dict(assign=True)``."""
+    with torch.device("meta"):
+        return models.build(values.model, shape_of(values))
+
+
+def shape_of(values: Config) -> Shape:
+    """The shape of a resolved config's images."""
+    if values.data.size is None or values.data.channels is None:
+        raise RunError("The config names no data.size and data.channels; a run's own config always does.")
+    return Shape(values.data.channels, values.data.size)

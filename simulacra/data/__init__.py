@@ -1,0 +1,84 @@
+"""Where images come from: names with known content, or a folder or zip of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from simulacra import images
+from simulacra.config import Data
+from simulacra.data import digits, files, idx, shapes
+from simulacra.data.dataset import Dataset, Images, Labelled, Splits
+from simulacra.data.loader import Loader, batches, derived_seed
+from simulacra.errors import DataError, nearest
+
+__all__ = ["SOURCES", "Dataset", "Images", "Labelled", "Loader", "Splits", "batches", "derived_seed", "load"]
+
+
+@dataclass(frozen=True)
+class Named:
+    """A data set with a name: what it holds, how to load it, and where it is on this machine."""
+
+    title: str
+    images: str
+    load: Callable[[Data, Path | None], tuple[Dataset, Dataset]]
+    where: Callable[[Path | None], str | None]
+
+
+def _idx(source: idx.Source, title: str) -> Named:
+    def where(root: Path | None) -> str | None:
+        folder = idx.find(source, root)
+        return None if folder is None else str(folder)
+
+    return Named(title, "60,000 + 10,000, grey, 28 x 28", lambda _, root: idx.load(source, root), where)
+
+
+SOURCES: dict[str, Named] = {
+    "digits": Named(
+        "handwritten digits (UCI)", "1,500 + 297, grey, 8 x 8", lambda *_: digits.load(), lambda _: "in the package"
+    ),
+    "shapes": Named(
+        "sprites with known factors",
+        "12,000 + 2,000, colour, any size (32 x 32)",
+        lambda data, _: shapes.load(data.size or 32),
+        lambda _: "drawn when needed",
+    ),
+    "mnist": _idx(idx.MNIST, "handwritten digits (MNIST)"),
+    "fashion-mnist": _idx(idx.FASHION_MNIST, "clothes (Fashion-MNIST)"),
+}
+
+
+def load(data: Data, root: Path | None = None) -> Splits:
+    """Load a named set or a path, in the size and channels asked for, in splits.
+
+    ``root`` is a folder to look in first. A source without a test split of its own gets one by `Data.test`.
+    The splits depend on the data alone, never on the seed of a training. Raises `DataError`.
+    """
+    test: Dataset | None
+    skipped: tuple[str, ...] = ()
+    if data.name in SOURCES:
+        train, test = SOURCES[data.name].load(data, root)
+    elif Path(data.name).exists():
+        train, test, skipped = files.load(Path(data.name), data)
+    else:
+        names = ", ".join(SOURCES)
+        raise DataError(
+            f"There is no data set or path '{data.name}'.{nearest(data.name, SOURCES)} "
+            f"Names: {names}; or a folder or a zip of images."
+        )
+    if len(train) < 2:
+        raise DataError(f"{data.name} holds {len(train)} training image; at least 2 are needed.")
+    train = _fitted(train, data)
+    if test is None:
+        train, test = train.divide(data.test, seed=1)
+    test = _fitted(test, data)
+    if data.validation > 0:
+        train, validation = train.divide(data.validation, seed=2)
+        return Splits(train, test, validation, skipped)
+    return Splits(train, test, skipped=skipped)
+
+
+def _fitted(dataset: Dataset, data: Data) -> Dataset:
+    size, channels = data.size or dataset.shape.size, data.channels or dataset.shape.channels
+    return replace(dataset, images=images.with_channels(images.resize(dataset.images, size), channels).contiguous())

@@ -1,0 +1,78 @@
+"""A data set in memory: uint8 images, perhaps labels, and the batches that models see."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from simulacra.networks.base import Shape
+
+
+@dataclass(frozen=True)
+class Images:
+    """A batch: ``image`` is float32 ``(B, C, H, W)`` in [-1, 1]."""
+
+    image: Tensor
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True)
+class Labelled(Images):
+    """A batch with classes: ``label`` is int64 ``(B,)``."""
+
+    label: Tensor
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images ``(N, C, H, W)`` uint8, with labels ``(N,)`` int64 where there are classes."""
+
+    name: str
+    images: Tensor
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the files, where there are files
+    factors: dict[str, Tensor] | None = None  # of the procedural sets: what generated each image
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> Shape:
+        """Channels and side of every image."""
+        return Shape(self.images.shape[1], self.images.shape[-1])
+
+    def take(self, indices: Tensor) -> Dataset:
+        """The data set of these images only."""
+        return replace(
+            self,
+            images=self.images[indices],
+            labels=None if self.labels is None else self.labels[indices],
+            names=tuple(self.names[i] for i in indices.tolist()) if self.names else (),
+            factors=None if self.factors is None else {k: v[indices] for k, v in self.factors.items()},
+        )
+
+    def divide(self, share: float, seed: int) -> tuple[Dataset, Dataset]:
+        """Split a share off: the rest first, then the share (at least one image); the choice depends on seed only."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        count = min(len(self) - 1, max(1, round(share * len(self))))
+        return self.take(order[count:].sort().values), self.take(order[:count].sort().values)
+
+    def digest(self) -> str:
+        """SHA-256 of the pixels, to tell data sets apart."""
+        return hashlib.sha256(self.images.contiguous().numpy().tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set's parts, equal in size and channels, and the files that were left out with the reason."""
+
+    train: Dataset
+    test: Dataset
+    validation: Dataset | None = None
+    skipped: tuple[str, ...] = ()

@@ -1,0 +1,210 @@
+"""Images of your own: a folder or a zip, of any sizes and modes; classes are subfolders.
+
+``train/`` and ``test/`` at the top are taken as splits. A file that cannot be read is named; it stops the
+loading, or is left out, by the user's choice.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from simulacra.config import Data
+from simulacra.data.dataset import Dataset
+from simulacra.errors import DataError
+from simulacra.images import read, square, to_tensor
+
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+LARGEST_MEMBER = 256 << 20  # bytes of one unpacked zip member
+DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
+LARGEST_NATIVE = 256  # pixels: larger equal squares are reduced unless asked for
+PARALLEL = 8
+WORKING_SIDE = 512  # pixels: decoded files are kept at most this large until the common size is known
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image file: its name inside the folder or zip, and how to read it."""
+
+    name: PurePosixPath
+    source: Callable[[], Path | bytes]
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    entry: Entry
+    picture: Image.Image
+    original: tuple[int, int]
+
+
+def load(path: Path, data: Data) -> tuple[Dataset, Dataset | None, tuple[str, ...]]:
+    """Read a folder or zip; return the training set, the test set if the source has one, and what was skipped."""
+    entries = find(path)
+    decoded, problems = _decode(entries, data)
+    if problems and data.corrupt == "refuse":
+        raise DataError(refusal(problems, "To leave such files out: --data.corrupt skip"))
+    if not decoded:
+        raise DataError(f"None of the {len(entries)} image files in {path} can be read. First: {problems[0]}")
+    size, channels = _common_size(data, decoded), _common_channels(data, decoded)
+    splits = {name: _dataset(path, decoded, name, size, channels, data) for name in ("train", "test")}
+    if splits["train"] is None:
+        raise DataError(f"{path} holds test images only; put training images beside them in train/.")
+    return splits["train"], splits["test"], tuple(problems)
+
+
+def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str], Tensor]:
+    """Read every image of a file, folder or zip: the names, and uint8 ``(N, channels, size, size)``.
+
+    Raises `DataError` naming the files that cannot be read; the policies of ``data`` for fit, background and the
+    largest file apply.
+    """
+    values = data.model_copy(update={"size": size})
+    decoded, problems = _decode(find(path), values)
+    if problems:
+        raise DataError(refusal(problems, "Remove them and try again."))
+    return [str(item.entry.name) for item in decoded], torch.stack(
+        [to_tensor(item.picture, channels) for item in decoded]
+    )
+
+
+def find(path: Path) -> list[Entry]:
+    """List the image files of a folder, a zip, or one image file, sorted by name. Raises `DataError` if none."""
+    if path.is_dir():
+        entries = _in_folder(path)
+    elif path.is_file() and path.suffix.lower() in ENDINGS:
+        entries = [Entry(PurePosixPath(path.name), lambda: path)]
+    elif path.is_file():
+        entries = _in_zip(path)
+    else:
+        raise DataError(
+            f"There is no file or folder {path}. Give a folder or a zip of images, or a name: see simulacra data."
+        )
+    if not entries:
+        raise DataError(f"{path} holds no images. Image files end in {', '.join(sorted(ENDINGS))}.")
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _in_folder(folder: Path) -> list[Entry]:
+    found = []
+    for file in folder.rglob("*"):
+        name = PurePosixPath(file.relative_to(folder).as_posix())
+        if _wanted(name) and file.is_file():
+            found.append(Entry(name, lambda file=file: file))  # type: ignore[misc]
+    return found
+
+
+def _in_zip(path: Path) -> list[Entry]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path} is neither a folder, nor an image, nor a zip that can be read: {error}.") from None
+    names = [info for info in archive.infolist() if not info.is_dir() and _wanted(PurePosixPath(info.filename))]
+    return [Entry(PurePosixPath(info.filename), lambda info=info: _member(archive, info)) for info in names]  # type: ignore[misc]
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if info.file_size > LARGEST_MEMBER:
+        raise DataError(
+            f"{info.filename} unpacks to {info.file_size >> 20} MB; the limit is {LARGEST_MEMBER >> 20} MB."
+        )
+    try:
+        with archive.open(info) as member:
+            return member.read(LARGEST_MEMBER)
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+        raise DataError(f"{info.filename} cannot be unpacked: {error}.") from None
+    except Exception as error:  # zlib and lzma raise errors of their own for damaged streams
+        raise DataError(f"{info.filename} is damaged: {error}.") from None
+
+
+def _wanted(name: PurePosixPath) -> bool:
+    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
+    return name.suffix.lower() in ENDINGS and not hidden
+
+
+def _decode(entries: Sequence[Entry], data: Data) -> tuple[list[_Decoded], list[str]]:
+    """Read every file on a few threads; return pictures, and one line for each file that cannot be read."""
+    draft = 2 * (data.size or LARGEST_NATIVE)
+
+    def one(entry: Entry) -> _Decoded | str:
+        try:
+            source = entry.source()
+            picture = read(
+                source, str(entry.name), max_megapixels=data.max_megapixels, draft=draft, background=data.background
+            )
+            original = picture.size
+            if data.size is not None:
+                picture = square(picture, data.size, data.fit, data.background)
+            elif max(picture.size) > WORKING_SIDE:
+                picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
+            return _Decoded(entry, picture, original)
+        except (DataError, OSError) as error:
+            return str(error)
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        results = list(pool.map(one, entries))
+    return [r for r in results if isinstance(r, _Decoded)], [r for r in results if isinstance(r, str)]
+
+
+def refusal(problems: Sequence[str], remedy: str) -> str:
+    """One line that names the first files that cannot be read, counts the others, and says what to do."""
+    shown = " ".join(problems[:3])
+    more = f" (and {len(problems) - 3} more files)" if len(problems) > 3 else ""
+    return f"{shown}{more} {remedy}"
+
+
+def _common_size(data: Data, decoded: Sequence[_Decoded]) -> int:
+    if data.size is not None:
+        return data.size
+    sizes = {item.original for item in decoded}
+    width, height = next(iter(sizes))
+    native = len(sizes) == 1 and width == height and 8 <= width <= LARGEST_NATIVE
+    return width if native else DEFAULT_SIZE
+
+
+def _common_channels(data: Data, decoded: Sequence[_Decoded]) -> int:
+    if data.channels is not None:
+        return data.channels
+    modes = Counter(item.picture.mode for item in decoded)
+    if len(modes) == 1:
+        return 1 if "L" in modes else 3
+    grey = next(item.entry.name for item in decoded if item.picture.mode == "L")
+    raise DataError(
+        f"{modes['RGB']} images are in colour and {modes['L']} are grey (such as {grey}). "
+        "Say which is meant: --data.channels 3 or --data.channels 1"
+    )
+
+
+def _dataset(
+    path: Path, decoded: Sequence[_Decoded], split: str, size: int, channels: int, data: Data
+) -> Dataset | None:
+    """The images of one split; without a train/ folder at the top every image not in test/ is for training."""
+    chosen = [(item, name) for item in decoded for in_split, name in [_split_of(item.entry.name)] if in_split == split]
+    if not chosen:
+        return None
+    pixels = torch.stack(
+        [to_tensor(square(item.picture, size, data.fit, data.background), channels) for item, _ in chosen]
+    )
+    classes = tuple(sorted({_class_of(_split_of(item.entry.name)[1]) for item in decoded}))
+    labels: Tensor | None = None
+    if len(classes) > 1:
+        labels = torch.tensor([classes.index(_class_of(name)) for _, name in chosen])
+    names = tuple(str(item.entry.name) for item, _ in chosen)
+    return Dataset(path.stem, pixels, labels, classes if len(classes) > 1 else (), names)
+
+
+def _split_of(name: PurePosixPath) -> tuple[str, PurePosixPath]:
+    if len(name.parts) > 1 and name.parts[0].lower() in ("train", "test"):
+        return name.parts[0].lower(), PurePosixPath(*name.parts[1:])
+    return "train", name
+
+
+def _class_of(name: PurePosixPath) -> str:
+    return name.parts[0] if len(name.parts) > 1 else ""

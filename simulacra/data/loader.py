@@ -1,0 +1,87 @@
+"""Batches from a resident data set: the batch of a step is a function of (seed, step) alone, so resuming is exact.
+
+The stream of images is one shuffled epoch after another; step s takes the images from s * B to (s + 1) * B of
+that stream. Batches are gathered by index from one uint8 tensor on the training device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from simulacra.data.augment import AUGMENTATIONS
+from simulacra.data.dataset import Dataset, Images, Labelled
+from simulacra.images import from_bytes
+
+
+def derived_seed(*parts: object) -> int:
+    """Derive a 63-bit seed from its parts, e.g. ``(seed, "noise", step)``."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+class Loader:
+    """Endless training batches of one size from a resident data set.
+
+    ``retry`` counts roll-backs: each gives another order, so that a diverged training does not repeat itself.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: int,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        self.dataset = dataset
+        self.batch_size = batch
+        self.seed = seed
+        self.retry = 0
+        self.device = torch.device(device)
+        self._images = dataset.images.to(self.device)
+        self._labels = None if dataset.labels is None else dataset.labels.to(self.device)
+        self._augmentations = [AUGMENTATIONS[name] for name in augment]
+        self._orders: dict[tuple[int, int], Tensor] = {}
+
+    def batch(self, step: int) -> Images:
+        """Return the batch of a step, with labels where the data set has classes."""
+        indices = self._indices(step * self.batch_size)
+        x = from_bytes(self._images[indices]).contiguous(memory_format=torch.channels_last)
+        if self._augmentations:
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, "augment", self.retry, step))
+            for augmentation in self._augmentations:
+                x = augmentation(x, generator)
+        return Images(x) if self._labels is None else Labelled(x, self._labels[indices])
+
+    def _indices(self, position: int) -> Tensor:
+        parts, wanted = [], self.batch_size
+        while wanted > 0:
+            epoch, offset = divmod(position, len(self.dataset))
+            part = self._order(epoch)[offset : offset + wanted]
+            parts.append(part)
+            wanted -= len(part)
+            position += len(part)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def _order(self, epoch: int) -> Tensor:
+        key = (self.retry, epoch)
+        if key not in self._orders:
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, "order", *key))
+            order = torch.randperm(len(self.dataset), generator=generator).to(self.device)
+            self._orders = {k: v for k, v in self._orders.items() if k[0] == self.retry and k[1] >= epoch - 1}
+            self._orders[key] = order
+        return self._orders[key]
+
+
+def batches(dataset: Dataset, batch: int, device: torch.device | str = "cpu") -> list[Images]:
+    """Return a data set once, in order, as batches; the last may be smaller."""
+    out: list[Images] = []
+    for start in range(0, len(dataset), batch):
+        x = from_bytes(dataset.images[start : start + batch].to(device)).contiguous(memory_format=torch.channels_last)
+        labels = dataset.labels
+        out.append(Images(x) if labels is None else Labelled(x, labels[start : start + batch].to(device)))
+    return out

@@ -1,0 +1,160 @@
+"""Probability, in nats: the diagonal Gaussian, the standard normal, and likelihoods of images.
+
+A likelihood turns a decoder's output into a distribution over images in [-1, 1]: ``channels`` says how many
+output channels it needs, ``nll`` is the negative log-likelihood summed over pixels, ``mean`` the expected image.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from simulacra.images import from_unit, to_unit
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+def normal(*shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw standard normal values of a shape, on the device and with the type of ``like``."""
+    if generator is None or generator.device == like.device:
+        return torch.randn(*shape, device=like.device, dtype=like.dtype, generator=generator)
+    return torch.randn(*shape, dtype=like.dtype, generator=generator).to(like.device)
+
+
+def standard_normal_log_density(z: Tensor) -> Tensor:
+    """Return ``log N(z; 0, I)`` summed over the last dimension, ``(*, D) -> (*,)``, in nats."""
+    return -0.5 * (z.square() + LOG_2PI).sum(-1)
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """``N(mean, diag(exp(log_variance)))`` over the last dimension; both tensors are ``(B, D)``.
+
+    Source: Auto-Encoding Variational Bayes (2014), appendix B, https://arxiv.org/abs/1312.6114
+    """
+
+    mean: Tensor
+    log_variance: Tensor
+
+    @classmethod
+    def from_output(cls, output: Tensor) -> DiagonalGaussian:
+        """Split a network's output ``(B, 2 D)`` into mean and log variance.
+
+        The log variance is clamped to [-30, 20]: beyond, float32 densities overflow.
+        """
+        mean, log_variance = output.chunk(2, dim=-1)
+        return cls(mean, log_variance.clamp(-30.0, 20.0))
+
+    @property
+    def std(self) -> Tensor:
+        """``exp(log_variance / 2)``."""
+        return torch.exp(0.5 * self.log_variance)
+
+    def rsample(self, samples: int | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Draw ``mean + std * noise``, differentiable in both: ``(B, D)``, or ``(samples, B, D)`` if asked."""
+        shape = self.mean.shape if samples is None else (samples, *self.mean.shape)
+        return self.mean + self.std * normal(*shape, like=self.mean, generator=generator)
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """Return ``log N(z; mean, variance)`` in nats, ``(*, B, D) -> (*, B)``."""
+        scaled = (z - self.mean).square() * torch.exp(-self.log_variance)
+        return -0.5 * (scaled + self.log_variance + LOG_2PI).sum(-1)
+
+    def kl(self) -> Tensor:
+        """Return ``KL(self || N(0, I))`` summed over latents, ``(B,)``, in nats.
+
+        ``0.5 * sum(mean^2 + variance - log variance - 1)``
+        """
+        return 0.5 * (self.mean.square() + self.log_variance.exp() - self.log_variance - 1.0).sum(-1)
+
+
+class Likelihood(nn.Module):
+    """The distribution of an image in [-1, 1] given a decoder's output."""
+
+    outputs_per_channel = 1
+
+    def channels(self, image_channels: int) -> int:
+        """How many output channels the decoder needs for images of that many channels."""
+        return self.outputs_per_channel * image_channels
+
+    def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        """Return ``-log p(x | output)`` in nats, summed over pixels, ``(B, ., H, W) -> (B,)``."""
+        raise NotImplementedError
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Return the expected image, ``(B, C, H, W)`` in [-1, 1]."""
+        raise NotImplementedError
+
+
+class Bernoulli(Likelihood):
+    """Each pixel, mapped to [0, 1], as the probability of being white; the output is its logit.
+
+    ``-x log p - (1 - x) log(1 - p)`` for grey levels x in [0, 1] is the customary cross-entropy: for binary
+    images a likelihood, for grey ones a bound on the expected one under random binarisation.
+    """
+
+    def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        """Return the cross-entropy in nats, summed over pixels, ``(B,)``."""
+        return F.binary_cross_entropy_with_logits(output, to_unit(x), reduction="none").flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Return ``2 sigmoid(output) - 1``."""
+        return from_unit(torch.sigmoid(output))
+
+
+class Gaussian(Likelihood):
+    """Each pixel as ``N(output, scale^2)`` on the [-1, 1] scale; one scale for all pixels, learned.
+
+    The density is per unit of [-1, 1]; on the [0, 1] scale the negative log-likelihood is D log 2 lower.
+    Source: Simple and Effective VAE Training with Calibrated Decoders (2021), https://arxiv.org/abs/2006.13202
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.zeros(()))
+
+    def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        """Return the Gaussian negative log-density in nats, summed over pixels, ``(B,)``."""
+        log_scale = self.log_scale.clamp(-6.0, 6.0)
+        scaled = (x - output).square() * torch.exp(-2.0 * log_scale)
+        return (0.5 * (scaled + LOG_2PI) + log_scale).flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Return the output, clamped to [-1, 1]."""
+        return output.clamp(-1.0, 1.0)
+
+
+class DiscretisedLogistic(Likelihood):
+    """Each of the 256 grey levels as the mass of a logistic distribution in its bin; the outermost bins are open.
+
+    ``P(x) = sigmoid((x + 1/255 - mu) / s) - sigmoid((x - 1/255 - mu) / s)``; the output holds mu and log s.
+    Source: PixelCNN++ (2017), equation 2, https://arxiv.org/abs/1701.05517
+    """
+
+    outputs_per_channel = 2
+
+    def nll(self, output: Tensor, x: Tensor) -> Tensor:
+        """Return the negative log-mass in nats, summed over pixels, ``(B,)``; ``/ (D log 2)`` is bits/dim."""
+        mu, log_scale = output.chunk(2, dim=1)
+        inverse_scale = torch.exp(-log_scale.clamp(-7.0, 7.0))
+        upper = (x + 1 / 255 - mu) * inverse_scale
+        lower = (x - 1 / 255 - mu) * inverse_scale
+        # log(sigmoid(u) - sigmoid(l)) = log sigmoid(u) + log sigmoid(-l) + log(1 - exp(l - u))
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        open_bins = torch.where(x < -0.999, F.logsigmoid(upper), F.logsigmoid(-lower))
+        return -torch.where(x.abs() > 0.999, open_bins, inside).flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Return mu, clamped to [-1, 1]."""
+        return output.chunk(2, dim=1)[0].clamp(-1.0, 1.0)
+
+
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "logistic": DiscretisedLogistic,
+}

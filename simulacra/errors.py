@@ -1,0 +1,69 @@
+"""What can go wrong, as one tree: catch `SimulacraError` to catch everything this package raises on purpose.
+
+SimulacraError               every message says what was wrong, what is allowed and what to type
+├── UserError                the input was wrong: exit status 2, nothing was written
+│   ├── ConfigError          a recipe, an option or a combination of options
+│   ├── DataError            a data set, an image file, a download
+│   ├── RunError             a run folder, a checkpoint, a file of weights
+│   └── CapabilityError      a verb that this family of models does not have
+├── DivergenceError          training became NaN or infinite and rolling back did not help: exit status 3
+├── StorageError             the disk refused a write; what was complete before is intact: exit status 4
+└── InterruptedTraining      stopped by a signal after saving: exit status 130
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SimulacraError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    exit_status = 1
+
+
+class UserError(SimulacraError):
+    """The input was wrong; nothing was written."""
+
+    exit_status = 2
+
+
+class ConfigError(UserError):
+    """A recipe, an option or a combination of options is not allowed."""
+
+
+class DataError(UserError):
+    """A data set, an image file or a download cannot be used."""
+
+
+class RunError(UserError):
+    """A run folder, a checkpoint or a file of weights cannot be used."""
+
+
+class CapabilityError(UserError):
+    """The family of this model does not offer the verb that was asked of it."""
+
+
+class DivergenceError(SimulacraError):
+    """Training became NaN or infinite, also after rolling back; the last good checkpoint is kept."""
+
+    exit_status = 3
+
+
+class StorageError(SimulacraError):
+    """The disk refused a write; every file that was complete before is intact."""
+
+    exit_status = 4
+
+
+class InterruptedTraining(SimulacraError):
+    """Training was stopped by a signal, after a checkpoint had been written."""
+
+    exit_status = 130
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the allowed name nearest to ``name``, or an empty string."""
+    close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,124 @@
+"""What one does with a trained model, as functions of tensors: sample, reconstruct, interpolate, traverse.
+
+Each asks the model only for the primitives it needs (`prior`, `encode`, `decode`); a family without them gets a
+`CapabilityError` that names those that have them. Models are used in eval mode, without gradients, in chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from simulacra.errors import CapabilityError, ConfigError
+from simulacra.latent import along, lerp, normal_quantiles, plane, slerp
+from simulacra.models import FAMILIES, Generative, Inferential, Model
+
+CHUNK = 256  # images decoded or encoded at a time
+TRAVERSED = 10  # latents shown by traverse
+SPAN = (0.01, 0.99)  # quantiles of the latent between which traverse moves
+
+
+def sample(model: Model, n: int, *, seed: int = 0) -> Tensor:
+    """Return ``n`` images ``(n, C, H, W)`` in [-1, 1] from the prior; a seed gives the same images every time."""
+    return decode(model, latents(model, n, seed=seed))
+
+
+def latents(model: Model, n: int, *, seed: int = 0) -> Tensor:
+    """Return ``n`` latents ``(n, D)`` from the prior."""
+    return _generative(model, "sample").prior(n, torch.Generator().manual_seed(seed))
+
+
+def decode(model: Model, z: Tensor) -> Tensor:
+    """Return the images ``(n, C, H, W)`` in [-1, 1] of latents ``(n, D)``."""
+    if not isinstance(model, Generative | Inferential):
+        raise _lacking(model, "decode", "decode", "a decoder")
+    return _chunked(model, model.decode, z)
+
+
+def encode(model: Model, x: Tensor) -> Tensor:
+    """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]."""
+    return _chunked(model, _inferential(model, "encode").encode, x)
+
+
+def reconstruct(model: Model, x: Tensor) -> Tensor:
+    """Return ``decode(encode(x))`` for images ``(n, C, H, W)`` in [-1, 1]."""
+    inferential = _inferential(model, "reconstruct")
+    return _chunked(model, lambda part: inferential.decode(inferential.encode(part)), x)
+
+
+def manifold(model: Model, side: int = 15) -> Tensor:
+    """Return the images of a ``side`` x ``side`` grid over a 2-D latent, row by row, ``(side^2, C, H, W)``.
+
+    The grid runs through the inverse normal CDF from 0.05 to 0.95 along each axis, so that equal areas of the
+    picture are equally probable under the prior.
+    """
+    generative = _generative(model, "manifold")
+    if generative.latent != 2:
+        raise CapabilityError(
+            f"manifold shows models with 2 latents; this one has {generative.latent}. "
+            "Use traverse or interpolate, or train one: simulacra train vae-2d"
+        )
+    return decode(model, plane(side))
+
+
+def interpolate(model: Model, start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Return the images along a path between two latents ``(D,)``: ``(steps, C, H, W)``.
+
+    The path is a great arc where the prior is Gaussian, a straight line where there is none.
+    """
+    path = slerp if isinstance(model, Generative) and len(start) > 2 else lerp
+    return decode(model, path(start, end, steps))
+
+
+def traverse(
+    model: Model, reference: Tensor | None = None, *, steps: int = 11, seed: int = 0
+) -> tuple[Tensor, list[int]]:
+    """Move one latent at a time: return images ``(rows, steps, C, H, W)`` and the latent of each row.
+
+    With an encoder, ``reference`` is a batch of images ``(n, C, H, W)``: the rows are the latents that vary most
+    over it, each moved over the Gaussian of its codes, around the code of the first image. Without one, they are
+    the first latents, moved over the prior around a sample of ``seed``.
+    """
+    if isinstance(model, Inferential) and reference is not None:
+        codes = encode(model, reference)
+        origin, centre, spread = codes[0], codes.mean(0), codes.std(0, unbiased=False)
+    else:
+        origin = latents(model, 1, seed=seed)[0]
+        centre, spread = torch.zeros_like(origin), torch.ones_like(origin)
+    chosen = spread.argsort(descending=True, stable=True)[:TRAVERSED].tolist()
+    moves = normal_quantiles(steps, *SPAN).to(origin.device)
+    rows = [decode(model, along(origin, d, centre[d] + spread[d] * moves)) for d in chosen]
+    return torch.stack(rows), chosen
+
+
+@torch.no_grad()
+def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
+    if len(values) == 0:
+        raise ConfigError("There is nothing to do for 0 images; ask for at least 1.")
+    training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    try:
+        return torch.cat([function(part.to(device)).cpu() for part in torch.split(values, CHUNK)])
+    finally:
+        model.train(training)
+
+
+def _generative(model: Model, verb: str) -> Generative:
+    if not isinstance(model, Generative):
+        raise _lacking(model, verb, "prior", "a prior")
+    return model
+
+
+def _inferential(model: Model, verb: str) -> Inferential:
+    if not isinstance(model, Inferential):
+        raise _lacking(model, verb, "encode", "an encoder")
+    return model
+
+
+def _lacking(model: Model, verb: str, primitive: str, description: str) -> CapabilityError:
+    this = next((name for name, family in FAMILIES.items() if type(model) is family), type(model).__name__)
+    able = ", ".join(name for name, family in FAMILIES.items() if hasattr(family, primitive))
+    return CapabilityError(f"{verb} needs {description}; {this} has none. Families with one: {able}.")

@@ -1,0 +1,277 @@
+"""Images between files, bytes and tensors. Everywhere else an image is float32 ``(B, C, H, W)`` in [-1, 1].
+
+Only this module converts: bytes are uint8 in [0, 255], ``x = byte / 127.5 - 1``.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional as F
+
+from simulacra.errors import DataError, StorageError
+
+Fit = Literal["crop", "pad", "stretch"]
+INK = 32  # grey level of captions
+PAPER = 255  # grey level between pictures
+
+
+# ---------------------------------------------------------------------------------------------- conversions
+
+
+def from_bytes(pixels: Tensor) -> Tensor:
+    """Convert uint8 pixels in [0, 255] of any shape to float32 in [-1, 1]."""
+    return pixels.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_bytes(image: Tensor) -> Tensor:
+    """Convert float images of any shape in [-1, 1] to uint8 in [0, 255], rounded and clamped."""
+    return image.detach().float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def to_unit(image: Tensor) -> Tensor:
+    """Map [-1, 1] to [0, 1]."""
+    return image.add(1.0).mul(0.5)
+
+
+def from_unit(image: Tensor) -> Tensor:
+    """Map [0, 1] to [-1, 1]."""
+    return image.mul(2.0).sub(1.0)
+
+
+def resize(pixels: Tensor, size: int) -> Tensor:
+    """Resize uint8 pixels ``(N, C, H, W)`` to ``(N, C, size, size)``, bicubic and antialiased."""
+    if tuple(pixels.shape[-2:]) == (size, size):
+        return pixels
+    parts = [
+        F.interpolate(part.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
+        .round()
+        .clamp(0, 255)
+        .to(torch.uint8)
+        for part in torch.split(pixels, 4096)
+    ]
+    return torch.cat(parts)
+
+
+def with_channels(pixels: Tensor, channels: int) -> Tensor:
+    """Convert uint8 pixels ``(N, C, H, W)`` to 1 or 3 channels (grey is ITU-R 601 luma)."""
+    if pixels.shape[1] == channels:
+        return pixels
+    if channels == 3:
+        return pixels.expand(-1, 3, -1, -1).contiguous()
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    parts = [
+        (part.float() * weights).sum(1, keepdim=True).round().to(torch.uint8) for part in torch.split(pixels, 4096)
+    ]
+    return torch.cat(parts)
+
+
+# ------------------------------------------------------------------------------------------------- reading
+
+
+def read(
+    source: Path | bytes,
+    name: str,
+    *,
+    max_megapixels: float = 32.0,
+    draft: int | None = None,
+    background: int = PAPER,
+) -> Image.Image:
+    """Decode one image file to mode "L" or "RGB": first frame, upright, transparency over a background, 8 bits.
+
+    ``source`` is a path or the file's bytes; ``name`` is used in errors. ``draft`` lets JPEG decode at a
+    reduced size not below that many pixels. Raises `DataError` if the file is no image, is damaged, or has
+    more than ``max_megapixels`` (which is known before the pixels are decoded).
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own size warning: the limit here is stricter or chosen
+            picture = Image.open(source if isinstance(source, Path) else io.BytesIO(source))
+            megapixels = picture.width * picture.height / 1e6
+            if megapixels > max_megapixels:
+                raise DataError(
+                    f"{name} has {megapixels:.1f} megapixels; the limit is {max_megapixels:g}. "
+                    f"Raise it with --data.max_megapixels {math.ceil(megapixels)}, or shrink the file."
+                )
+            if draft is not None and picture.format == "JPEG":
+                picture.draft(None, (draft, draft))
+            picture.load()
+            return _eight_bits(ImageOps.exif_transpose(picture), background)
+    except DataError:
+        raise
+    except UnidentifiedImageError:
+        raise DataError(f"{name} is not an image file that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF).") from None
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
+        raise DataError(f"{name} is damaged or cannot be read: {error}.") from None
+
+
+def _eight_bits(picture: Image.Image, background: int) -> Image.Image:
+    if picture.mode in ("L", "RGB"):
+        if "transparency" not in picture.info:
+            return picture
+        picture = picture.convert("RGBA")
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return _scaled(picture)
+    if picture.mode == "1":
+        return picture.convert("L")
+    if picture.mode == "P":
+        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
+        return _over(picture, background) if picture.mode == "RGBA" else _grey_if_grey(picture)
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        return _over(picture.convert("RGBA"), background)
+    return picture.convert("RGB")
+
+
+def _scaled(picture: Image.Image) -> Image.Image:
+    """16-bit pixels by their full range, floating point by [0, 1]."""
+    values = np.asarray(picture).astype(np.float64)
+    scaled = values * 255.0 if picture.mode == "F" else values / 257.0
+    return Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8))
+
+
+def _over(picture: Image.Image, background: int) -> Image.Image:
+    base = Image.new("RGBA", picture.size, (background, background, background, 255))
+    return _grey_if_grey(Image.alpha_composite(base, picture).convert("RGB"))
+
+
+def _grey_if_grey(picture: Image.Image) -> Image.Image:
+    red, green, blue = picture.split()
+    return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
+
+
+def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int = PAPER) -> Image.Image:
+    """Bring a picture to ``size`` x ``size``: the centre square, the whole padded, or the whole stretched."""
+    filter_ = Image.Resampling.LANCZOS
+    if fit == "crop":
+        return ImageOps.fit(picture, (size, size), filter_)
+    if fit == "pad":
+        colour = (background,) * len(picture.getbands())
+        return ImageOps.pad(picture, (size, size), filter_, color=colour if len(colour) > 1 else background)
+    return picture.resize((size, size), filter_)
+
+
+def to_tensor(picture: Image.Image, channels: int) -> Tensor:
+    """Return a picture's pixels as uint8 ``(channels, H, W)``."""
+    array = np.array(picture.convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
+    return torch.from_numpy(array[None] if channels == 1 else array.transpose(2, 0, 1).copy())
+
+
+# ------------------------------------------------------------------------------------------------- writing
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Write to a temporary name beside ``path`` and rename it when the block ends: a file is whole or absent.
+
+    Raises `StorageError` when the disk refuses; what was at ``path`` before is then untouched.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StorageError(f"{path} could not be written: {reason}. Free some space or choose another --out.") from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def picture(image: Tensor) -> Image.Image:
+    """Convert one image ``(C, H, W)`` in [-1, 1] with 1 or 3 channels to a Pillow picture."""
+    pixels = to_bytes(image).cpu()
+    array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).numpy()
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def save(image: Tensor | Image.Image, path: Path) -> Path:
+    """Write one image ``(C, H, W)`` in [-1, 1], or a picture, as PNG, JPEG or WebP by the name's ending."""
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".gif": "GIF"}
+    format_ = formats.get(path.suffix.lower())
+    if format_ is None:
+        raise DataError(f"Cannot write '{path.name}': pictures end in {', '.join(formats)}.")
+    with atomic(path) as temporary:
+        (picture(image) if isinstance(image, Tensor) else image).save(temporary, format=format_)
+    return path
+
+
+def save_animation(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
+    """Write frames ``(N, C, H, W)`` in [-1, 1] as a looping GIF."""
+    first, *rest = [picture(frame) for frame in enlarge(frames)]
+    with atomic(path) as temporary:
+        first.save(temporary, "GIF", save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
+    return path
+
+
+def data_url(image: Tensor | Image.Image) -> str:
+    """Return an image as a ``data:`` address of a PNG, for pages that need no other file."""
+    buffer = io.BytesIO()
+    (picture(image) if isinstance(image, Tensor) else image).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+# -------------------------------------------------------------------------------------------------- sheets
+
+
+def enlarge(images: Tensor, side: int = 56) -> Tensor:
+    """Repeat the pixels of small images ``(..., H, W)`` a whole number of times, until they are ``side`` wide."""
+    times = max(1, math.ceil(side / images.shape[-1]))
+    return images.repeat_interleave(times, -1).repeat_interleave(times, -2)
+
+
+def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
+    """Lay images ``(N, C, H, W)`` in [-1, 1] out row by row as one image ``(C, rows H, columns W)``.
+
+    ``columns`` is near the square root of N when absent; ``gap`` white pixels lie between and around.
+    """
+    count, channels, height, width = images.shape
+    columns = min(count, columns or math.ceil(math.sqrt(count)))
+    rows = math.ceil(count / columns)
+    canvas = images.new_ones(channels, gap + rows * (height + gap), gap + columns * (width + gap))
+    for index, image in enumerate(images):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        canvas[:, top : top + height, left : left + width] = image
+    return canvas
+
+
+def labelled_rows(rows: Sequence[tuple[str, Tensor]], side: int = 56) -> Image.Image:
+    """Draw rows of images, each row ``(N, C, H, W)`` in [-1, 1] with a caption at its left."""
+    font = ImageFont.load_default(13)
+    margin = 10 + max(round(font.getlength(caption)) for caption, _ in rows)
+    strips = [picture(grid(enlarge(images, side).cpu(), columns=len(images))) for _, images in rows]
+    canvas = Image.new("RGB", (margin + max(strip.width for strip in strips), sum(strip.height for strip in strips)))
+    canvas.paste((PAPER,) * 3, (0, 0, *canvas.size))
+    draw = ImageDraw.Draw(canvas)
+    top = 0
+    for (caption, _), strip in zip(rows, strips, strict=True):
+        draw.text((6, top + strip.height // 2), caption, fill=(INK,) * 3, font=font, anchor="lm")
+        canvas.paste(strip, (margin, top))
+        top += strip.height
+    return canvas

@@ -1,0 +1,22 @@
+"""The families, by name. Adding one: a file here, a section in `simulacra.config`, a line below, a recipe."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from simulacra import config
+from simulacra.models.autoencoder import Autoencoder
+from simulacra.models.base import Generative, Inferential, Model, Round, Scored, Terms
+from simulacra.models.gan import GAN
+from simulacra.models.vae import IWAE, VAE
+from simulacra.networks import Shape
+
+__all__ = ["FAMILIES", "Generative", "Inferential", "Model", "Round", "Scored", "Terms", "build"]
+
+FAMILIES: dict[str, type[Model]] = {"autoencoder": Autoencoder, "vae": VAE, "iwae": IWAE, "gan": GAN}
+
+
+def build(values: config.ModelConfig, shape: Shape) -> Model:
+    """Build the untrained model of a config for images of a shape; weights come from torch's global generator."""
+    family = cast(Any, FAMILIES[values.family])
+    return cast(Model, family.build(values, shape))

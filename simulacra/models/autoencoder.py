@@ -1,0 +1,70 @@
+"""Autoencoder: x -> z = e(x) -> d(z), trained to return x, or to return it from a corrupted copy.
+
+Sources: Reducing the Dimensionality of Data with Neural Networks (2006), https://doi.org/10.1126/science.1127647;
+Extracting and Composing Robust Features with Denoising Autoencoders (2008), https://doi.org/10.1145/1390156.1390294
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from simulacra import config, networks
+from simulacra.data.dataset import Images
+from simulacra.distributions import normal
+from simulacra.images import to_unit
+from simulacra.models.base import Model, Round
+from simulacra.networks import Shape
+
+
+class Autoencoder(Model):
+    """Minimises ``|| x - d(e(x + noise)) ||^2``, summed over pixels on the [0, 1] scale, averaged over the batch."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, shape: Shape, latent: int, corruption: float) -> None:
+        super().__init__(shape)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latent = latent
+        self.corruption = corruption
+
+    @classmethod
+    def build(cls, values: config.Autoencoder, shape: Shape) -> Autoencoder:
+        """Build the model of a config for images of a shape."""
+        return cls(
+            networks.encoder(values.network, shape, values.latent),
+            networks.decoder(values.network, values.latent, shape, shape.channels),
+            shape,
+            values.latent,
+            values.corruption,
+        )
+
+    def players(self) -> dict[str, nn.Module]:
+        """One player: encoder and decoder."""
+        return {"model": nn.ModuleList([self.encoder, self.decoder])}
+
+    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
+        """One round: the squared error of the reconstruction."""
+        del step
+        x = batch.image
+        noisy = x + self.corruption * normal(*x.shape, like=x) if self.corruption else x
+        yield {"model": {"squared_error": self._squared_error(x, self.decode(self.encoder(noisy))).mean()}}
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the codes ``(B, latent)`` of images ``(B, C, H, W)`` in [-1, 1]."""
+        z: Tensor = self.encoder(x)
+        return z
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the images ``(B, C, H, W)`` in [-1, 1] of codes ``(B, latent)``."""
+        return torch.tanh(self.decoder(z))
+
+    def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return the squared error of clean images, summed over pixels on the [0, 1] scale."""
+        del generator
+        return {"squared_error": self._squared_error(batch.image, self.decode(self.encode(batch.image))).mean()}
+
+    @staticmethod
+    def _squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+        return (to_unit(x) - to_unit(reconstruction)).square().flatten(1).sum(1)

@@ -1,0 +1,97 @@
+"""The game: players own disjoint parameters, each minimises its own loss, a step is a sequence of rounds.
+
+A model yields its rounds in the order of its paper's algorithm. A round names, for each player that moves in
+it, the terms whose sum is that player's loss; players of one round move simultaneously, between rounds the
+weights have changed. `simulacra.training.Trainer` plays any such game and knows no family.
+
+What else a model can do follows from the methods it has: `Generative` models turn noise into images,
+`Inferential` ones turn images into latents, `Scored` ones measure themselves on held-out images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from simulacra.data.dataset import Images
+from simulacra.distributions import normal
+from simulacra.networks import Shape
+
+Terms = dict[str, Tensor]
+Round = dict[str, Terms]
+
+
+class Model(nn.Module):
+    """A game over images of one shape."""
+
+    batch: ClassVar[type[Images]] = Images  # what the loader must yield
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.watched: Terms = {}
+
+    def players(self) -> dict[str, nn.Module]:
+        """Return the players, a partition of all trainable parameters."""
+        raise NotImplementedError
+
+    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
+        """Yield the rounds of one step: for each player that moves, its terms, scalar tensors to minimise."""
+        raise NotImplementedError
+
+    def watch(self, name: str, value: Tensor) -> None:
+        """Put a scalar into the log that no player minimises, such as an accuracy."""
+        self.watched[name] = value.detach()
+
+
+@runtime_checkable
+class Generative(Protocol):
+    """A model with a prior over latents and a decoder: it can sample."""
+
+    latent: int
+
+    def prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw latents ``(n, latent)``."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Turn latents ``(n, latent)`` into images ``(n, C, H, W)`` in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Inferential(Protocol):
+    """A model with an encoder and a decoder: it can reconstruct."""
+
+    latent: int
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Turn images ``(n, C, H, W)`` in [-1, 1] into latents ``(n, latent)``."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Turn latents ``(n, latent)`` into images ``(n, C, H, W)`` in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Scored(Protocol):
+    """A model with a number of its own for held-out images; lower is better."""
+
+    def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return named means over the batch, the decisive one first."""
+        ...
+
+
+class StandardNormalPrior:
+    """Latents from N(0, I)."""
+
+    latent: int
+
+    def prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw latents ``(n, latent)`` from N(0, I), on the model's device."""
+        assert isinstance(self, nn.Module)
+        return normal(n, self.latent, like=next(self.parameters()), generator=generator)

@@ -1,0 +1,28 @@
+"""Networks by role: an encoder maps images to vectors, a decoder maps vectors to images.
+
+Both kinds, `mlp` and `conv`, offer the same two functions, so every family runs on every network.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from simulacra import config
+from simulacra.networks import conv, mlp
+from simulacra.networks.base import Shape
+
+__all__ = ["Shape", "decoder", "encoder"]
+
+
+def encoder(network: config.Network, shape: Shape, outputs: int) -> nn.Module:
+    """Build a network ``(B, C, H, W) -> (B, outputs)`` for images of a shape; its output is float32."""
+    if isinstance(network, config.Mlp):
+        return mlp.encoder(network, shape, outputs)
+    return conv.encoder(network, shape, outputs)
+
+
+def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -> nn.Module:
+    """Build a network ``(B, inputs) -> (B, channels, H, W)`` for images of a shape; its output is float32."""
+    if isinstance(network, config.Mlp):
+        return mlp.decoder(network, inputs, shape, channels)
+    return conv.decoder(network, inputs, shape, channels)

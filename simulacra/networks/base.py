@@ -1,0 +1,73 @@
+"""What the networks share: the shape of images, activations, initialisation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+SLOPE = 0.2  # of leaky ReLU, as in DCGAN and after
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Square images: ``channels`` is 1 or 3, ``size`` the side in pixels."""
+
+    channels: int
+    size: int
+
+    @property
+    def pixels(self) -> int:
+        """Values per image."""
+        return self.channels * self.size * self.size
+
+    def __str__(self) -> str:
+        return f"{self.channels} x {self.size} x {self.size}"
+
+
+class Network(nn.Sequential):
+    """Layers in a row; whatever the precision inside, the output is float32, where the maths of losses is done."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Run the layers."""
+        output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
+        return output.float()
+
+
+def activation(name: str) -> nn.Module:
+    """Return a new activation layer."""
+    return nn.LeakyReLU(SLOPE) if name == "leaky_relu" else ACTIVATIONS[name]()
+
+
+def initialise(layer: nn.Module, followed_by: str | None) -> nn.Module:
+    """Draw weights so that activations keep their variance: ``std = gain / sqrt(fan in)``; biases are zero.
+
+    ``followed_by`` is the activation after the layer, None for an output layer. A transposed convolution's
+    output pixel sees ``kernel^2 / stride^2`` positions of every input channel, which is its fan in.
+    Source: Delving Deep into Rectifiers (2015), equation 10, https://arxiv.org/abs/1502.01852
+    """
+    assert isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+    if isinstance(layer, nn.ConvTranspose2d):
+        fan_in = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
+    else:
+        fan_in = layer.weight[0].numel()
+    with torch.no_grad():
+        layer.weight.normal_(0.0, _gain(followed_by) / math.sqrt(fan_in))
+        if layer.bias is not None:
+            layer.bias.zero_()
+    return layer
+
+
+def _gain(name: str | None) -> float:
+    if name in ("relu", "silu"):
+        return math.sqrt(2.0)
+    return math.sqrt(2.0 / (1 + SLOPE**2)) if name == "leaky_relu" else 1.0

@@ -1,0 +1,93 @@
+"""Convolutional stacks for images of any side from 8 pixels: a layer of stride 2 halves, its mirror doubles.
+
+With kernel 4 a side n becomes floor(n / 2), with kernel 3 it becomes ceil(n / 2); the mirror image restores n
+exactly through the output padding, so odd sides need no cropping.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from torch import nn
+
+from simulacra.config import Conv
+from simulacra.errors import ConfigError
+from simulacra.networks.base import Network, Shape, activation, initialise
+
+
+def encoder(network: Conv, shape: Shape, outputs: int) -> Network:
+    """``(B, C, H, W) -> (B, outputs)``: convolutions, perhaps a dense layer, the output."""
+    sides = _sides(network, shape.size)
+    channels = (shape.channels, *network.widths)
+    layers: list[nn.Module] = []
+    for index, (width, stride) in enumerate(zip(network.widths, network.stride_of_each(), strict=True)):
+        layer = nn.Conv2d(channels[index], width, _kernel(network, stride), stride, padding=1)
+        layers += [initialise(layer, network.activation), *_after(network, width, first=index == 0)]
+    flat = network.widths[-1] * sides[-1] ** 2
+    return Network(*layers, nn.Flatten(), *_dense(network, flat, outputs))
+
+
+def decoder(network: Conv, inputs: int, shape: Shape, channels: int) -> Network:
+    """``(B, inputs) -> (B, channels, H, W)``: the encoder's mirror image."""
+    sides = _sides(network, shape.size)
+    flat = network.widths[-1] * sides[-1] ** 2
+    layers: list[nn.Module] = []
+    if network.dense is not None:
+        layers += [initialise(nn.Linear(inputs, network.dense), network.activation), activation(network.activation)]
+    layers += [
+        initialise(nn.Linear(network.dense or inputs, flat), network.activation),
+        nn.Unflatten(1, (network.widths[-1], sides[-1], sides[-1])),
+        *_after(network, network.widths[-1], first=False),
+    ]
+    targets = (channels, *network.widths)
+    for index in reversed(range(len(network.widths))):
+        last = index == 0
+        layer = _mirror(network, index, targets[index], sides)
+        layers.append(initialise(layer, None if last else network.activation))
+        layers += () if last else _after(network, targets[index], first=False)
+    return Network(*layers)
+
+
+def _mirror(network: Conv, index: int, outputs: int, sides: list[int]) -> nn.Module:
+    """The layer that undoes the shape of encoder layer ``index``."""
+    inputs, stride = network.widths[index], network.stride_of_each()[index]
+    kernel = _kernel(network, stride)
+    if stride == 1:
+        return nn.Conv2d(inputs, outputs, kernel, padding=1)
+    unpadded = (sides[index + 1] - 1) * stride - 2 + kernel
+    return nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding=1, output_padding=sides[index] - unpadded)
+
+
+def _kernel(network: Conv, stride: int) -> int:
+    return 3 if stride == 1 else network.kernel
+
+
+def _sides(network: Conv, size: int) -> list[int]:
+    """The side in pixels before the first layer and after each."""
+    sides = [size]
+    for stride in network.stride_of_each():
+        sides.append(sides[-1] if stride == 1 else (sides[-1] + 4 - network.kernel) // 2)
+    if sides[-1] < 1:
+        most = int(math.log2(size))
+        raise ConfigError(
+            f"Images of {size} x {size} cannot be halved {network.stride_of_each().count(2)} times; "
+            f"use at most {most} layers of stride 2 (network widths and strides), or a larger --data.size."
+        )
+    return sides
+
+
+def _after(network: Conv, width: int, first: bool) -> Iterable[nn.Module]:
+    """Normalisation and activation after a layer; the layer that sees the image itself is not normalised."""
+    if network.norm == "batch" and not first:
+        yield nn.BatchNorm2d(width, momentum=network.norm_momentum)
+    if network.norm == "group" and not first:
+        yield nn.GroupNorm(math.gcd(8, width), width)
+    yield activation(network.activation)
+
+
+def _dense(network: Conv, inputs: int, outputs: int) -> Iterable[nn.Module]:
+    if network.dense is not None:
+        yield initialise(nn.Linear(inputs, network.dense), network.activation)
+        yield activation(network.activation)
+    yield initialise(nn.Linear(network.dense or inputs, outputs), None)

@@ -1,0 +1,132 @@
+"""One self-contained HTML page about a run: its numbers, curves and pictures, with nothing to load from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulacra import config, generate, images
+from simulacra.data import Splits
+from simulacra.images import atomic
+from simulacra.models import Generative, Inferential, summary
+from simulacra.run import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, Run, pictures_in
+
+FRAMES = 24  # pictures in a film of sheets
+PATHS = 6  # rows of interpolations
+POINTS = 400  # of a curve
+
+
+def write(run: Run, splits: Splits, path: Path) -> Path:
+    """Write the report of a run folder. Raises `StorageError`."""
+    page = Template((resources.files("simulacra") / "pages" / "report.html").read_text("utf-8"))
+    rows = run.history()
+    text = page.substitute(
+        title=html.escape(f"{run.config.recipe} on {splits.train.name}"),
+        facts=_facts(run, splits, rows),
+        curves=json.dumps(_curves(rows)).replace("</", "<\\/"),
+        pictures="\n".join(_pictures(run, splits)),
+        layers=_layers(run),
+        config=html.escape(config.dumps(run.config)),
+        environment=html.escape((run.path / ENVIRONMENT).read_text("utf-8")),
+    )
+    with atomic(path) as temporary:
+        temporary.write_text(text, "utf-8")
+    return path
+
+
+def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> str:
+    last = rows[-1]
+    seconds = float(last["seconds"])
+    facts = [
+        ("family", run.config.model.family),
+        ("images", f"{len(splits.train):,} of {run.shape}"),
+        ("parameters", f"{sum(summary.totals(run.model).values()):,}"),
+        ("images seen", f"{last['images']:,}"),
+        ("training time", f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"),
+        ("images/s", f"{last['images'] / max(seconds, 1e-9):,.0f}"),
+        *((name, f"{value:.4g}") for name, value in _latest_scores(rows).items()),
+    ]
+    return "".join(f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>" for name, value in facts)
+
+
+def _latest_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    scores: dict[str, float] = {}
+    for row in rows:
+        scores.update({k: v for k, v in row.items() if k.startswith(("test/", "validation/"))})
+    return scores
+
+
+def _curves(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The points of every logged value, thinned to what a screen can show."""
+    names = {name: None for row in rows for name in row if "/" in name}
+    curves = []
+    for name in names:
+        points = [[row["images"], row[name]] for row in rows if name in row]
+        step = max(1, len(points) // POINTS)
+        curves.append({"name": name, "points": points[:-1:step] + points[-1:]})
+    return curves
+
+
+def _pictures(run: Run, splits: Splits) -> list[str]:
+    model = run.model
+    inferential, generative = isinstance(model, Inferential), isinstance(model, Generative)
+    pairs = "Test images above, what came back through the latent below."
+    films = [
+        ("Samples, as they formed", "The same latents at every moment.", SAMPLES if generative else None),
+        ("Reconstructions, as they formed", pairs, RECONSTRUCTIONS if generative else SAMPLES),
+    ]
+    parts = [_film(title, note, pictures_in(run.path / folder), run) for title, note, folder in films if folder]
+    if isinstance(model, Generative) and model.latent == 2:
+        sheet = images.grid(images.enlarge(generate.manifold(model, 15), 44), 15, gap=0)
+        note = "Two latents span the page; both run through the inverse normal CDF from 0.05 to 0.95."
+        parts.append(_figure("The manifold", note, sheet))
+    if inferential:
+        ends = images.from_bytes(splits.test.images[: 2 * PATHS])
+        paths = [run.interpolate(ends[2 * i], ends[2 * i + 1]) for i in range(len(ends) // 2)]
+        parts.append(_figure("Between two test images", "Each row walks through latent space.", _rows(paths)))
+    elif generative:
+        paths = [run.interpolate(seed=seed) for seed in range(PATHS)]
+        parts.append(_figure("Between two samples", "Each row walks along a great arc in latent space.", _rows(paths)))
+    return [part for part in parts if part]
+
+
+def _rows(paths: Sequence[Tensor]) -> Tensor:
+    return images.grid(images.enlarge(torch.cat(list(paths)), 44), len(paths[0]))
+
+
+def _figure(title: str, note: str, picture: Tensor) -> str:
+    return f'<section><h2>{title}</h2><p>{note}</p><img src="{images.data_url(picture)}" alt="{title}"></section>'
+
+
+def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run) -> str:
+    if not sheets:
+        return ""
+    count = min(FRAMES, len(sheets))
+    chosen = [sheets[round(i * (len(sheets) - 1) / max(1, count - 1))] for i in range(count)]
+    frames = [
+        {"images": step * run.config.train.batch, "url": images.data_url(images.read(path, path.name))}
+        for step, path in chosen
+    ]
+    return (
+        f'<section class="film"><h2>{title}</h2><p>{note}</p><img alt="{title}">'
+        '<div class="controls"><button type="button" aria-label="play">&#9654;</button>'
+        '<input type="range" min="0" step="1" aria-label="moment"><output></output></div>'
+        f'<script type="application/json">{json.dumps(frames)}</script></section>'
+    )
+
+
+def _layers(run: Run) -> str:
+    cells = (
+        f"<tr><td>{html.escape(layer.player)}</td><td>{html.escape(layer.place)}</td>"
+        f"<td>{html.escape(layer.description)}</td><td>{layer.parameters:,}</td></tr>"
+        for layer in summary.layers(run.model)
+    )
+    return "".join(cells)

@@ -1,0 +1,135 @@
+"""A run folder, opened: its config, its averaged weights, its history, and the verbs its model offers.
+
+RUN/ config.toml  environment.json  metrics.jsonl  samples/STEP.png  reconstructions/STEP.png
+     checkpoints/STEP.pt + latest  model.safetensors  report.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulacra import checkpoint, data, generate, images
+from simulacra.config import Config
+from simulacra.data import Splits, files
+from simulacra.errors import RunError
+from simulacra.models import Inferential, Model
+from simulacra.networks import Shape
+
+CONFIG, METRICS, MODEL, REPORT = "config.toml", "metrics.jsonl", "model.safetensors", "report.html"
+ENVIRONMENT, SAMPLES, RECONSTRUCTIONS, CHECKPOINTS = "environment.json", "samples", "reconstructions", "checkpoints"
+
+
+class Run:
+    """A trained model with its config, from a run folder or a single ``.safetensors`` file."""
+
+    def __init__(self, path: Path, model: Model, config: Config, *, data_root: Path | None = None) -> None:
+        self.path = path
+        self.model = model
+        self.config = config
+        self.data_root = data_root
+
+    @classmethod
+    def open(cls, path: str | Path, *, data_root: str | Path | None = None) -> Run:
+        """Open a run folder or a ``.safetensors`` file; ``data_root`` is where its data set is looked up first.
+
+        Raises `RunError` when there is none, or it is damaged.
+        """
+        path = Path(path)
+        file = path / MODEL if path.is_dir() else path
+        if not path.exists():
+            raise RunError(
+                f"There is no run {path}. Give a run folder or a .safetensors file; train one: simulacra train vae-2d"
+            )
+        if not file.is_file():
+            raise RunError(
+                f"{path} is no run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
+            )
+        model, config = checkpoint.load_model(file)
+        return cls(path, model, config, data_root=None if data_root is None else Path(data_root))
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the model's images."""
+        return self.model.shape
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The data set the run was trained on."""
+        return data.load(self.config.data, self.data_root)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""
+        return read_metrics(self.path / METRICS) if self.path.is_dir() else []
+
+    def sample(self, n: int = 64, *, seed: int = 0) -> Tensor:
+        """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; the same seed gives the same images."""
+        return generate.sample(self.model, n, seed=seed)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return the reconstructions of images ``(n, C, H, W)`` in [-1, 1]."""
+        return generate.reconstruct(self.model, x)
+
+    def manifold(self, side: int = 15) -> Tensor:
+        """Return the images of a grid over a 2-D latent, row by row, ``(side^2, C, H, W)``."""
+        return generate.manifold(self.model, side)
+
+    def interpolate(
+        self, start: Tensor | None = None, end: Tensor | None = None, *, steps: int = 10, seed: int = 0
+    ) -> Tensor:
+        """Return images from ``start`` to ``end``, each ``(C, H, W)``: ``(steps, C, H, W)``.
+
+        Where an end is not given it is a test image with an encoder, a sample of the prior without one.
+        """
+        if start is None and end is None and not isinstance(self.model, Inferential):
+            first, last = generate.latents(self.model, 2, seed=seed)
+        else:
+            default = self.examples(2, seed=seed)
+            ends = [default[i] if end is None else end for i, end in enumerate((start, end))]
+            first, last = generate.encode(self.model, torch.stack(ends))
+        return generate.interpolate(self.model, first, last, steps)
+
+    def traverse(self, *, steps: int = 11, seed: int = 0) -> tuple[Tensor, list[int]]:
+        """Move one latent at a time: images ``(rows, steps, C, H, W)``, and the latent that each row moves."""
+        reference = self.examples(500, seed=seed) if isinstance(self.model, Inferential) else None
+        return generate.traverse(self.model, reference, steps=steps, seed=seed)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]."""
+        return generate.encode(self.model, x)
+
+    def examples(self, n: int, *, seed: int = 0) -> Tensor:
+        """Return test images of the run's data set, ``(n, C, H, W)`` in [-1, 1] (fewer where there are fewer)."""
+        test = self.splits.test
+        order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:n]
+        return images.from_bytes(test.images[order])
+
+    def read(self, path: str | Path) -> tuple[list[str], Tensor]:
+        """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
+        names, pixels = files.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)
+        return names, images.from_bytes(pixels)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines; a last line that a kill cut short is left out."""
+    if not path.is_file():
+        return []
+    rows = []
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def pictures_in(folder: Path) -> Sequence[tuple[int, Path]]:
+    """The sheets of a folder, in order of their step."""
+    found = [(int(path.stem), path) for path in folder.glob("*.png") if path.stem.isdigit()]
+    return sorted(found)

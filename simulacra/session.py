@@ -1,0 +1,407 @@
+"""A training with its run folder: start or resume, train, log, draw, save, survive.
+
+`Session` is iterable: it yields `Progress` and writes everything on the way, so a command line, a page or a
+test all watch the same loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from simulacra import __version__, checkpoint, config, data, generate, images, models, report
+from simulacra.checkpoint import Checkpoints
+from simulacra.config import Config
+from simulacra.data import Loader, Splits, derived_seed
+from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
+from simulacra.images import atomic
+from simulacra.models import Generative, Inferential
+from simulacra.run import (
+    CHECKPOINTS,
+    CONFIG,
+    ENVIRONMENT,
+    METRICS,
+    MODEL,
+    RECONSTRUCTIONS,
+    REPORT,
+    SAMPLES,
+    Run,
+    read_metrics,
+)
+from simulacra.training import Progress, Trainer
+
+SHEET = 64  # samples on a sheet
+PAIRS = 12  # originals and reconstructions on a sheet
+MAY_CHANGE = {"images", "log", "sheet", "score", "checkpoint", "device", "retries", "tensorboard", "compile"}
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Session:
+    """One training and the folder it fills; make one with `Session.start`."""
+
+    def __init__(self, values: Config, path: Path, splits: Splits, trainer: Trainer) -> None:
+        self.config = values
+        self.path = path
+        self.splits = splits
+        self.trainer = trainer
+        self.checkpoints = Checkpoints(path / CHECKPOINTS)
+        self.best: float | None = None
+        self.notice = ""  # what a person should be told besides numbers, e.g. of a roll-back
+
+    # ------------------------------------------------------------------------------------------- beginning
+
+    @classmethod
+    def start(
+        cls,
+        recipe: str,
+        *,
+        data_name: str | None = None,
+        out: str | Path | None = None,
+        seed: int | None = None,
+        changes: Mapping[str, Any] | None = None,
+        data_root: str | Path | None = None,
+        resume: bool = False,
+    ) -> Session:
+        """Prepare a training: read the recipe and the data, build the model, open or continue the run folder.
+
+        ``changes`` are nested tables laid over the recipe, e.g. ``{"train": {"batch": 64}}``. ``out`` is
+        ``runs/RECIPE`` when absent. Nothing is written before everything was found right; raises `UserError`.
+        """
+        values = config.parse(config.merge(config.recipe(recipe).values, _changes(data_name, seed, changes or {})))
+        path = Path(out) if out is not None else Path("runs") / values.recipe
+        exists = _check_folder(path, resume)
+        splits = data.load(values.data, None if data_root is None else Path(data_root))
+        device = _device(values.train.device)
+        values = _resolve(values, splits, device)
+        if exists:
+            values = _same_run(values, path)
+        torch.manual_seed(derived_seed(values.seed, "weights"))
+        model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        loader = Loader(splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment)
+        session = cls(values, path, splits, Trainer(model, loader, values.train, seed=values.seed))
+        session._open(exists)
+        return session
+
+    def _open(self, exists: bool) -> None:
+        latest = self.checkpoints.latest() if exists else None
+        if latest is not None:
+            state = checkpoint.load(latest)
+            self.trainer.load_state_dict(state)
+            self.best = state["best"]
+            self._forget_after(self.trainer.step)
+            return
+        with _storage(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        with atomic(self.path / CONFIG) as temporary:
+            temporary.write_text(config.dumps(self.config))
+        with atomic(self.path / ENVIRONMENT) as temporary:
+            temporary.write_text(json.dumps(self._environment(), indent=2) + "\n")
+        (self.path / METRICS).unlink(missing_ok=True)
+
+    def _forget_after(self, step: int) -> None:
+        """Drop what an interrupted run wrote after its checkpoint: log lines, and half-written files."""
+        for leftover in self.path.rglob(".*.part"):
+            leftover.unlink(missing_ok=True)
+        kept = [row for row in read_metrics(self.path / METRICS) if row.get("step", 0) <= step]
+        with atomic(self.path / METRICS) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+    def _environment(self) -> dict[str, Any]:
+        return {
+            "simulacra": __version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "machine": platform.platform(),
+            "processor": _processor(),
+            "threads": torch.get_num_threads(),
+            "device": str(self.trainer.loader.device),
+            "command": sys.argv,
+            "data": {"name": self.splits.train.name, "train": len(self.splits.train), "test": len(self.splits.test)},
+            "data_sha256": self.splits.train.digest(),
+        }
+
+    # -------------------------------------------------------------------------------------------- training
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Train to the end, writing the run folder on the way and yielding `Progress` at each log line.
+
+        Raises `InterruptedTraining` after saving on SIGINT or SIGTERM, `DivergenceError` when rolling back did
+        not help, `StorageError` when the disk refused; in each case the last checkpoint is whole.
+        """
+        with self._interrupts():
+            try:
+                if self.trainer.step == 0:
+                    self._draw()
+                    self._save()
+                while True:
+                    try:
+                        yield from self._train()
+                        break
+                    except DivergenceError as error:
+                        self._roll_back(error)
+                self._finish()
+            except StorageError as error:
+                raise StorageError(f"{error} {self._where_to_resume()}") from None
+
+    def run(self) -> Run:
+        """Train to the end and open the result."""
+        for _ in self:
+            pass
+        return Run.open(self.path)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl`` so far."""
+        return read_metrics(self.path / METRICS)
+
+    def _train(self) -> Iterator[Progress]:
+        before = self.trainer.images
+        for progress in self.trainer.train():
+            scores = self._score() if self._passed(before, self.config.train.score) else {}
+            self._log(progress, scores)
+            if self._passed(before, self.config.train.sheet):
+                self._draw()
+            better = self._is_better(scores)
+            if better or self._passed(before, self.config.train.checkpoint):
+                self._save(best=better)
+            before = progress.images
+            yield progress
+            if self.trainer.interrupted and not self.trainer.finished:
+                self._save()
+                raise InterruptedTraining(f"Stopped after {progress.images:,} images. {self._where_to_resume()}")
+
+    def _passed(self, before: int, every: int) -> bool:
+        return self.trainer.images // every > before // every or self.trainer.finished
+
+    def _score(self) -> dict[str, float]:
+        split = "test" if self.splits.validation is None else "validation"
+        dataset = self.splits.validation or self.splits.test
+        return {f"{split}/{name}": value for name, value in self.trainer.score(dataset).items()}
+
+    def _is_better(self, scores: Mapping[str, float]) -> bool:
+        if self.config.train.keep != "best" or not scores:
+            return False
+        value = next(iter(scores.values()))
+        if self.best is not None and value >= self.best:
+            return False
+        self.best = value
+        return True
+
+    def _log(self, progress: Progress, scores: Mapping[str, float]) -> None:
+        row = {"step": progress.step, "images": progress.images, "seconds": round(progress.seconds, 3)}
+        with _storage(self.path / METRICS), (self.path / METRICS).open("a") as file:
+            file.write(json.dumps({**row, **progress.terms, **scores}) + "\n")
+        self._tensorboard({**progress.terms, **scores}, progress.images)
+
+    def _tensorboard(self, values: Mapping[str, float], images_seen: int) -> None:
+        if not self.config.train.tensorboard:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(self.path / "tensorboard")) as writer:
+            for name, value in values.items():
+                writer.add_scalar(name, value, images_seen)
+
+    def _draw(self) -> None:
+        """Write the sheets: the same latents and the same test images every time, so that a person can watch."""
+        model, name = self.trainer.average.model, f"{self.trainer.step:08d}.png"
+        if isinstance(model, Generative):
+            sheet = generate.sample(model, SHEET, seed=derived_seed(self.config.seed, "sheet"))
+            images.save(images.grid(images.enlarge(sheet), 8), self.path / SAMPLES / name)
+        if isinstance(model, Inferential):
+            originals = images.from_bytes(self.splits.test.images[:PAIRS])
+            rows = [("original", originals), ("reconstruction", generate.reconstruct(model, originals))]
+            folder = RECONSTRUCTIONS if isinstance(model, Generative) else SAMPLES
+            images.save(images.labelled_rows(rows), self.path / folder / name)
+
+    def _save(self, *, best: bool = False) -> None:
+        if not self.trainer.healthy():
+            raise DivergenceError(f"a weight became NaN or infinite before step {self.trainer.step:,}")
+        self.checkpoints.save({**self.trainer.state_dict(), "best": self.best}, best=best)
+        if best or self.config.train.keep == "last" or self.checkpoints.best() is None:
+            checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)
+
+    def _roll_back(self, error: DivergenceError) -> None:
+        """Return to the last good checkpoint with half the learning rate and other noise, or give up."""
+        retry, latest = self.trainer.retry + 1, self.checkpoints.latest()
+        if retry > self.config.train.retries or latest is None:
+            raise DivergenceError(
+                f"Training diverged: {error}, after {self.trainer.retry} roll-backs. The last good checkpoint is kept: "
+                f"{latest}. Try a lower --train.optimizer.rate, or --train.clip 1."
+            ) from None
+        self.trainer.load_state_dict(checkpoint.load(latest))
+        self.trainer.retry = retry
+        self._forget_after(self.trainer.step)
+        self.notice = (
+            f"Training diverged: {error}. Rolled back to step {self.trainer.step:,}; "
+            f"going on with {0.5**retry:g} of the learning rate."
+        )
+
+    def _finish(self) -> None:
+        report.write(Run.open(self.path), self.splits, self.path / REPORT)
+
+    def _where_to_resume(self) -> str:
+        latest = self.checkpoints.latest()
+        if latest is None:
+            return "No checkpoint had been written yet."
+        return (
+            f"The last checkpoint is {latest}. Go on with: "
+            f"simulacra train {self.config.recipe} --out {self.path} --resume"
+        )
+
+    @contextlib.contextmanager
+    def _interrupts(self) -> Iterator[None]:
+        """Let SIGINT and SIGTERM end the present step, not the process; a second one does what it always did."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in INTERRUPTS}
+
+        def stop(number: int, _: object) -> None:
+            self.trainer.interrupted = True
+            signal.signal(number, before[signal.Signals(number)])
+
+        for number in INTERRUPTS:
+            signal.signal(number, stop)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def train(
+    recipe: str,
+    *,
+    data: str | None = None,
+    out: str | Path | None = None,
+    seed: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    data_root: str | Path | None = None,
+    resume: bool = False,
+) -> Run:
+    """Train a recipe to the end and return the `Run`; iterate over a `Session` instead to watch it.
+
+    ``data`` is a name or a path, ``changes`` nested tables over the recipe: ``{"model": {"latent": 8}}``.
+    """
+    return Session.start(
+        recipe, data_name=data, out=out, seed=seed, changes=changes, data_root=data_root, resume=resume
+    ).run()
+
+
+def _changes(data_name: str | None, seed: int | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if data_name is not None:
+        given["data"] = {"name": data_name}
+    if seed is not None:
+        given["seed"] = seed
+    return config.merge(given, changes)
+
+
+def _check_folder(path: Path, resume: bool) -> bool:
+    """Return whether ``path`` holds a run to continue; refuse one that would be overwritten."""
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file. Name a folder with --out.")
+    if (path / CONFIG).is_file():
+        if resume:
+            return True
+        raise RunError(f"{path} already holds a run. Continue it with --resume, or choose another folder with --out.")
+    if path.is_dir() and any(not entry.name.endswith(".part") for entry in path.iterdir()):
+        raise RunError(f"{path} is not empty and holds no run. Choose another folder with --out.")
+    parent = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise RunError(f"{path} cannot be made: {parent} is not writable. Choose another folder with --out.")
+    return False
+
+
+def _resolve(values: Config, splits: Splits, device: torch.device) -> Config:
+    """Fill in what the config left to the data and the machine, so that the run says all that determines it."""
+    shape = splits.train.shape
+    precision = values.train.precision
+    if precision == "auto":
+        precision = "bfloat16" if _multiplies_bfloat16(device) else "float32"
+    return values.model_copy(
+        update={
+            "data": values.data.model_copy(update={"size": shape.size, "channels": shape.channels}),
+            "train": values.train.model_copy(update={"precision": precision}),
+        }
+    )
+
+
+def _same_run(values: Config, path: Path) -> Config:
+    """Check that a resumed run keeps what determines its weights; return its config with the allowed changes."""
+    before = config.parse(config.loads((path / CONFIG).read_text("utf-8", errors="replace"), str(path / CONFIG)))
+    old, new = _flat(before.model_dump(mode="json")), _flat(values.model_dump(mode="json"))
+    for key in sorted(old.keys() | new.keys()):
+        free = key.startswith("train.") and key.split(".")[1] in MAY_CHANGE
+        if old.get(key) != new.get(key) and not free and key != "train.precision":
+            raise ConfigError(
+                f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}. Resume it with the same options "
+                f"(of train only {', '.join(sorted(MAY_CHANGE))} may change), or choose another folder with --out."
+            )
+    return values.model_copy(update={"train": values.train.model_copy(update={"precision": before.train.precision})})
+
+
+def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tables.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ConfigError(
+            f"train.device: '{name}' is not available on this machine. Use auto, cpu, cuda or mps."
+        ) from None
+    if device.type == "meta":
+        raise ConfigError("train.device: 'meta' holds no numbers. Use auto, cpu, cuda or mps.")
+    return device
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware has matrix units for bfloat16: there it is several times faster, elsewhere slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and "amx_bf16" in _cpu_flags()
+
+
+def _cpu_flags() -> list[str]:
+    return _cpuinfo("flags").split()
+
+
+def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor()
+
+
+def _cpuinfo(key: str) -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(key):
+                return line.partition(":")[2].strip()
+    return ""
+
+
+@contextlib.contextmanager
+def _storage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} could not be written: {error.strerror or error}.") from None

@@ -1,0 +1,6 @@
+"""The one training loop, its optimizers and averaged weights; it plays any game of `simulacra.models`."""
+
+from simulacra.training.average import Average
+from simulacra.training.trainer import Progress, Trainer
+
+__all__ = ["Average", "Progress", "Trainer"]

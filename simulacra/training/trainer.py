@@ -1,0 +1,213 @@
+"""The only training loop: pull a round, let each of its players move on its own loss, pull the next.
+
+A step is a function of (weights, optimizer state, seed, step): the batch and the noise are derived from the
+seed and the step, so nothing else needs saving for an exact resume.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from simulacra.config import Train
+from simulacra.data import Loader, batches, derived_seed
+from simulacra.data.dataset import Dataset
+from simulacra.errors import ConfigError, DivergenceError, nearest
+from simulacra.models import Model, Scored
+from simulacra.training import optim
+from simulacra.training.average import Average
+
+SCORE_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands: counts, speed, and the means of all terms since the last report."""
+
+    step: int
+    images: int
+    total: int  # images in the whole training
+    seconds: float  # of training, over all resumed parts
+    rate: float  # images per second since the last report
+    terms: dict[str, float]  # "player/term", and what the model watches
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimated seconds to the end, at the present rate."""
+        return (self.total - self.images) / self.rate if self.rate > 0 else math.inf
+
+
+class Trainer:
+    """Plays a model's game on a loader's batches, as its config says."""
+
+    def __init__(self, model: Model, loader: Loader, values: Train, *, seed: int = 0) -> None:
+        self.model = model
+        self.loader = loader
+        self.values = values
+        self.seed = seed
+        self.step = 0
+        self.seconds = 0.0
+        self.interrupted = False  # set from outside: report after the present step
+        self.average = Average(model, values.ema)
+        self.parameters = {name: _trainable(player) for name, player in model.players().items()}
+        _refuse_unknown_players(values, self.parameters)
+        self.optimizers = {
+            name: optim.build(values.optimizer_of(name), parameters) for name, parameters in self.parameters.items()
+        }
+        self._rates = {name: values.optimizer_of(name).rate for name in self.parameters}
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        if values.compile:
+            for network in model.children():
+                network.compile()
+
+    @property
+    def images(self) -> int:
+        """Images seen so far."""
+        return self.step * self.values.batch
+
+    @property
+    def retry(self) -> int:
+        """How often training was rolled back; each time the rates are halved and the noise is drawn anew."""
+        return self.loader.retry
+
+    @retry.setter
+    def retry(self, count: int) -> None:
+        self.loader.retry = count
+
+    @property
+    def finished(self) -> bool:
+        """Whether as many images were seen as the config asks for."""
+        return self.images >= self.values.images
+
+    def train(self) -> Iterator[Progress]:
+        """Train to the end, yielding `Progress` each ``log`` images and at the end. Raises `DivergenceError`."""
+        self.model.train()
+        start, steps = time.perf_counter(), 0
+        while not self.finished:
+            self.advance()
+            steps += 1
+            if self.due(self.values.log) or self.finished or self.interrupted:
+                terms = self.drain()
+                elapsed = time.perf_counter() - start
+                self.seconds += elapsed
+                yield Progress(
+                    step=self.step,
+                    images=self.images,
+                    total=self.values.images,
+                    seconds=self.seconds,
+                    rate=steps * self.values.batch / elapsed,
+                    terms=terms,
+                )
+                self.model.train()
+                start, steps = time.perf_counter(), 0
+
+    def advance(self) -> None:
+        """Play one step: every round, every player of it on its own parameters only."""
+        torch.manual_seed(derived_seed(self.seed, "noise", self.retry, self.step))
+        self._set_rates()
+        batch = self.loader.batch(self.step)
+        rounds = self.model.rounds(batch, self.step)
+        while (round_ := self._pull(rounds)) is not None:
+            losses = {player: torch.stack(list(terms.values())).sum() for player, terms in round_.items()}
+            for index, (player, loss) in enumerate(losses.items()):
+                torch.autograd.backward(loss, inputs=self.parameters[player], retain_graph=index < len(losses) - 1)
+            for player, terms in round_.items():
+                self._move(player)
+                self._record({f"{player}/{name}": term for name, term in terms.items()})
+        self._record(self.model.watched)
+        self.step += 1
+        self.average.update(self.images, self.values.batch)
+
+    def due(self, every: int) -> bool:
+        """Whether the last step passed a multiple of ``every`` images."""
+        return self.images // every > (self.images - self.values.batch) // every
+
+    def drain(self) -> dict[str, float]:
+        """Return the means of all recorded values since the last call; raises `DivergenceError` unless finite."""
+        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        wrong = [name for name, value in means.items() if not math.isfinite(value)]
+        if wrong:
+            raise DivergenceError(f"{wrong[0]} became {means[wrong[0]]} before step {self.step:,}")
+        return means
+
+    @torch.no_grad()
+    def score(self, dataset: Dataset) -> dict[str, float]:
+        """Measure the averaged model on held-out images, with fixed noise; empty for models without a score."""
+        model = self.average.model
+        if not isinstance(model, Scored):
+            return {}
+        model.eval()
+        generator = torch.Generator().manual_seed(derived_seed("score"))
+        totals: dict[str, float] = {}
+        for batch in batches(dataset, SCORE_BATCH, self.loader.device):
+            for name, value in model.score(batch, generator).items():
+                totals[name] = totals.get(name, 0.0) + float(value) * len(batch) / len(dataset)
+        return totals
+
+    def healthy(self) -> bool:
+        """Whether all weights are finite."""
+        return all(bool(torch.isfinite(p).all()) for group in self.parameters.values() for p in group)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed training needs, as tensors, numbers and strings."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "retry": self.retry,
+            "model": self.model.state_dict(),
+            "average": self.average.model.state_dict() if self.average.half_life else {},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state returned by `state_dict`."""
+        self.step, self.seconds, self.retry = state["step"], state["seconds"], state["retry"]
+        self.model.load_state_dict(state["model"])
+        if self.average.half_life:
+            self.average.model.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        self._sums, self._counts = {}, {}
+
+    def _pull(self, rounds: Iterator[dict[str, dict[str, Tensor]]]) -> dict[str, dict[str, Tensor]] | None:
+        half = self.values.precision == "bfloat16"
+        with torch.autocast(self.loader.device.type, torch.bfloat16, enabled=half):
+            return next(rounds, None)
+
+    def _move(self, player: str) -> None:
+        if self.values.clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters[player], self.values.clip)
+        self.optimizers[player].step()
+        self.optimizers[player].zero_grad()
+
+    def _set_rates(self) -> None:
+        scale = optim.factor(self.values.schedule, self.images, self.values.images) * 0.5**self.retry
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = scale * self._rates[name]
+
+    def _record(self, values: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value.detach()
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+
+def _trainable(player: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in player.parameters() if parameter.requires_grad]
+
+
+def _refuse_unknown_players(values: Train, players: dict[str, Any]) -> None:
+    for name in values.players:
+        if name not in players:
+            raise ConfigError(
+                f"train.players.{name}: this family has no such player.{nearest(name, players)} "
+                f"Players: {', '.join(players)}."
+            )
