@@ -37,7 +37,8 @@ bench: setup
 	$(BIN)/python -m benchmarks.speed
 
 docs: setup
-	$(BIN)/python -m pytest tests/test_docs.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	$(BIN)/python -m sphinx -b html -W --keep-going docs build/docs
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build *.egg-info

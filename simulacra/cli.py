@@ -53,7 +53,16 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message}. See: {self.prog} --help")
 
 
+def verb_names() -> list[str]:
+    """The verbs of the command line."""
+    return list(_parser()[1])
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
+    return _understand(*_parser(), arguments)
+
+
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     parser = _Parser(
         prog="simulacra",
         description="Train, steer and measure the classic deep generative models of images.",
@@ -125,10 +134,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("images", metavar="PATH", help="an image, a folder, a zip, or a data set's name (its test images)")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
 
-    return _understand(parser, verbs.choices, arguments)
+    return parser, dict(verbs.choices)
 
 
-def _understand(parser: _Parser, verbs: dict[str, Any], arguments: list[str]) -> argparse.Namespace:
+def _understand(parser: _Parser, verbs: dict[str, _Parser], arguments: list[str]) -> argparse.Namespace:
     first = next((word for word in arguments if not word.startswith("-")), None)
     if first is not None and first not in verbs:
         raise ConfigError(f"Unknown verb '{first}'.{nearest(first, verbs)} Verbs: {', '.join(verbs)}.")

@@ -64,8 +64,8 @@ class Data(Section):
 class Mlp(Section):
     """A multilayer perceptron; widths are listed from the image inwards, decoders run them backwards."""
 
-    kind: Literal["mlp"] = "mlp"
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (512, 256)
+    kind: Literal["mlp"] = Field("mlp", description="mlp or conv")
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field((512, 256), description="widths")
     activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
     norm: Literal["none", "batch"] = Field("none", description="after the activation, in hidden layers")
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -76,7 +76,7 @@ class Mlp(Section):
 class Conv(Section):
     """A plain convolutional stack; widths are listed from the image inwards, decoders run them backwards."""
 
-    kind: Literal["conv"] = "conv"
+    kind: Literal["conv"] = Field("conv", description="mlp or conv")
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
         (32, 64, 128), description="channels per layer"
     )
@@ -87,7 +87,7 @@ class Conv(Section):
     dense: PositiveInt | None = Field(
         None, description="width of a dense layer between the convolutions and the output"
     )
-    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = "relu"
+    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
     norm: Literal["none", "batch", "group"] = Field("none", description="before the activation, in hidden layers")
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1, description="weight of the new batch (Keras: 1 - this)"
@@ -110,10 +110,24 @@ Network = Annotated[Mlp | Conv, Field(discriminator="kind")]
 # -------------------------------------------------------------------------------------------------- models
 
 
-class Autoencoder(Section):
+class Family(Section):
+    """What the sections of all families share: a network's table without a kind changes the default network."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_the_kind(cls, values: Any) -> Any:
+        filled = dict(values) if isinstance(values, Mapping) else values
+        for name, field in cls.model_fields.items():
+            given = filled.get(name) if isinstance(filled, dict) else None
+            if isinstance(field.default, Mlp | Conv) and isinstance(given, Mapping) and "kind" not in given:
+                filled[name] = {"kind": field.default.kind, **field.default.model_dump(exclude_unset=True), **given}
+        return filled
+
+
+class Autoencoder(Family):
     """Compress and reconstruct (Hinton & Salakhutdinov 2006); with corruption, denoise (Vincent et al. 2008)."""
 
-    family: Literal["autoencoder"] = "autoencoder"
+    family: Literal["autoencoder"] = Field("autoencoder", description="of the model")
     latent: PositiveInt = Field(32, description="dimensions of the code")
     corruption: Annotated[float, Field(ge=0)] = Field(
         0.0, description="standard deviation of noise on the input, [-1, 1] scale"
@@ -121,11 +135,11 @@ class Autoencoder(Section):
     network: Network = Conv()
 
 
-class VAE(Section):
+class VAE(Family):
     """Variational autoencoder (Kingma & Welling 2014) with weight beta on the KL term (Higgins et al. 2017)."""
 
-    family: Literal["vae"] = "vae"
-    latent: PositiveInt = 16
+    family: Literal["vae"] = Field("vae", description="of the model")
+    latent: PositiveInt = Field(16, description="dimensions of the latent")
     likelihood: Literal["bernoulli", "gaussian", "logistic"] = Field(
         "bernoulli", description="of a pixel given the latent"
     )
@@ -138,8 +152,8 @@ class VAE(Section):
 class IWAE(VAE):
     """Importance weighted autoencoder (Burda et al. 2016): the VAE trained on the k-sample bound."""
 
-    family: Literal["iwae"] = "iwae"  # type: ignore[assignment]
-    samples: PositiveInt = 5
+    family: Literal["iwae"] = Field("iwae", description="of the model")  # type: ignore[assignment]
+    samples: PositiveInt = Field(5, description="latents drawn per image: the k of the bound")
 
     @model_validator(mode="after")
     def _no_beta(self) -> IWAE:
@@ -148,12 +162,12 @@ class IWAE(VAE):
         return self
 
 
-class GAN(Section):
+class GAN(Family):
     """Generative adversarial network (Goodfellow et al. 2014)."""
 
-    family: Literal["gan"] = "gan"
-    latent: PositiveInt = 100
-    loss: Literal["non_saturating"] = "non_saturating"
+    family: Literal["gan"] = Field("gan", description="of the model")
+    latent: PositiveInt = Field(100, description="dimensions of the noise")
+    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
     discriminator_steps: PositiveInt = Field(1, description="discriminator steps per generator step")
     generator: Network = Conv(norm="batch")
     discriminator: Network = Conv(activation="leaky_relu")
@@ -168,10 +182,10 @@ ModelConfig = Annotated[Autoencoder | VAE | IWAE | GAN, Field(discriminator="fam
 class Optimizer(Section):
     """How a player's parameters move."""
 
-    kind: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    kind: Literal["adam", "adamw", "rmsprop", "sgd"] = Field("adam", description="the rule of the update")
     rate: Annotated[float, Field(gt=0)] = Field(1e-3, description="learning rate")
     betas: tuple[Fraction, Fraction] = Field((0.9, 0.999), description="adam, adamw; sgd takes the first as momentum")
-    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    epsilon: Annotated[float, Field(gt=0)] = Field(1e-8, description="added to the denominator")
     decay: Annotated[float, Field(ge=0)] = Field(0.0, description="weight decay")
 
 
@@ -188,7 +202,7 @@ class OptimizerChange(Section):
 class Schedule(Section):
     """The learning rate over time: a linear warm-up, then constant or falling to zero at the end."""
 
-    kind: Literal["constant", "linear", "cosine"] = "constant"
+    kind: Literal["constant", "linear", "cosine"] = Field("constant", description="how the rate falls to zero")
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="images over which the rate rises from 0")
     start: Fraction = Field(0.0, description="share of the training after which linear or cosine begins to fall")
 
@@ -197,7 +211,7 @@ class Train(Section):
     """How long, how fast, and what is kept on the way. Time is counted in images seen."""
 
     images: PositiveInt = Field(600_000, description="length of the training")
-    batch: PositiveInt = 128
+    batch: PositiveInt = Field(128, description="images in a step")
     optimizer: Optimizer = Optimizer()
     players: dict[str, OptimizerChange] = Field({}, description="what a player's optimizer has different")
     schedule: Schedule = Schedule()
@@ -212,6 +226,7 @@ class Train(Section):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     log: PositiveInt = Field(5_000, description="images between two lines of metrics.jsonl")
     sheet: PositiveInt = Field(50_000, description="images between two sample sheets")
+    samples: PositiveInt = Field(64, description="images on a sample sheet")
     score: PositiveInt = Field(100_000, description="images between two measurements on held-out images")
     checkpoint: PositiveInt = Field(50_000, description="images between two checkpoints")
     keep: Literal["last", "best"] = Field(
@@ -229,8 +244,8 @@ class Train(Section):
 class Config(Section):
     """Everything that determines a run."""
 
-    recipe: str = "custom"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    recipe: str = Field("custom", description="where these values came from")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="of weights, order and noise")
     data: Data = Data()
     model: ModelConfig
     train: Train = Train()
@@ -243,6 +258,11 @@ class Config(Section):
 
 
 # -------------------------------------------------------------------------------------- parse, merge, print
+
+
+def model_sections() -> list[type[BaseModel]]:
+    """The config section of every family."""
+    return _members(Config, "model")
 
 
 def parse(values: Mapping[str, Any]) -> Config:
@@ -333,6 +353,10 @@ def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
         return f"Unknown key '{dotted}'.{nearest(path[-1], allowed)} Allowed here: {', '.join(allowed)}."
     if problem["type"] == "missing":
         return f"'{dotted}' is missing."
+    if problem["type"] == "union_tag_invalid":
+        tag, allowed_tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "")
+        key = f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))}"
+        return f"{key} is '{tag}'.{nearest(tag, allowed_tags.split(', '))} Allowed: {allowed_tags}."
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error":
         return f"{dotted}: {message}."
@@ -349,13 +373,12 @@ def _locate(location: tuple[int | str, ...], values: Any) -> tuple[list[str], ty
         if isinstance(part, int):
             path.append(str(part))
             continue
-        members = {_tag(member): member for member in _members(section, path[-1])} if path and path[-1:] else {}
-        if part in members and part not in section.model_fields:
+        if path and part in {_tag(member) for member in _members(holder, path[-1])}:
             continue
         holder = section
         path.append(part)
         values = values.get(part) if isinstance(values, Mapping) else None
-        section = _choose(_members(section, part), values) or section
+        section = _choose(section, part, values)
     return path, holder
 
 
@@ -375,9 +398,13 @@ def _leaves(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def _choose(members: list[type[BaseModel]], values: Any) -> type[BaseModel] | None:
+def _choose(section: type[BaseModel], name: str, values: Any) -> type[BaseModel]:
+    """The section of a field: of a union the member that the values name, else the default's; or stay here."""
+    members = _members(section, name)
     given = {values.get("family"), values.get("kind")} if isinstance(values, Mapping) else set()
-    return next((member for member in members if _tag(member) in given), members[0] if members else None)
+    default = section.model_fields[name].default if members else None
+    fallback = type(default) if isinstance(default, BaseModel) else (members or [section])[0]
+    return next((member for member in members if _tag(member) in given), fallback)
 
 
 def _tag(section: type[BaseModel]) -> str | None:

@@ -10,7 +10,6 @@ import io
 import math
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,9 +96,7 @@ def read(
     more than ``max_megapixels`` (which is known before the pixels are decoded).
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own size warning: the limit here is stricter or chosen
-            picture = Image.open(source if isinstance(source, Path) else io.BytesIO(source))
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
             megapixels = picture.width * picture.height / 1e6
             if megapixels > max_megapixels:
                 raise DataError(
@@ -114,22 +111,23 @@ def read(
         raise
     except UnidentifiedImageError:
         raise DataError(f"{name} is not an image file that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF).") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        raise DataError(f"{name} has more megapixels than can be read at all. Shrink the file.") from None
+    except Exception as error:  # damaged files make decoders raise errors of every kind, such as struct.error
         raise DataError(f"{name} is damaged or cannot be read: {error}.") from None
 
 
 def _eight_bits(picture: Image.Image, background: int) -> Image.Image:
-    if picture.mode in ("L", "RGB"):
-        if "transparency" not in picture.info:
-            return picture
+    if picture.mode in ("1", "L", "P", "RGB") and "transparency" in picture.info:
         picture = picture.convert("RGBA")
+    if picture.mode in ("L", "RGB"):
+        return picture
     if picture.mode.startswith("I") or picture.mode == "F":
         return _scaled(picture)
     if picture.mode == "1":
         return picture.convert("L")
     if picture.mode == "P":
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-        return _over(picture, background) if picture.mode == "RGBA" else _grey_if_grey(picture)
+        return _grey_if_grey(picture.convert("RGB"))
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
         return _over(picture.convert("RGBA"), background)
     return picture.convert("RGB")

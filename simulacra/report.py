@@ -88,7 +88,7 @@ def _pictures(run: Run, splits: Splits) -> list[str]:
         sheet = images.grid(images.enlarge(generate.manifold(model, 15), 44), 15, gap=0)
         note = "Two latents span the page; both run through the inverse normal CDF from 0.05 to 0.95."
         parts.append(_figure("The manifold", note, sheet))
-    if inferential:
+    if inferential and len(splits.test) > 1:
         ends = images.from_bytes(splits.test.images[: 2 * PATHS])
         paths = [run.interpolate(ends[2 * i], ends[2 * i + 1]) for i in range(len(ends) // 2)]
         parts.append(_figure("Between two test images", "Each row walks through latent space.", _rows(paths)))

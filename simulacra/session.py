@@ -40,9 +40,8 @@ from simulacra.run import (
 )
 from simulacra.training import Progress, Trainer
 
-SHEET = 64  # samples on a sheet
 PAIRS = 12  # originals and reconstructions on a sheet
-MAY_CHANGE = {"images", "log", "sheet", "score", "checkpoint", "device", "retries", "tensorboard", "compile"}
+MAY_CHANGE = {"images", "log", "sheet", "samples", "score", "checkpoint", "device", "retries", "tensorboard", "compile"}
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -100,8 +99,10 @@ class Session:
             self.best = state["best"]
             self._forget_after(self.trainer.step)
             return
-        with _storage(self.path):
+        try:
             self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be made: {error.strerror}. Choose another folder with --out.") from None
         with atomic(self.path / CONFIG) as temporary:
             temporary.write_text(config.dumps(self.config))
         with atomic(self.path / ENVIRONMENT) as temporary:
@@ -215,8 +216,8 @@ class Session:
         """Write the sheets: the same latents and the same test images every time, so that a person can watch."""
         model, name = self.trainer.average.model, f"{self.trainer.step:08d}.png"
         if isinstance(model, Generative):
-            sheet = generate.sample(model, SHEET, seed=derived_seed(self.config.seed, "sheet"))
-            images.save(images.grid(images.enlarge(sheet), 8), self.path / SAMPLES / name)
+            sheet = generate.sample(model, self.config.train.samples, seed=derived_seed(self.config.seed, "sheet"))
+            images.save(images.grid(images.enlarge(sheet)), self.path / SAMPLES / name)
         if isinstance(model, Inferential):
             originals = images.from_bytes(self.splits.test.images[:PAIRS])
             rows = [("original", originals), ("reconstruction", generate.reconstruct(model, originals))]
@@ -255,7 +256,7 @@ class Session:
             return "No checkpoint had been written yet."
         return (
             f"The last checkpoint is {latest}. Go on with: "
-            f"simulacra train {self.config.recipe} --out {self.path} --resume"
+            f"simulacra train {self.path / CONFIG} --out {self.path} --resume"
         )
 
     @contextlib.contextmanager
@@ -343,7 +344,7 @@ def _same_run(values: Config, path: Path) -> Config:
     old, new = _flat(before.model_dump(mode="json")), _flat(values.model_dump(mode="json"))
     for key in sorted(old.keys() | new.keys()):
         free = key.startswith("train.") and key.split(".")[1] in MAY_CHANGE
-        if old.get(key) != new.get(key) and not free and key != "train.precision":
+        if old.get(key) != new.get(key) and not free and key not in ("recipe", "train.precision"):
             raise ConfigError(
                 f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}. Resume it with the same options "
                 f"(of train only {', '.join(sorted(MAY_CHANGE))} may change), or choose another folder with --out."

@@ -67,8 +67,9 @@ def load(data: Data, root: Path | None = None) -> Splits:
             f"There is no data set or path '{data.name}'.{nearest(data.name, SOURCES)} "
             f"Names: {names}; or a folder or a zip of images."
         )
-    if len(train) < 2:
-        raise DataError(f"{data.name} holds {len(train)} training image; at least 2 are needed.")
+    needed = max(2, 1 + (test is None) + (data.validation > 0))
+    if len(train) < needed:
+        raise DataError(f"{data.name} has too few images to train on ({len(train)}): at least {needed} are needed.")
     train = _fitted(train, data)
     if test is None:
         train, test = train.divide(data.test, seed=1)

@@ -1,16 +1,17 @@
 """Images of your own: a folder or a zip, of any sizes and modes; classes are subfolders.
 
-``train/`` and ``test/`` at the top are taken as splits. A file that cannot be read is named; it stops the
-loading, or is left out, by the user's choice.
+``train/`` and ``test/`` at the top are taken as splits; beside ``train/`` nothing else is read. A file that cannot
+be read is named; it stops the loading, or is left out, by the user's choice.
 """
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -22,6 +23,7 @@ from simulacra.data.dataset import Dataset
 from simulacra.errors import DataError
 from simulacra.images import read, square, to_tensor
 
+SPLITS = ("train", "test")
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 LARGEST_MEMBER = 256 << 20  # bytes of one unpacked zip member
 DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
@@ -47,16 +49,19 @@ class _Decoded:
 
 def load(path: Path, data: Data) -> tuple[Dataset, Dataset | None, tuple[str, ...]]:
     """Read a folder or zip; return the training set, the test set if the source has one, and what was skipped."""
-    entries = find(path)
+    found = find(path)
+    entries = _in_splits(found)
     decoded, problems = _decode(entries, data)
     if problems and data.corrupt == "refuse":
         raise DataError(refusal(problems, "To leave such files out: --data.corrupt skip"))
     if not decoded:
         raise DataError(f"None of the {len(entries)} image files in {path} can be read. First: {problems[0]}")
     size, channels = _common_size(data, decoded), _common_channels(data, decoded)
-    splits = {name: _dataset(path, decoded, name, size, channels, data) for name in ("train", "test")}
+    splits = {name: _dataset(path, decoded, name, size, channels, data) for name in SPLITS}
     if splits["train"] is None:
         raise DataError(f"{path} holds test images only; put training images beside them in train/.")
+    if len(entries) < len(found):
+        problems.append(f"{len(found) - len(entries)} images that are in neither train/ nor test/.")
     return splits["train"], splits["test"], tuple(problems)
 
 
@@ -104,10 +109,21 @@ def _in_folder(folder: Path) -> list[Entry]:
 def _in_zip(path: Path) -> list[Entry]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(f"{path} is neither a folder, nor an image, nor a zip that can be read: {error}.") from None
     names = [info for info in archive.infolist() if not info.is_dir() and _wanted(PurePosixPath(info.filename))]
-    return [Entry(PurePosixPath(info.filename), lambda info=info: _member(archive, info)) for info in names]  # type: ignore[misc]
+    return _below_one_top(
+        [Entry(PurePosixPath(info.filename), lambda info=info: _member(archive, info)) for info in names]  # type: ignore[misc]
+    )
+
+
+def _below_one_top(entries: list[Entry]) -> list[Entry]:
+    """Drop the top folder that all members share: a zip of a folder holds that folder, which is no class."""
+    tops = {entry.name.parts[:-1][:1] for entry in entries}
+    top = tops.pop() if len(tops) == 1 else ()
+    if not top or top[0].lower() in SPLITS:
+        return entries
+    return [replace(entry, name=PurePosixPath(*entry.name.parts[1:])) for entry in entries]
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -148,7 +164,8 @@ def _decode(entries: Sequence[Entry], data: Data) -> tuple[list[_Decoded], list[
         except (DataError, OSError) as error:
             return str(error)
 
-    with ThreadPoolExecutor(PARALLEL) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(PARALLEL) as pool:
+        warnings.simplefilter("ignore")  # here, not in the threads, whose restoring of the filters would race
         results = list(pool.map(one, entries))
     return [r for r in results if isinstance(r, _Decoded)], [r for r in results if isinstance(r, str)]
 
@@ -200,8 +217,14 @@ def _dataset(
     return Dataset(path.stem, pixels, labels, classes if len(classes) > 1 else (), names)
 
 
+def _in_splits(entries: list[Entry]) -> list[Entry]:
+    """Keep only train/ and test/ where there is a train/ folder: a val/ beside it is not for training, nor a class."""
+    placed = [entry for entry in entries if _split_of(entry.name)[1] != entry.name]
+    return placed if any(_split_of(entry.name)[0] == "train" for entry in placed) else entries
+
+
 def _split_of(name: PurePosixPath) -> tuple[str, PurePosixPath]:
-    if len(name.parts) > 1 and name.parts[0].lower() in ("train", "test"):
+    if len(name.parts) > 1 and name.parts[0].lower() in SPLITS:
         return name.parts[0].lower(), PurePosixPath(*name.parts[1:])
     return "train", name
 

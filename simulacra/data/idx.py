@@ -11,6 +11,7 @@ import os
 import urllib.request
 import zlib
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,7 @@ def _download(source: Source, file: str, target: Path) -> bytes:
                 packed = response.read(LARGEST)
             content = _unpack(packed, url)
             _check(content, source.digests[file], url)
-        except (OSError, DataError) as error:
+        except (OSError, HTTPException, DataError) as error:
             problems.append(f"{url}: {error}")
             continue
         with atomic(target) as temporary:

@@ -1,0 +1,49 @@
+"""What tests share: small data, small models, and where real data is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from simulacra import config
+from simulacra.data import Dataset
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with the real MNIST and Fashion-MNIST, or skip."""
+    root = os.environ.get("SIMULACRA_DATA")
+    if not root or not (Path(root) / "mnist").is_dir():
+        pytest.skip("SIMULACRA_DATA names no folder with mnist/")
+    return Path(root)
+
+
+def noise_images(count: int, channels: int, size: int, seed: int = 0) -> Dataset:
+    """Random uint8 images with two classes."""
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(0, 256, (count, channels, size, size), generator=generator, dtype=torch.uint8)
+    return Dataset("noise", pixels, torch.arange(count) % 2, ("even", "odd"))
+
+
+def tiny(recipe: str = "quickstart", **tables: dict[str, object]) -> config.Config:
+    """A shipped recipe, shortened to a few steps on the embedded digits."""
+    short = {
+        "data": {"name": "digits", "size": 8},
+        "train": {"images": 640, "batch": 32, "log": 64, "sheet": 320, "score": 320, "checkpoint": 128},
+    }
+    return config.parse(config.merge(config.merge(config.recipe(recipe).values, short), tables))
+
+
+SHORT: dict[str, object] = {
+    "data": {"name": "digits", "size": 8},
+    "model": {"network": {"kind": "mlp", "hidden": [16]}},
+    "train": {
+        "images": 640, "batch": 32, "log": 64, "sheet": 320, "score": 320, "checkpoint": 128, "ema": 100,
+        "precision": "float32",
+    },
+}  # fmt: skip

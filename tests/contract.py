@@ -1,0 +1,223 @@
+"""The conformance suite: what every family on every network must do. A new family is found here by itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+
+from simulacra import config, models
+from simulacra.config import Conv, Mlp, Optimizer, Train
+from simulacra.data import Loader
+from simulacra.models import FAMILIES, Generative, Inferential, Model, Scored
+from simulacra.networks import Shape
+from simulacra.training import Trainer
+from tests.conftest import noise_images
+
+BATCH = 8
+SMALL_CONV = Conv(widths=(8, 12), norm="none")
+SMALL_MLP = Mlp(hidden=(24,))
+NETWORKS: dict[str, config.Network] = {
+    "mlp": SMALL_MLP,
+    "conv": SMALL_CONV,
+    "mlp-batch-norm": SMALL_MLP.model_copy(update={"norm": "batch", "activation": "leaky_relu"}),
+    "conv-group-norm": SMALL_CONV.model_copy(update={"norm": "group", "strides": (1, 2), "kernel": 3, "dense": 10}),
+}
+SHAPES = (Shape(1, 8), Shape(3, 13))
+
+
+def configs(family: str, network: config.Network) -> config.ModelConfig:
+    """The config of a family with this network wherever it takes one, and few latents."""
+    section = next(member for member in config.model_sections() if member.model_fields["family"].default == family)
+    wanted = {name: network for name, field in section.model_fields.items() if _is_network(field.default)}
+    return section(**wanted, latent=4)  # type: ignore
+
+
+def _is_network(value: object) -> bool:
+    return isinstance(value, Mlp | Conv)
+
+
+def cases() -> Iterator[tuple[str, str, Shape]]:
+    """Every family on every network and shape."""
+    for family in FAMILIES:
+        for network in NETWORKS:
+            for shape in SHAPES:
+                yield family, network, shape
+
+
+def build(family: str, network: str, shape: Shape, seed: int = 0) -> Model:
+    torch.manual_seed(seed)
+    return models.build(configs(family, NETWORKS[network]), shape)
+
+
+def trainer(model: Model, *, images: int = 4 * BATCH, ema: int = 0, rate: float = 1e-3) -> Trainer:
+    dataset = noise_images(3 * BATCH + 1, model.shape.channels, model.shape.size)
+    values = Train(images=images, batch=BATCH, log=BATCH, ema=ema, optimizer=Optimizer(rate=rate))
+    return Trainer(model, Loader(dataset, BATCH, seed=5), values, seed=5)
+
+
+def snapshot(model: Model) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+# ---------------------------------------------------------------------------------------------- the clauses
+
+
+def players_partition_the_parameters(model: Model) -> None:
+    owned = [id(p) for player in model.players().values() for p in player.parameters() if p.requires_grad]
+    assert len(owned) == len(set(owned)), "a parameter belongs to two players"
+    assert set(owned) == {id(p) for p in model.parameters() if p.requires_grad}, "a parameter belongs to nobody"
+
+
+def a_round_moves_exactly_its_players(model: Model) -> None:
+    """Each player's own losses move it and leave the others as they were; statistics of batches may change."""
+    play = trainer(model, rate=0.1)
+    batch = play.loader.batch(0)
+    names = {id(p): name for name, p in model.named_parameters()}
+    model.train()
+    for round_ in model.rounds(batch, 0):
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        assert round_.keys() <= model.players().keys()
+        for player, terms in round_.items():
+            loss = sum(terms.values(), torch.zeros(()))
+            torch.autograd.backward(loss, inputs=play.parameters[player], retain_graph=True)
+        for player in round_:
+            play.optimizers[player].step()
+            play.optimizers[player].zero_grad()
+        movers = {names[id(p)] for player in round_ for p in play.parameters[player]}
+        for name, p in model.named_parameters():
+            moved = not torch.equal(before[name], p)
+            assert moved == (name in movers), f"{name} moved: {moved}"
+
+
+def every_parameter_moves_in_one_step(model: Model) -> None:
+    play = trainer(model)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    model.train()
+    play.advance()
+    still = [name for name, p in model.named_parameters() if torch.equal(before[name], p)]
+    assert not still, f"never moved: {still}"
+
+
+def terms_are_finite_scalars(model: Model) -> None:
+    model.train()
+    rounds = list(model.rounds(trainer(model).loader.batch(0), 0))
+    assert rounds
+    for round_ in rounds:
+        for terms in round_.values():
+            for name, term in terms.items():
+                assert term.shape == (), name
+                assert bool(torch.isfinite(term)), name
+
+
+def decoding_has_the_shape_and_range(model: Model) -> None:
+    model.eval()
+    z = model.prior(5, torch.Generator().manual_seed(0)) if isinstance(model, Generative) else torch.randn(5, 4)
+    assert z.shape == (5, 4)
+    assert isinstance(model, Generative | Inferential)
+    with torch.no_grad():
+        x = model.decode(10 * z)
+    assert x.shape == (5, model.shape.channels, model.shape.size, model.shape.size)
+    assert x.dtype == torch.float32
+    assert float(x.min()) >= -1
+    assert float(x.max()) <= 1
+
+
+def decoding_does_not_depend_on_the_batch(model: Model) -> None:
+    trainer(model).advance()  # moves batch statistics
+    model.eval()
+    z = torch.randn(6, 4)
+    assert isinstance(model, Generative | Inferential)
+    with torch.no_grad():
+        together, alone = model.decode(z), torch.cat([model.decode(z[i : i + 1]) for i in range(6)])
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+def encoding_has_the_shape(model: Model) -> None:
+    if isinstance(model, Inferential):
+        model.eval()
+        with torch.no_grad():
+            z = model.encode(trainer(model).loader.batch(0).image)
+        assert z.shape == (BATCH, 4)
+
+
+def the_prior_follows_its_generator(model: Model) -> None:
+    if isinstance(model, Generative):
+        first, again = (model.prior(3, torch.Generator().manual_seed(7)) for _ in range(2))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, model.prior(3, torch.Generator().manual_seed(8)))
+
+
+def the_state_round_trips(model: Model) -> None:
+    play = trainer(model, ema=2 * BATCH)
+    model.train()
+    play.advance()
+    other = trainer(copy.deepcopy(model), ema=2 * BATCH)
+    with torch.no_grad():
+        for parameter in other.model.parameters():
+            parameter.add_(1.0)
+    other.load_state_dict(copy.deepcopy(play.state_dict()))
+    for a, b in ((play.model, other.model), (play.average.model, other.average.model)):
+        for name, tensor in a.state_dict().items():
+            assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+def resuming_is_exact(family: str, network: str, shape: Shape) -> None:
+    """Four steps are two steps, saved, loaded into a fresh trainer, and two more: bit for bit."""
+    whole = trainer(build(family, network, shape), ema=2 * BATCH)
+    for _ in range(4):
+        whole.advance()
+    half = trainer(build(family, network, shape), ema=2 * BATCH)
+    for _ in range(2):
+        half.advance()
+    resumed = trainer(build(family, network, shape, seed=99), ema=2 * BATCH)
+    resumed.load_state_dict(copy.deepcopy(half.state_dict()))
+    torch.manual_seed(1234)
+    for _ in range(2):
+        resumed.advance()
+    for a, b in ((whole.model, resumed.model), (whole.average.model, resumed.average.model)):
+        for name, tensor in a.state_dict().items():
+            assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+def one_player_overfits_a_batch(model: Model) -> None:
+    """A family that only minimises must get far better on a batch that it sees again and again."""
+    if len(model.players()) > 1 or not isinstance(model, Scored):
+        return
+    dataset = noise_images(4, model.shape.channels, model.shape.size)
+    values = Train(images=4 * 250, batch=4, log=40, optimizer=Optimizer(rate=1e-2))
+    play = Trainer(model, Loader(dataset, 4), values)
+    before = next(iter(play.score(dataset).values()))
+    model.train()
+    for _ in range(250):
+        play.advance()
+    after = next(iter(play.score(dataset).values()))
+    floor = _floor(dataset, model)
+    assert after - floor < 0.75 * (before - floor), f"{before:.1f} -> {after:.1f}, floor {floor:.1f}"
+
+
+def _floor(dataset: object, model: Model) -> float:
+    """The entropy of grey pixels, below which no Bernoulli likelihood can get; 0 for squared errors."""
+    from simulacra.data import Dataset
+    from simulacra.models.vae import VAE
+
+    assert isinstance(dataset, Dataset)
+    if not isinstance(model, VAE):
+        return 0.0
+    p = (dataset.images.double() / 255).clamp(1e-9, 1 - 1e-9)
+    return float(-(p * p.log() + (1 - p) * (1 - p).log()).flatten(1).sum(1).mean())
+
+
+MODEL_CLAUSES = (
+    players_partition_the_parameters,
+    a_round_moves_exactly_its_players,
+    every_parameter_moves_in_one_step,
+    terms_are_finite_scalars,
+    decoding_has_the_shape_and_range,
+    decoding_does_not_depend_on_the_batch,
+    encoding_has_the_shape,
+    the_prior_follows_its_generator,
+    the_state_round_trips,
+    one_player_overfits_a_batch,
+)

@@ -1,0 +1,105 @@
+"""Adversarial losses and their gradients against values by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from simulacra.adversarial import NonSaturating
+from simulacra.data import Images
+from simulacra.models.gan import GAN
+from simulacra.networks import Shape
+
+
+class Constant(nn.Module):
+    """A discriminator that is ``weight * mean pixel``: its gradients can be written down."""
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(weight))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.weight * x.flatten(1).mean(1, keepdim=True)
+
+
+class Uniform(nn.Module):
+    """A generator of images of one grey level, ``level``, whatever the noise."""
+
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.level = nn.Parameter(torch.tensor(level))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.level.expand(len(z), 1, 8, 8)
+
+
+def test_at_chance_every_term_is_log_two() -> None:
+    terms, accuracy = NonSaturating().discriminator(Constant(0.0), torch.ones(4, 1, 8, 8), torch.ones(4, 1, 8, 8))
+    assert [float(t) for t in terms.values()] == pytest.approx([math.log(2)] * 2)
+    assert float(accuracy) == 0.0
+    generator = NonSaturating().generator(Constant(0.0), torch.ones(4, 1, 8, 8), torch.ones(4, 1, 8, 8))
+    assert float(generator["adversarial"]) == pytest.approx(math.log(2))
+
+
+def test_terms_by_hand() -> None:
+    real, fake = torch.full((2, 1, 8, 8), 0.5), torch.full((2, 1, 8, 8), -0.25)
+    terms, accuracy = NonSaturating().discriminator(Constant(2.0), real, fake)
+    assert float(terms["real"]) == pytest.approx(math.log(1 + math.exp(-1.0)))
+    assert float(terms["fake"]) == pytest.approx(math.log(1 + math.exp(-0.5)))
+    assert float(accuracy) == 1.0
+    generator = NonSaturating().generator(Constant(2.0), real, fake)
+    assert float(generator["adversarial"]) == pytest.approx(math.log(1 + math.exp(0.5)))
+
+
+def test_the_generator_does_not_saturate() -> None:
+    """With a sure discriminator the gradient stays near the discriminator's slope: -log D, not log(1 - D)."""
+    fake = torch.full((1, 1, 8, 8), -0.9, requires_grad=True)
+    NonSaturating().generator(Constant(20.0), fake, fake)["adversarial"].backward()
+    assert fake.grad is not None
+    assert float(fake.grad.sum()) == pytest.approx(-20.0, rel=1e-3)
+
+
+def game(weight: float = 2.0, level: float = -0.5) -> GAN:
+    return GAN(Uniform(level), Constant(weight), NonSaturating(), Shape(1, 8), latent=3)
+
+
+def test_each_players_gradient_is_its_own() -> None:
+    model, real = game(), torch.full((4, 1, 8, 8), 0.5)
+    fake = math.tanh(-0.5)
+    rounds = model.rounds(Images(real), 0)
+    discriminator = next(rounds)["discriminator"]
+    sum(discriminator.values()).backward()  # type: ignore[union-attr]
+    sigmoid = torch.sigmoid
+    expected = -0.5 * float(sigmoid(torch.tensor(-1.0))) + fake * float(sigmoid(torch.tensor(2 * fake)))
+    assert float(model.discriminator.weight.grad) == pytest.approx(expected, rel=1e-5)  # type: ignore[arg-type]
+    assert model.generator.level.grad is None, "the discriminator's loss reaches the generator"
+    next(rounds)["generator"]["adversarial"].backward()
+    slope = -float(sigmoid(torch.tensor(-2 * fake))) * 2 * (1 - fake**2)
+    assert float(model.generator.level.grad) == pytest.approx(slope, rel=1e-5)
+
+
+def test_the_generator_meets_the_moved_discriminator() -> None:
+    model, real = game(), torch.full((4, 1, 8, 8), 0.5)
+    rounds = model.rounds(Images(real), 0)
+    next(rounds)
+    with torch.no_grad():
+        model.discriminator.weight.fill_(7.0)
+    term = next(rounds)["generator"]["adversarial"]
+    assert float(term) == pytest.approx(math.log(1 + math.exp(-7.0 * math.tanh(-0.5))), rel=1e-5)
+
+
+def test_discriminator_steps() -> None:
+    model = GAN(Uniform(0.0), Constant(1.0), NonSaturating(), Shape(1, 8), latent=3, discriminator_steps=3)
+    batch = Images(torch.zeros(2, 1, 8, 8))
+    played = [[next(iter(round_)) for round_ in model.rounds(batch, step)] for step in range(6)]
+    assert ["generator" in players for players in played] == [False, False, True] * 2
+
+
+def test_the_accuracy_is_watched_not_minimised() -> None:
+    model = game()
+    rounds = list(model.rounds(Images(torch.full((4, 1, 8, 8), 0.5)), 0))
+    assert set(rounds[0]["discriminator"]) == {"real", "fake"}
+    assert float(model.watched["discriminator/accuracy"]) == 1.0

@@ -1,0 +1,362 @@
+"""The command line as a person meets it: each verb's result, and one clear line for each mistake."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from simulacra import cli, config
+from simulacra.session import Session
+from tests.conftest import SHORT
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one short run of each family: vae (2 latents), gan, autoencoder."""
+    folder = tmp_path_factory.mktemp("runs")
+    Session.start("quickstart", out=folder / "vae", changes=SHORT).run()
+    data_train = {"data": SHORT["data"], "train": SHORT["train"]}
+    Session.start("gan-mlp", out=folder / "gan", changes=data_train).run()
+    small = {"network": {"kind": "mlp", "hidden": [16]}, "latent": 4}
+    Session.start("autoencoder", out=folder / "autoencoder", changes={**data_train, "model": small}).run()
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Twelve colour pictures of mixed sizes in two class folders."""
+    generator = np.random.default_rng(0)
+    for index in range(12):
+        folder = tmp_path / "photos" / ("cats" if index % 2 else "dogs")
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (20 + index, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    return tmp_path / "photos"
+
+
+def call(*arguments: object) -> int:
+    return cli.main([str(argument) for argument in arguments])
+
+
+def size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+# ------------------------------------------------------------------------------------------------ the verbs
+
+
+def test_sample_is_reproducible(runs: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert call("sample", runs / "gan", "--n", 9, "--seed", seed, "--out", tmp_path / f"{name}.png") == 0
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+    assert size(tmp_path / "a.png") == (3 * 56 + 8, 3 * 56 + 8)
+
+
+def test_sample_into_a_folder(runs: Path, tmp_path: Path) -> None:
+    assert call("sample", runs / "vae", "--n", 3, "--out", tmp_path / "many") == 0
+    assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    assert size(tmp_path / "many" / "00000.png") == (8, 8)
+
+
+def test_a_picture_goes_into_the_run_folder_unless_asked(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("manifold", runs / "vae", "--side", 4) == 0
+    assert str(runs / "vae" / "manifold.png") in capsys.readouterr().out
+    assert size(runs / "vae" / "manifold.png") == (4 * 56, 4 * 56)
+
+
+@pytest.mark.parametrize("family", ["vae", "autoencoder"])
+def test_reconstruct_test_images_and_ones_own(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
+    assert call("reconstruct", runs / family, "--n", 5, "--out", tmp_path / "test.png") == 0
+    assert call("reconstruct", runs / family, "--images", photos, "--out", tmp_path / "own.png") == 0
+    assert size(tmp_path / "own.png")[0] > size(tmp_path / "test.png")[0]
+
+
+@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder"])
+def test_interpolate_and_traverse(family: str, runs: Path, tmp_path: Path) -> None:
+    assert call("interpolate", runs / family, "--steps", 7, "--out", tmp_path / "path.png") == 0
+    assert size(tmp_path / "path.png") == (7 * 58 + 2, 60)
+    assert call("interpolate", runs / family, "--steps", 5, "--out", tmp_path / "path.gif") == 0
+    with Image.open(tmp_path / "path.gif") as animation:
+        assert getattr(animation, "n_frames", 1) == 5
+    assert call("traverse", runs / family, "--steps", 5, "--out", tmp_path / "latents.png") == 0
+    rows = {"vae": 2, "gan": 10, "autoencoder": 4}[family]
+    assert size(tmp_path / "latents.png")[1] == rows * 60
+
+
+def test_interpolate_between_given_images(runs: Path, photos: Path, tmp_path: Path) -> None:
+    first, last = photos / "dogs" / "0.png", photos / "cats" / "1.png"
+    assert call("interpolate", runs / "vae", "--from", first, "--to", last, "--out", tmp_path / "a.png") == 0
+    assert call("interpolate", runs / "vae", "--from", last, "--to", first, "--out", tmp_path / "b.png") == 0
+    forth, back = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in "ab")
+    assert np.array_equal(forth[2:58, 2:58], back[2:58, -58:-2])
+
+
+def test_encode_a_folder_and_a_data_set(runs: Path, photos: Path, tmp_path: Path) -> None:
+    assert call("encode", runs / "vae", photos, "--out", tmp_path / "own.npz") == 0
+    own = np.load(tmp_path / "own.npz")
+    assert own["latents"].shape == (12, 2)
+    assert own["names"][0] == "cats/1.png"
+    assert call("encode", runs / "vae", "digits", "--out", tmp_path / "digits.npz") == 0
+    digits = np.load(tmp_path / "digits.npz")
+    assert digits["latents"].shape == (297, 2)
+    assert set(digits["labels"]) == set(range(10))
+
+
+def test_train_on_a_folder_from_the_command_line(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    options = [
+        "--train.images",
+        64,
+        "--train.batch",
+        8,
+        "--data.size",
+        16,
+        "--model.network.widths",
+        "4,8",
+        "--seed",
+        3,
+    ]
+    assert call("train", "vae", "--data", photos, "--out", out, *options) == 0
+    said = capsys.readouterr().out
+    assert "11 training images of 3 x 16 x 16" in said
+    assert "parameters" in said
+    assert "report.html" in said
+    values = config.parse(config.loads((out / "config.toml").read_text()))
+    assert (values.seed, values.data.size, values.data.channels, values.train.batch) == (3, 16, 3, 8)
+
+
+def test_recipes_and_data_list_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("recipes") == 0
+    assert call("data") == 0
+    said = capsys.readouterr().out
+    for name in (*config.recipe_names(), "digits", "shapes", "mnist", "fashion-mnist"):
+        assert name in said
+
+
+def test_quickstart_never_fails_because_it_ran_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "quickstart").mkdir(parents=True)
+    short = config.recipe("quickstart")
+    short.values = config.merge(short.values, SHORT)
+    monkeypatch.setattr(config, "recipe", lambda name: short)
+    assert call("quickstart") == 0
+    assert (tmp_path / "runs" / "quickstart-2" / "report.html").is_file()
+
+
+def test_the_module_is_the_same_program() -> None:
+    done = subprocess.run([sys.executable, "-m", "simulacra", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("simulacra ")
+
+
+def test_options_of_a_recipe_are_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("train", "vae-2d", "--help", "--model.latent", 3) == 0
+    said = capsys.readouterr().out
+    assert "--model.latent 3" in said
+    assert "--train.optimizer.rate 0.001" in said
+
+
+# ----------------------------------------------------------------------------------------------- mistakes
+
+
+class Trap:
+    """An object whose unpickling leaves a trace."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return os.system, (f"touch {self.trace}",)
+
+
+def _copy(run: Path, to: Path) -> Path:
+    for path in run.rglob("*"):
+        if path.is_file():
+            target = to / path.relative_to(run)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return to
+
+
+def _png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+Mistake = Callable[[Path, Path], list[object]]
+
+
+def _train_on(name: str, content: bytes, *options: object) -> Mistake:
+    def prepare(runs: Path, tmp: Path) -> list[object]:
+        folder = tmp / "pictures"
+        folder.mkdir()
+        (folder / "good.png").write_bytes(_png(16, 16))
+        (folder / name).write_bytes(content)
+        return ["train", "vae", "--data", folder, "--out", tmp / "out", *options]
+
+    return prepare
+
+
+def _truncated_checkpoint(runs: Path, tmp: Path) -> list[object]:
+    run = _copy(runs / "vae", tmp / "run")
+    latest = run / "checkpoints" / (run / "checkpoints" / "latest").read_text().strip()
+    latest.write_bytes(latest.read_bytes()[:1000])
+    recipe = _saved_recipe(run, tmp)
+    return ["train", recipe, "--out", run, "--resume"]
+
+
+def _checkpoint_with_code(runs: Path, tmp: Path) -> list[object]:
+    run = _copy(runs / "vae", tmp / "run")
+    latest = run / "checkpoints" / (run / "checkpoints" / "latest").read_text().strip()
+    torch.save({"format": "simulacra-1", "step": Trap(tmp / "trace")}, latest)
+    return ["train", _saved_recipe(run, tmp), "--out", run, "--resume"]
+
+
+def _saved_recipe(run: Path, tmp: Path) -> Path:
+    recipe = tmp / "saved.toml"
+    recipe.write_text((run / "config.toml").read_text().replace('recipe = "quickstart"\n', ""))
+    return recipe
+
+
+def _pickle_as_model(runs: Path, tmp: Path) -> list[object]:
+    (tmp / "model.safetensors").write_bytes(pickle.dumps(Trap(tmp / "trace")))
+    return ["sample", tmp / "model.safetensors"]
+
+
+def _weights_of_another_size(runs: Path, tmp: Path) -> list[object]:
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    with safe_open(runs / "vae" / "model.safetensors", "pt") as file:
+        tensors = {name: torch.cat([file.get_tensor(name)] * 2) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    save_file(tensors, tmp / "model.safetensors", metadata)
+    return ["sample", tmp / "model.safetensors"]
+
+
+def _empty_folder(runs: Path, tmp: Path) -> list[object]:
+    (tmp / "empty").mkdir()
+    return ["train", "vae", "--data", tmp / "empty", "--out", tmp / "out"]
+
+
+def _broken_zip(runs: Path, tmp: Path) -> list[object]:
+    with zipfile.ZipFile(tmp / "a.zip", "w") as archive:
+        archive.writestr("a.png", _png(9, 9))
+        archive.writestr("b.png", _png(9, 9))
+    (tmp / "a.zip").write_bytes((tmp / "a.zip").read_bytes()[:60])
+    return ["train", "vae", "--data", tmp / "a.zip", "--out", tmp / "out"]
+
+
+def _mixed_channels(runs: Path, tmp: Path) -> list[object]:
+    prepared = _train_on("grey.png", _png(16, 16))(runs, tmp)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(tmp / "pictures/c.png")
+    return prepared
+
+
+def _out_is_a_file(runs: Path, tmp: Path) -> list[object]:
+    (tmp / "out").write_text("")
+    return ["train", "vae", "--data", "digits", "--out", tmp / "out"]
+
+
+MISTAKES: dict[str, tuple[Mistake, str]] = {
+    "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
+    "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
+    "no such recipe": (lambda *_: ["train", "vae2d"], "Did you mean 'vae-2d'"),
+    "no such key": (lambda *_: ["train", "vae", "--model.latnet", 3], "Did you mean 'latent'"),
+    "key without its section": (lambda *_: ["train", "vae", "--batch", 3], "Did you mean --train.batch?"),
+    "key without a value": (lambda *_: ["train", "vae", "--train.batch"], "--train.batch needs a value"),
+    "stray word": (lambda *_: ["train", "vae", "mnist"], "Unexpected word 'mnist'"),
+    "value out of range": (lambda *_: ["train", "vae", "--model.latent", -1], "model.latent must be greater than 0"),
+    "negative count": (lambda runs, _: ["sample", runs / "vae", "--n", 0], "must be at least 1"),
+    "number that is none": (lambda runs, _: ["sample", runs / "vae", "--seed", "x"], "'x' is not a whole number"),
+    "no such data": (lambda _, t: ["train", "vae", "--data", "mnits", "--out", t / "out"], "Did you mean 'mnist'"),
+    "empty folder": (_empty_folder, "holds no images"),
+    "broken zip": (_broken_zip, "nor a zip that can be read"),
+    "text named png": (_train_on("notes.png", b"dear diary"), "notes.png is not an image file"),
+    "truncated image": (_train_on("half.png", _png(64, 64)[:60]), "half.png is damaged"),
+    "40 megapixels": (_train_on("huge.png", _png(8000, 5000)), "huge.png has 40.0 megapixels"),
+    "mixed channels": (_mixed_channels, "--data.channels 3 or --data.channels 1"),
+    "too small for the network": (
+        _train_on("b.png", _png(16, 16), "--data.size", 8, "--model.network.widths", "4,4,4,4"),
+        "at most 3 layers of stride 2",
+    ),
+    "one image": (lambda _, t: ["train", "vae", "--data", _one(t), "--out", t / "out"], "at least 2 are needed"),
+    "run folder that exists": (lambda runs, _: ["train", "vae", "--data", "digits", "--out", runs / "vae"], "--resume"),
+    "out is a file": (_out_is_a_file, "is a file"),
+    "unwritable out": (lambda *_: ["train", "vae", "--data", "digits", "--out", "/proc/out"], "/proc"),
+    "truncated checkpoint": (_truncated_checkpoint, "is damaged or truncated"),
+    "checkpoint with code": (_checkpoint_with_code, "Nothing in it was executed"),
+    "pickle as a model": (_pickle_as_model, "damaged or no file of weights"),
+    "weights of another size": (_weights_of_another_size, "do not fit the config"),
+    "no run": (lambda _, t: ["sample", t / "nothing"], "There is no run"),
+    "folder without a run": (lambda _, t: ["sample", t], "no run folder"),
+    "verb without its primitive": (lambda runs, _: ["reconstruct", runs / "gan"], "gan has none. Families with one:"),
+    "manifold of many latents": (lambda runs, _: ["manifold", runs / "gan"], "this one has 100"),
+    "picture without a format": (lambda runs, t: ["manifold", runs / "vae", "--out", t / "x.txt"], "must end in .png"),
+    "latents without a format": (lambda runs, t: ["encode", runs / "vae", "digits", "--out", t / "x.csv"], ".npz"),
+    "no such device": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out", "--train.device", "tpu9"],
+                       "train.device: 'tpu9'"),
+    "unknown player": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out",
+                                     "--train.players.critic.rate", 1], "Players: model"),
+}  # fmt: skip
+
+
+def _one(folder: Path) -> Path:
+    (folder / "one").mkdir()
+    (folder / "one" / "a.png").write_bytes(_png(16, 16))
+    return folder / "one"
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_gets_one_clear_line_and_status_2(
+    name: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare, expected = MISTAKES[name]
+    arguments = prepare(runs, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
+    assert call(*arguments) == 2
+    said = capsys.readouterr()
+    assert expected in said.err
+    assert said.err.startswith("simulacra: ")
+    assert said.err.count("\n") == 1, "more than one line"
+    after = {path: path.stat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
+    assert after == before, "something was written"
+
+
+def test_training_that_diverges_ends_with_status_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = [
+        "--train.optimizer.kind",
+        "sgd",
+        "--train.optimizer.rate",
+        "1e30",
+        "--train.images",
+        2000,
+        "--data.size",
+        8,
+    ]
+    status = call("train", "autoencoder", "--data", "digits", "--out", tmp_path / "out", *options)
+    assert status == 3
+    assert "last good checkpoint" in capsys.readouterr().err
+    assert call("reconstruct", tmp_path / "out") == 0
+
+
+def test_metrics_are_json_lines(runs: Path) -> None:
+    for line in (runs / "gan" / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        assert 0 <= row["discriminator/accuracy"] <= 1

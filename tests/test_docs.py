@@ -1,0 +1,73 @@
+"""Docs cannot drift: commands parse, Python runs, links lead somewhere, every option says what it means."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from simulacra import cli, config
+from simulacra.models import FAMILIES
+from tests import contract
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+IDS = [path.relative_to(ROOT).as_posix() for path in PAGES]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[tuple[str, str]]:
+    return [
+        (path.relative_to(ROOT).as_posix(), line.split("  #")[0].removesuffix("\\").strip())
+        for path in PAGES
+        for block in blocks(path, "console")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.startswith("simulacra ")
+    ]
+
+
+@pytest.mark.parametrize(("page", "command"), commands(), ids=lambda value: value)
+def test_commands_in_the_docs_are_right(page: str, command: str) -> None:
+    arguments = shlex.split(command)[1:]
+    if {"--help", "-h"} & set(arguments):
+        return
+    options = cli._parse(arguments)
+    if arguments[0] == "train" and not options.recipe.endswith(".toml"):
+        cli._refuse_unknown(options.pairs, config.recipe(options.recipe))
+
+
+@pytest.mark.parametrize(
+    "path", [page for page in PAGES if page.name in ("python.md", "README.md")], ids=lambda p: p.name
+)
+def test_python_in_the_docs_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in blocks(path, "python"):
+        exec(compile(block, path.name, "exec"), names)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=IDS)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_every_option_says_what_it_means(family: str, network: str) -> None:
+    values = config.Config(model=contract.configs(family, contract.NETWORKS[network]))
+    silent = [option.key for option in config.options(values) if not option.meaning]
+    assert not silent
+
+
+def test_every_recipe_verb_and_family_is_documented() -> None:
+    text = "\n".join(path.read_text("utf-8") for path in PAGES)
+    for name in (*config.recipe_names(), *FAMILIES):
+        assert f"`{name}`" in text, name
+    for verb in cli.verb_names():
+        assert f"`{verb}`" in text or f"simulacra {verb}" in text, verb

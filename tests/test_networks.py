@@ -1,0 +1,114 @@
+"""Networks at every size: shapes, mirrored sides, variance at initialisation, the documented architectures."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from simulacra import config, models, networks
+from simulacra.config import Conv, Mlp
+from simulacra.errors import ConfigError
+from simulacra.models import summary
+from simulacra.networks import Shape
+
+
+@given(
+    size=st.integers(8, 100),
+    channels=st.sampled_from([1, 3]),
+    strides=st.lists(st.sampled_from([1, 2]), min_size=1, max_size=3),
+    kernel=st.sampled_from([3, 4]),
+    dense=st.sampled_from([None, 5]),
+)
+@settings(max_examples=60, deadline=None)
+def test_conv_works_at_any_size(size: int, channels: int, strides: list[int], kernel: int, dense: int | None) -> None:
+    network = Conv(widths=(3, 4, 5)[: len(strides)], strides=tuple(strides), kernel=kernel, dense=dense)  # type: ignore[arg-type]
+    shape = Shape(channels, size)
+    x = torch.randn(2, channels, size, size)
+    z = networks.encoder(network, shape, 6)(x)
+    assert z.shape == (2, 6)
+    assert networks.decoder(network, 6, shape, 2)(z).shape == (2, 2, size, size)
+
+
+@pytest.mark.parametrize("size", [8, 28, 100])
+def test_mlp_works_at_any_size(size: int) -> None:
+    network, shape = Mlp(hidden=(7, 5)), Shape(3, size)
+    z = networks.encoder(network, shape, 4)(torch.randn(2, 3, size, size))
+    assert networks.decoder(network, 4, shape, 6)(z).shape == (2, 6, size, size)
+
+
+def test_too_many_halvings_are_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigError, match="at most 3 layers of stride 2"):
+        networks.encoder(Conv(widths=(4,) * 5), Shape(1, 8), 2)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+@pytest.mark.parametrize("role", ["encoder", "decoder"])
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_activations_keep_their_variance_at_the_start(kind: str, role: str, activation: str) -> None:
+    """Unit input gives hidden activations of mean square about one, and outputs of variance about one."""
+    torch.manual_seed(0)
+    network: config.Network = (
+        Mlp(hidden=(256, 256), activation=activation)  # type: ignore[arg-type]
+        if kind == "mlp"
+        else Conv(widths=(64, 64, 64), strides=(1, 2, 2), activation=activation)  # type: ignore[arg-type]
+    )
+    shape = Shape(3, 32)
+    net = networks.encoder(network, shape, 64) if role == "encoder" else networks.decoder(network, 64, shape, 3)
+    x = torch.randn(64, 3, 32, 32) if role == "encoder" else torch.randn(64, 64)
+    with torch.no_grad():
+        for layer in net:
+            x = layer(x)
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                power = float(x.square().mean())
+                assert 0.35 < power < 3.5, f"{layer}: {power:.2f}"
+
+
+def test_biases_start_at_zero() -> None:
+    net = networks.decoder(Conv(), 8, Shape(1, 28), 1)
+    assert all(float(p.abs().max()) == 0 for name, p in net.named_parameters() if name.endswith("bias"))
+
+
+def test_outputs_are_float32_under_autocast() -> None:
+    net = networks.encoder(Conv(), Shape(1, 16), 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert net(torch.randn(2, 1, 16, 16)).dtype == torch.float32
+
+
+def parameters(recipe: str) -> dict[str, int]:
+    values = config.parse(config.recipe(recipe).values)
+    return summary.totals(models.build(values.model, Shape(1, 28)))
+
+
+def linear(*widths: int) -> int:
+    return sum(a * b + b for a, b in itertools.pairwise(widths))
+
+
+def test_the_tutorials_architectures_to_the_last_parameter() -> None:
+    assert parameters("vae-mlp") == {"model": linear(784, 128, 20) + linear(10, 128, 784)}
+    batch_norm = 2 * (256 + 512 + 1024)
+    assert parameters("gan-mlp") == {
+        "discriminator": linear(784, 512, 256, 1),
+        "generator": linear(100, 256, 512, 1024, 784) + batch_norm,
+    }
+    kernels = 9 * (1 * 32 + 32 * 64 + 64 * 64 + 64 * 64)
+    encoder = kernels + 32 + 3 * 64 + linear(64 * 14 * 14, 32, 4)
+    decoder = linear(2, 32, 64 * 14 * 14) + kernels + 64 + 64 + 32 + 1
+    assert parameters("vae-2d") == {"model": encoder + decoder}
+
+
+def test_keras_momentum_is_the_weight_of_the_old_batch() -> None:
+    values = config.parse(config.recipe("gan-mlp").values)
+    model = models.build(values.model, Shape(1, 28))
+    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm1d)]
+    assert [norm.momentum for norm in norms] == [pytest.approx(1 - 0.8)] * 3
+    assert all(norm.eps < 1e-2 for norm in norms), "momentum was passed as eps"
+
+
+def test_the_summary_counts_every_parameter() -> None:
+    model = models.build(config.parse(config.recipe("vae-2d").values).model, Shape(1, 28))
+    assert sum(layer.parameters for layer in summary.layers(model)) == sum(p.numel() for p in model.parameters())

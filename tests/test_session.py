@@ -1,0 +1,281 @@
+"""Runs and their folders: what is written, exact resume after kills and signals, NaN, a full disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from simulacra import Run, checkpoint, config, images, report
+from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
+from simulacra.models import Round
+from simulacra.models.vae import VAE
+from simulacra.session import Session
+from tests.conftest import SHORT
+
+
+def start(out: Path, recipe: str = "quickstart", *, resume: bool = False, **train: Any) -> Session:
+    return Session.start(recipe, out=out, changes=config.merge(SHORT, {"train": train}), resume=resume)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    state = checkpoint.load(checkpoint.Checkpoints(run / "checkpoints").latest() or run)
+    return {**{f"m.{k}": v for k, v in state["model"].items()}, **{f"a.{k}": v for k, v in state["average"].items()}}
+
+
+def same(a: Path, b: Path) -> bool:
+    first, second = weights(a), weights(b)
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "finished"
+    start(out).run()
+    return out
+
+
+def test_the_run_folder(finished: Path) -> None:
+    names = {path.relative_to(finished).as_posix() for path in finished.rglob("*") if path.is_file()}
+    assert {"config.toml", "environment.json", "metrics.jsonl", "model.safetensors", "report.html"} <= names
+    assert {"samples/00000000.png", "samples/00000010.png", "samples/00000020.png"} <= names
+    assert {"reconstructions/00000000.png", "checkpoints/00000020.pt", "checkpoints/latest"} <= names
+    assert sum(name.endswith(".pt") for name in names) == checkpoint.KEPT
+    assert not [name for name in names if name.endswith(".part")]
+
+
+def test_the_log(finished: Path) -> None:
+    rows = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
+    assert [row["images"] for row in rows] == list(range(64, 641, 64))
+    assert all({"step", "seconds", "model/nll", "model/kl"} <= row.keys() for row in rows)
+    assert [row["images"] for row in rows if "test/negative_elbo" in row] == [320, 640]
+    assert rows[-1]["model/nll"] < rows[0]["model/nll"]
+
+
+def test_the_config_says_everything(finished: Path) -> None:
+    values = config.parse(config.loads((finished / "config.toml").read_text()))
+    assert (values.data.size, values.data.channels, values.train.precision) == (8, 1, "float32")
+    assert Run.open(finished).config == values
+
+
+def test_one_file_is_a_whole_model(finished: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes((finished / "model.safetensors").read_bytes())
+    assert torch.equal(Run.open(alone).sample(4, seed=3), Run.open(finished).sample(4, seed=3))
+
+
+def test_the_model_holds_the_averaged_weights(finished: Path) -> None:
+    state = checkpoint.load(checkpoint.Checkpoints(finished / "checkpoints").latest() or finished)
+    model = Run.open(finished).model.state_dict()
+    assert all(torch.equal(model[name], tensor) for name, tensor in state["average"].items())
+    assert not all(torch.equal(model[name], tensor) for name, tensor in state["model"].items())
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not(finished: Path, tmp_path: Path) -> None:
+    start(tmp_path / "again").run()
+    assert same(finished, tmp_path / "again")
+    Session.start("quickstart", out=tmp_path / "other", changes=SHORT, seed=1).run()
+    assert not same(finished, tmp_path / "other")
+
+
+def test_a_folder_with_a_run_is_not_overwritten(finished: Path) -> None:
+    before = (finished / "model.safetensors").read_bytes()
+    with pytest.raises(RunError, match="--resume"):
+        start(finished)
+    assert (finished / "model.safetensors").read_bytes() == before
+
+
+def test_a_foreign_folder_is_not_filled(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="not empty"):
+        start(tmp_path)
+
+
+def test_resuming_a_finished_run_changes_nothing(finished: Path) -> None:
+    before = weights(finished)
+    session = start(finished, resume=True)
+    session.run()
+    assert all(torch.equal(before[name], tensor) for name, tensor in weights(finished).items())
+
+
+def test_a_run_can_be_made_longer(tmp_path: Path) -> None:
+    constant = {"schedule": {"kind": "constant"}}
+    start(tmp_path / "a", images=320, **constant).run()
+    start(tmp_path / "a", images=640, resume=True, **constant).run()
+    start(tmp_path / "b", images=640, **constant).run()
+    assert same(tmp_path / "a", tmp_path / "b")
+
+
+def test_what_determines_the_weights_cannot_change_on_resume(tmp_path: Path) -> None:
+    start(tmp_path / "a").run()
+    with pytest.raises(ConfigError, match=r"train\.batch = 32, not 16"):
+        start(tmp_path / "a", resume=True, batch=16)
+
+
+def test_a_signal_saves_and_resuming_is_exact(finished: Path, tmp_path: Path) -> None:
+    session = start(tmp_path / "a")
+    with pytest.raises(InterruptedTraining, match="--resume"):
+        for progress in session:
+            if progress.images == 192:
+                os.kill(os.getpid(), signal.SIGTERM)
+    assert checkpoint.Checkpoints(tmp_path / "a" / "checkpoints").latest() is not None
+    start(tmp_path / "a", resume=True).run()
+    assert same(finished, tmp_path / "a")
+
+
+def test_log_lines_after_the_checkpoint_are_not_repeated(tmp_path: Path) -> None:
+    session = iter(start(tmp_path / "a", checkpoint=320))
+    for progress in session:
+        if progress.images == 448:
+            break
+    session.close()  # type: ignore[attr-defined]
+    start(tmp_path / "a", resume=True, checkpoint=320).run()
+    rows = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["images"] for row in rows] == list(range(64, 641, 64))
+
+
+KILLED = """
+import sys
+from simulacra.session import Session
+import json
+Session.start("quickstart", out=sys.argv[1], changes=json.loads(sys.argv[2]), resume=True).run()
+"""
+
+
+def test_kill_minus_nine_and_resume_is_exact_bit_for_bit(tmp_path: Path) -> None:
+    """Kill a run at random moments, resume each time: the final weights are those of the uninterrupted run."""
+    changes = config.merge(SHORT, {"train": {"images": 9600, "checkpoint": 320, "log": 160, "sheet": 960}})
+    Session.start("quickstart", out=tmp_path / "whole", changes=changes).run()
+    chance, kills = random.Random(5), 0
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed"), json.dumps(changes)]
+    while kills < 3:
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "killed" / "checkpoints" / "latest").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.0, 0.6) + (2.0 if kills else 0.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    subprocess.run(command, check=True)
+    assert same(tmp_path / "whole", tmp_path / "killed")
+    assert not list((tmp_path / "killed").rglob("*.part"))
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch, steps: set[int], *, times: int = 10**9) -> None:
+    """Make the VAE's loss NaN at some steps, a limited number of times."""
+    original, left = VAE.rounds, [times]
+
+    def rounds(self: VAE, batch: Any, step: int) -> Iterator[Round]:
+        for round_ in original(self, batch, step):
+            if step in steps and left[0] > 0:
+                left[0] -= 1
+                round_["model"]["nll"] = round_["model"]["nll"] * float("nan")
+            yield round_
+
+    monkeypatch.setattr(VAE, "rounds", rounds)
+
+
+def test_divergence_rolls_back_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poisoned(monkeypatch, {11}, times=1)
+    session = start(tmp_path / "a")
+    notices = []
+    for _ in session:
+        if session.notice:
+            notices.append(session.notice)
+            session.notice = ""
+    assert len(notices) == 1
+    assert "Rolled back to step 8" in notices[0]
+    assert session.trainer.retry == 1
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in weights(tmp_path / "a").values())
+
+
+def test_hopeless_divergence_ends_with_a_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poisoned(monkeypatch, set(range(11, 100)))
+    with pytest.raises(DivergenceError, match="last good checkpoint") as caught:
+        start(tmp_path / "a").run()
+    assert caught.value.exit_status == 3
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in weights(tmp_path / "a").values())
+    assert Run.open(tmp_path / "a").sample(2).isfinite().all()
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Path.write_bytes
+
+    def full(self: Path, content: Any) -> int:
+        if ".pt." in self.name and session.trainer.images > 256:
+            original(self, bytes(memoryview(content))[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    session = start(tmp_path / "a")
+    with pytest.raises(StorageError, match=r"No space left on device.*00000008\.pt.*--resume") as caught:
+        session.run()
+    assert caught.value.exit_status == 4
+    assert not list((tmp_path / "a").rglob("*.part"))
+    monkeypatch.undo()
+    start(tmp_path / "a", resume=True).run()
+    assert Run.open(tmp_path / "a").sample(2).isfinite().all()
+
+
+def test_keep_best_keeps_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = iter([5.0, 3.0, 4.0, 9.0, 9.0])
+    monkeypatch.setattr("simulacra.training.trainer.Trainer.score", lambda self, _: {"negative_elbo": next(scores)})
+    changes = config.merge(SHORT, {"data": {"validation": 0.1}, "train": {"keep": "best", "score": 128}})
+    session = Session.start("quickstart", out=tmp_path / "a", changes=changes)
+    run = session.run()
+    best = checkpoint.Checkpoints(tmp_path / "a" / "checkpoints").best()
+    assert best is not None
+    assert best.name == "00000008.pt"
+    average = checkpoint.load(best)["average"]
+    assert all(torch.equal(run.model.state_dict()[name], tensor) for name, tensor in average.items())
+
+
+@pytest.mark.parametrize("recipe", ["autoencoder", "gan-mlp"])
+def test_other_families_leave_a_whole_run_folder(recipe: str, tmp_path: Path) -> None:
+    changes = {"data": {"name": "digits", "size": 8}, "train": SHORT["train"]}
+    if recipe == "autoencoder":
+        changes["model"] = {"network": {"kind": "mlp", "hidden": [16]}}
+    run = Session.start(recipe, out=tmp_path / "a", changes=changes).run()
+    assert (tmp_path / "a" / "samples" / "00000020.png").is_file()
+    assert (tmp_path / "a" / "report.html").is_file()
+    assert run.history()[-1]["images"] == 640
+
+
+def test_the_report_is_self_contained(finished: Path) -> None:
+    page = (finished / "report.html").read_text()
+    assert "http://" not in page
+    assert "https://" not in page
+    assert page.count("data:image/png;base64,") >= 5
+    for word in ("manifold", "Reconstructions", "Samples", "model/nll", "negative_elbo", "quickstart"):
+        assert word in page
+
+
+def test_the_report_escapes_what_it_quotes(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text("<script>alert(1)</script>")
+    (tmp_path / "metrics.jsonl").write_text(json.dumps({"step": 1, "images": 32, "seconds": 1, "x/</script>": 1.0}))
+    run = Run.open(finished)
+    hostile = Run(tmp_path, run.model, run.config)
+    page = report.write(hostile, run.splits, tmp_path / "report.html").read_text()
+    assert "<script>alert" not in page
+    assert "x/</script>" not in page
+
+
+def test_sheets_show_the_same_digits_all_the_time(finished: Path) -> None:
+    first, last = (images.read(finished / "reconstructions" / f"{n:08d}.png", "sheet") for n in (0, 20))
+    top = (0, 0, first.width, first.height // 2)
+    bottom = (100, first.height // 2, first.width, first.height)
+    assert first.crop(top).tobytes() == last.crop(top).tobytes()
+    assert first.crop(bottom).tobytes() != last.crop(bottom).tobytes()
