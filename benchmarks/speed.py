@@ -31,6 +31,7 @@ from simulacra.networks import Shape
 from simulacra.session import Session
 
 WARM_UP = 20  # steps before the clock starts
+BUSY = 0.5  # load average before the first measurement above which the reader is warned
 SHAPE = Shape(channels=1, size=28)
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = Path(__file__).with_name("keras_tutorials.py")
@@ -271,7 +272,9 @@ def measure(measured: Measured, python: str | None, seconds: float, repeats: int
         ours = _ours(row, seconds)
         measured.ours.append(ours["images_per_second"])
         versions.update(ours["environment"])
-        for variant in row.variants if python is not None else ():
+        if python is None:
+            continue
+        for variant in row.variants:
             theirs = _keras(python, row, variant, seconds)
             _same_size(row, ours["parameters"], theirs["parameters"])
             measured.keras.setdefault(variant.name, []).append(theirs["images_per_second"])
@@ -349,7 +352,9 @@ def as_json(rows: Sequence[Measured], peaks: dict[str, float], versions: dict[st
 def bench(python: str | None, seconds: float, repeats: int, file: Path | None) -> None:
     """Measure everything, print the table, and write the numbers."""
     rows = [prepare(row, python is not None) for row in ROWS]
-    versions: dict[str, Any] = {}
+    versions: dict[str, Any] = {"load": round(os.getloadavg()[0], 2)}
+    if versions["load"] > BUSY:
+        print(f"The machine is busy (load {versions['load']}): these numbers mean nothing.", file=sys.stderr)
     peaks = _peaks(seconds, {})
     for measured in rows:
         row = measured.row

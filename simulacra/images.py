@@ -117,20 +117,24 @@ def read(
         raise DataError(f"{name} is damaged or cannot be read: {error}.") from None
 
 
+def dimensions(source: Path | bytes) -> tuple[int, int] | None:
+    """Return the width and height in a file's header, or None where there is none to read."""
+    try:
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+            return picture.size
+    except Exception:  # as in `read`, which names the file and the reason
+        return None
+
+
 def _eight_bits(picture: Image.Image, background: int) -> Image.Image:
-    if picture.mode in ("1", "L", "P", "RGB") and "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    if picture.mode in ("L", "RGB"):
-        return picture
+    """Grey files become "L", all others "RGB": what the file stores decides, not what its pixels happen to be."""
+    kind = "L" if picture.mode in ("1", "L", "LA", "La") else "RGB"
     if picture.mode.startswith("I") or picture.mode == "F":
         return _scaled(picture)
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode == "P":
-        return _grey_if_grey(picture.convert("RGB"))
-    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
-        return _over(picture.convert("RGBA"), background)
-    return picture.convert("RGB")
+    if "transparency" in picture.info or picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        paper = Image.new("RGBA", picture.size, (background, background, background, 255))
+        picture = Image.alpha_composite(paper, picture.convert("RGBA"))
+    return picture.convert(kind)
 
 
 def _scaled(picture: Image.Image) -> Image.Image:
@@ -140,24 +144,17 @@ def _scaled(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8))
 
 
-def _over(picture: Image.Image, background: int) -> Image.Image:
-    base = Image.new("RGBA", picture.size, (background, background, background, 255))
-    return _grey_if_grey(Image.alpha_composite(base, picture).convert("RGB"))
-
-
-def _grey_if_grey(picture: Image.Image) -> Image.Image:
-    red, green, blue = picture.split()
-    return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
-
-
 def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int = PAPER) -> Image.Image:
     """Bring a picture to ``size`` x ``size``: the centre square, the whole padded, or the whole stretched."""
     filter_ = Image.Resampling.LANCZOS
     if fit == "crop":
         return ImageOps.fit(picture, (size, size), filter_)
     if fit == "pad":
-        colour = (background,) * len(picture.getbands())
-        return ImageOps.pad(picture, (size, size), filter_, color=colour if len(colour) > 1 else background)
+        scale = size / max(picture.size)
+        inner = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), filter_)
+        canvas = Image.new(picture.mode, (size, size), (background,) * 3 if picture.mode == "RGB" else background)
+        canvas.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
+        return canvas
     return picture.resize((size, size), filter_)
 
 

@@ -90,8 +90,8 @@ class Run:
         if start is None and end is None and not isinstance(self.model, Inferential):
             first, last = generate.latents(self.model, 2, seed=seed)
         else:
-            default = self.examples(2, seed=seed)
-            ends = [default[i] if end is None else end for i, end in enumerate((start, end))]
+            examples = self.examples(2, seed=seed)
+            ends = (examples[0] if start is None else start, examples[-1] if end is None else end)
             first, last = generate.encode(self.model, torch.stack(ends))
         return generate.interpolate(self.model, first, last, steps)
 

@@ -178,7 +178,7 @@ def test_a_zip_of_a_folder_is_read_as_that_folder(tmp_path: Path) -> None:
 
 def test_hidden_files_and_what_macs_add_are_ignored(made: Make) -> None:
     members = {
-        "1.png": grey(1), "2.png": grey(2), ".3.png": grey(3), ".cache/4.png": grey(4), "__MACOSX/._1.png": TEXT,
+        "1.png": grey(1), "2.png": grey(2), ".3.png": grey(3), ".cache/4.png": grey(4), "__MACOSX/5.png": TEXT,
         "._2.png": TEXT, "Thumbs.db": TEXT,
     }  # fmt: skip
     assert levels(load(made(members))[0]) == [1, 2]
@@ -349,7 +349,7 @@ def test_loading_leaves_the_filters_of_warnings_alone(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(Image, "open", open_at_the_same_time)
     before = list(warnings.filters)
-    load(tmp_path)
+    load(tmp_path, size=8)
     assert warnings.filters == before
 
 
@@ -489,7 +489,7 @@ def test_a_member_that_declares_to_be_huge_is_not_unpacked(tmp_path: Path, monke
     monkeypatch.setattr(zipfile.ZipFile, "open", spy)
     train, _, skipped = load(path, corrupt="skip")
     assert levels(train) == [7]
-    assert opened == ["good.png"]
+    assert set(opened) == {"good.png"}
     assert skipped == ("bomb.png unpacks to 3072 MB; the limit is 256 MB.",)
 
 

@@ -251,6 +251,7 @@ def test_a_download_is_checked_and_cached(mirrors: Mirrors, cache: Path) -> None
     assert_is_little(idx.load(mirrors.source("good")))
     assert mirrors.requests == [f"/good/{name}.gz" for name in FILES]
     assert sorted(file.name for file in (cache / "little").iterdir()) == sorted(f"{name}.gz" for name in FILES)
+    assert gzip.decompress((cache / "little" / f"{FILES[0]}.gz").read_bytes()) == CONTENT[FILES[0]]
     assert_is_little(idx.load(mirrors.source("good")))
     assert len(mirrors.requests) == len(FILES), "the second time from the cache"
     assert idx.find(SOURCE) == cache / "little"

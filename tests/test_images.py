@@ -92,9 +92,8 @@ def test_resize_keeps_constants_and_order_of_brightness() -> None:
 
 
 def test_resize_averages_when_it_shrinks_and_does_not_overshoot() -> None:
-    board = torch.arange(32 * 32).view(1, 1, 32, 32)
-    board = ((board % 32 + board // 32) % 2 * 255).to(torch.uint8)
-    assert (images.resize(board, 8).int() - 127).abs().max() <= 2, "antialiased, not sampled"
+    grain = torch.from_numpy(noise(64, 64, 1))[None, None]
+    assert images.resize(grain, 16).float().std() < 0.35 * grain.float().std(), "antialiased, not sampled"
     edge = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     edge[..., 4:] = 255
     large = images.resize(edge, 64)
@@ -182,8 +181,8 @@ def test_palette_without_transparency() -> None:
     colours = [(255, 0, 0), (0, 200, 0), (7, 8, 9)]
     assert pixels(encode(palette(colours), "PNG"))[0].tolist() == [list(colour) for colour in colours]
     grey = images.read(encode(palette([(5, 5, 5), (90, 90, 90)]), "PNG"), "grey.png")
-    assert grey.mode == "L"
-    assert np.asarray(grey).tolist() == [[5, 90]]
+    assert grey.mode == "RGB", "a palette is colour, whatever its colours are"
+    assert np.asarray(grey).tolist() == [[[5] * 3, [90] * 3]]
 
 
 @pytest.mark.parametrize("format_", ["PNG", "GIF"])
@@ -211,10 +210,10 @@ def test_one_bit() -> None:
 
 @pytest.mark.parametrize("format_", ["PNG", "TIFF"])
 def test_sixteen_bits_are_scaled_by_their_full_range(format_: str) -> None:
-    deep = np.array([[0, 257, 1000, 32896, 65535]], np.uint16)
+    deep = np.array([[0, 257, 1000, 32896, 64250, 65535]], np.uint16)
     picture = images.read(encode(Image.fromarray(deep), format_), "deep.png")
     assert picture.mode == "L"
-    assert np.asarray(picture).tolist() == [[0, 1, 4, 128, 255]]
+    assert np.asarray(picture).tolist() == [[0, 1, 4, 128, 250, 255]]
 
 
 def test_floating_point_is_scaled_from_the_unit_interval() -> None:

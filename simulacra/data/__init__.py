@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,7 +60,7 @@ def load(data: Data, root: Path | None = None) -> Splits:
     skipped: tuple[str, ...] = ()
     if data.name in SOURCES:
         train, test = SOURCES[data.name].load(data, root)
-    elif Path(data.name).exists():
+    elif os.path.exists(data.name):  # noqa: PTH110 - unlike Path.exists it is false for impossible names
         train, test, skipped = files.load(Path(data.name), data)
     else:
         names = ", ".join(SOURCES)

@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from simulacra import images
 from simulacra.config import Data
 from simulacra.data.dataset import Dataset
 from simulacra.errors import DataError
-from simulacra.images import read, square, to_tensor
 
 SPLITS = ("train", "test")
 ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
@@ -29,7 +29,6 @@ LARGEST_MEMBER = 256 << 20  # bytes of one unpacked zip member
 DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
 LARGEST_NATIVE = 256  # pixels: larger equal squares are reduced unless asked for
 PARALLEL = 8
-WORKING_SIDE = 512  # pixels: decoded files are kept at most this large until the common size is known
 
 
 @dataclass(frozen=True)
@@ -44,20 +43,20 @@ class Entry:
 class _Decoded:
     entry: Entry
     picture: Image.Image
-    original: tuple[int, int]
 
 
 def load(path: Path, data: Data) -> tuple[Dataset, Dataset | None, tuple[str, ...]]:
     """Read a folder or zip; return the training set, the test set if the source has one, and what was skipped."""
     found = find(path)
     entries = _in_splits(found)
-    decoded, problems = _decode(entries, data)
+    size = data.size or _common_size(entries)
+    decoded, problems = _decode(entries, size, data)
     if problems and data.corrupt == "refuse":
         raise DataError(refusal(problems, "To leave such files out: --data.corrupt skip"))
     if not decoded:
         raise DataError(f"None of the {len(entries)} image files in {path} can be read. First: {problems[0]}")
-    size, channels = _common_size(data, decoded), _common_channels(data, decoded)
-    splits = {name: _dataset(path, decoded, name, size, channels, data) for name in SPLITS}
+    channels = data.channels or _common_channels(decoded)
+    splits = {name: _dataset(path, decoded, name, channels) for name in SPLITS}
     if splits["train"] is None:
         raise DataError(f"{path} holds test images only; put training images beside them in train/.")
     if len(entries) < len(found):
@@ -71,12 +70,11 @@ def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str
     Raises `DataError` naming the files that cannot be read; the policies of ``data`` for fit, background and the
     largest file apply.
     """
-    values = data.model_copy(update={"size": size})
-    decoded, problems = _decode(find(path), values)
+    decoded, problems = _decode(find(path), size, data)
     if problems:
         raise DataError(refusal(problems, "Remove them and try again."))
     return [str(item.entry.name) for item in decoded], torch.stack(
-        [to_tensor(item.picture, channels) for item in decoded]
+        [images.to_tensor(item.picture, channels) for item in decoded]
     )
 
 
@@ -145,22 +143,35 @@ def _wanted(name: PurePosixPath) -> bool:
     return name.suffix.lower() in ENDINGS and not hidden
 
 
-def _decode(entries: Sequence[Entry], data: Data) -> tuple[list[_Decoded], list[str]]:
-    """Read every file on a few threads; return pictures, and one line for each file that cannot be read."""
-    draft = 2 * (data.size or LARGEST_NATIVE)
+def _common_size(entries: Sequence[Entry]) -> int:
+    """The side of the images where all are equal squares of a moderate size, else the default."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sizes = {images.dimensions(source) for source in map(_source, entries) if source is not None} - {None}
+    width, height = sizes.pop() or (0, 0) if len(sizes) == 1 else (0, 0)
+    return width if width == height and 8 <= width <= LARGEST_NATIVE else DEFAULT_SIZE
+
+
+def _source(entry: Entry) -> Path | bytes | None:
+    try:
+        return entry.source()
+    except (DataError, OSError):
+        return None
+
+
+def _decode(entries: Sequence[Entry], size: int, data: Data) -> tuple[list[_Decoded], list[str]]:
+    """Read every file on a few threads; return squares of a size, and one line for each file that cannot be read."""
 
     def one(entry: Entry) -> _Decoded | str:
         try:
-            source = entry.source()
-            picture = read(
-                source, str(entry.name), max_megapixels=data.max_megapixels, draft=draft, background=data.background
+            picture = images.read(
+                entry.source(),
+                str(entry.name),
+                max_megapixels=data.max_megapixels,
+                draft=2 * size,
+                background=data.background,
             )
-            original = picture.size
-            if data.size is not None:
-                picture = square(picture, data.size, data.fit, data.background)
-            elif max(picture.size) > WORKING_SIDE:
-                picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS)
-            return _Decoded(entry, picture, original)
+            return _Decoded(entry, images.square(picture, size, data.fit, data.background))
         except (DataError, OSError) as error:
             return str(error)
 
@@ -177,18 +188,7 @@ def refusal(problems: Sequence[str], remedy: str) -> str:
     return f"{shown}{more} {remedy}"
 
 
-def _common_size(data: Data, decoded: Sequence[_Decoded]) -> int:
-    if data.size is not None:
-        return data.size
-    sizes = {item.original for item in decoded}
-    width, height = next(iter(sizes))
-    native = len(sizes) == 1 and width == height and 8 <= width <= LARGEST_NATIVE
-    return width if native else DEFAULT_SIZE
-
-
-def _common_channels(data: Data, decoded: Sequence[_Decoded]) -> int:
-    if data.channels is not None:
-        return data.channels
+def _common_channels(decoded: Sequence[_Decoded]) -> int:
     modes = Counter(item.picture.mode for item in decoded)
     if len(modes) == 1:
         return 1 if "L" in modes else 3
@@ -199,16 +199,12 @@ def _common_channels(data: Data, decoded: Sequence[_Decoded]) -> int:
     )
 
 
-def _dataset(
-    path: Path, decoded: Sequence[_Decoded], split: str, size: int, channels: int, data: Data
-) -> Dataset | None:
+def _dataset(path: Path, decoded: Sequence[_Decoded], split: str, channels: int) -> Dataset | None:
     """The images of one split; without a train/ folder at the top every image not in test/ is for training."""
     chosen = [(item, name) for item in decoded for in_split, name in [_split_of(item.entry.name)] if in_split == split]
     if not chosen:
         return None
-    pixels = torch.stack(
-        [to_tensor(square(item.picture, size, data.fit, data.background), channels) for item, _ in chosen]
-    )
+    pixels = torch.stack([images.to_tensor(item.picture, channels) for item, _ in chosen])
     classes = tuple(sorted({_class_of(_split_of(item.entry.name)[1]) for item in decoded}))
     labels: Tensor | None = None
     if len(classes) > 1:

@@ -1,0 +1,116 @@
+"""Slow checks that the families learn what they should on real data (make test-slow)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from simulacra import Run, data, generate, images
+from simulacra.config import Data, Train
+from simulacra.data import Loader
+from simulacra.distributions import DiagonalGaussian
+from simulacra.models.vae import VAE
+from simulacra.session import Session
+
+pytestmark = pytest.mark.slow
+
+
+def trained(recipe: str, out: Path, root: Path, **changes: dict[str, object]) -> Run:
+    return Session.start(recipe, out=out, data_root=root, changes=changes).run()
+
+
+def last(run: Run, name: str) -> float:
+    return [float(row[name]) for row in run.history() if name in row][-1]
+
+
+def test_the_multilayer_vae_reaches_the_tutorials_figure(tmp_path: Path, data_root: Path) -> None:
+    """Ten epochs on Fashion-MNIST; the tutorial's own loop reaches 253.6 nats there."""
+    run = trained("vae-mlp", tmp_path / "run", data_root, train={"images": 600_000})
+    assert last(run, "test/negative_elbo") < 255.0
+
+
+def test_two_latents_organise_the_digits(tmp_path: Path, data_root: Path) -> None:
+    """Two epochs on MNIST; all ten digits stand on the manifold, by a classifier trained on real ones."""
+    run = trained("vae-2d", tmp_path / "run", data_root, train={"images": 120_000})
+    assert last(run, "test/negative_elbo") < 163.0
+    probabilities = classifier(data_root)(run.manifold(25)).softmax(1)
+    confident = probabilities.max(1).values > 0.7
+    found = probabilities.argmax(1)[confident].unique().numel()
+    assert found >= 8, f"{found} digits on the manifold"
+
+
+def test_the_multilayer_gan_draws_every_digit(tmp_path: Path, data_root: Path) -> None:
+    run = trained("gan-mlp", tmp_path / "run", data_root, train={"images": 480_000})
+    probabilities = classifier(data_root)(run.sample(2000, seed=1)).softmax(1)
+    counts = torch.bincount(probabilities.argmax(1), minlength=10)
+    assert int(counts.min()) > 40, f"digits {counts.tolist()}"
+    assert float(probabilities.max(1).values.median()) > 0.9
+
+
+def test_the_autoencoder_compresses(tmp_path: Path, data_root: Path) -> None:
+    """Far below the error of the best constant image (52.7), with 32 numbers for 784 pixels."""
+    run = trained("autoencoder", tmp_path / "run", data_root, train={"images": 120_000})
+    assert last(run, "test/squared_error") < 6.0
+
+
+def test_the_importance_weighted_bound_is_worth_its_samples(tmp_path: Path) -> None:
+    """On the embedded digits: trained equally long, IWAE's likelihood estimate is not worse than the VAE's."""
+    small = {"network": {"kind": "mlp", "hidden": [200]}, "latent": 16}
+    estimates = {}
+    for family, samples in (("vae", 20), ("iwae", 20)):
+        changes = {
+            "model": {"family": family, "samples": samples, **small},
+            "data": {"size": 8},
+            "train": {"images": 300_000, "ema": 10_000},
+        }
+        model = Session.start("quickstart", out=tmp_path / family, changes=changes).run().model
+        assert isinstance(model, VAE)
+        x = images.from_bytes(data.load(Data(name="digits")).test.images)
+        estimates[family] = float(model.log_likelihood(x, 500, generator=torch.Generator().manual_seed(0)).mean())
+    assert estimates["iwae"] > estimates["vae"] - 0.05, estimates
+
+
+def test_the_discretised_logistic_compresses_colour(tmp_path: Path) -> None:
+    """Bits per dimension on `shapes` fall far below the 8 bits of the raw pixels."""
+    changes = {
+        "model": {"likelihood": "logistic", "latent": 16},
+        "data": {"name": "shapes", "size": 16},
+        "train": {"images": 120_000, "precision": "float32"},
+    }
+    run = Session.start("vae", out=tmp_path / "run", changes=changes).run()
+    bits = last(run, "test/negative_elbo") / (3 * 16 * 16) / 0.6931
+    assert bits < 3.0
+
+
+def classifier(root: Path) -> nn.Module:
+    """A small network that tells MNIST digits, trained for two epochs (about 97 % on the test images)."""
+    torch.manual_seed(0)
+    splits = data.load(Data(name="mnist"), root)
+    loader = Loader(splits.train, 128)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    for step in range(2 * 60_000 // Train().batch):
+        batch = loader.batch(step)
+        nn.functional.cross_entropy(network(batch.image), batch.label).backward()  # type: ignore[attr-defined]
+        optimizer.step()
+        optimizer.zero_grad()
+    with torch.no_grad():
+        predicted = network(images.from_bytes(splits.test.images)).argmax(1)
+    assert float((predicted == splits.test.labels).float().mean()) > 0.96  # type: ignore[union-attr]
+    return network.eval()
+
+
+def test_latents_of_the_vae_are_used_and_normal(tmp_path: Path, data_root: Path) -> None:
+    """Averaged over the data, the codes are near the prior: mean near 0, variance of mean plus noise near 1."""
+    run = trained("vae-2d", tmp_path / "run", data_root, train={"images": 120_000})
+    assert isinstance(run.model, VAE)
+    x = run.examples(2000)
+    with torch.no_grad():
+        q: DiagonalGaussian = run.model.posterior(x)
+    total = q.mean.var(0) + q.log_variance.exp().mean(0)
+    assert bool((q.mean.mean(0).abs() < 0.35).all())
+    assert bool(((total > 0.5) & (total < 2.0)).all())
+    assert bool((generate.encode(run.model, x).var(0) > 0.3).all()), "a latent is not used"
