@@ -9,11 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from torch import nn
+from torch import Tensor, nn
 
 from simulacra.config import Conv
 from simulacra.errors import ConfigError
 from simulacra.networks.base import Network, Shape, activation, initialise
+
+
+class ToVector(nn.Module):
+    """``(B, C, H, W) -> (B, H W C)``: channels innermost, as they lie in channels-last memory, so nothing is copied."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Flatten."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class ToImage(nn.Module):
+    """``(B, H W C) -> (B, C, H, W)`` with H = W: the inverse of `ToVector`."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.channels, self.side = channels, side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Unflatten."""
+        return x.unflatten(1, (self.side, self.side, self.channels)).permute(0, 3, 1, 2)
 
 
 def encoder(network: Conv, shape: Shape, outputs: int) -> Network:
@@ -25,7 +45,7 @@ def encoder(network: Conv, shape: Shape, outputs: int) -> Network:
         layer = nn.Conv2d(channels[index], width, _kernel(network, stride), stride, padding=1)
         layers += [initialise(layer, network.activation), *_after(network, width, first=index == 0)]
     flat = network.widths[-1] * sides[-1] ** 2
-    return Network(*layers, nn.Flatten(), *_dense(network, flat, outputs))
+    return Network(*layers, ToVector(), *_dense(network, flat, outputs))
 
 
 def decoder(network: Conv, inputs: int, shape: Shape, channels: int) -> Network:
@@ -37,7 +57,7 @@ def decoder(network: Conv, inputs: int, shape: Shape, channels: int) -> Network:
         layers += [initialise(nn.Linear(inputs, network.dense), network.activation), activation(network.activation)]
     layers += [
         initialise(nn.Linear(network.dense or inputs, flat), network.activation),
-        nn.Unflatten(1, (network.widths[-1], sides[-1], sides[-1])),
+        ToImage(network.widths[-1], sides[-1]),
         *_after(network, network.widths[-1], first=False),
     ]
     targets = (channels, *network.widths)
