@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import config, generate, images
+from simulacra import config, images
 from simulacra.data import Splits
 from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, summary
@@ -47,7 +47,8 @@ def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> str:
     seconds = float(last["seconds"])
     facts = [
         ("family", run.config.model.family),
-        ("images", f"{len(splits.train):,} of {run.shape}"),
+        ("training images", f"{len(splits.train):,}"),
+        ("size", str(run.shape)),
         ("parameters", f"{sum(summary.totals(run.model).values()):,}"),
         ("images seen", f"{last['images']:,}"),
         ("training time", f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"),
@@ -76,37 +77,52 @@ def _curves(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _pictures(run: Run, splits: Splits) -> list[str]:
-    model = run.model
-    inferential, generative = isinstance(model, Inferential), isinstance(model, Generative)
-    pairs = "Test images above, what came back through the latent below."
-    films = [
-        ("Samples, as they formed", "The same latents at every moment.", SAMPLES if generative else None),
-        ("Reconstructions, as they formed", pairs, RECONSTRUCTIONS if generative else SAMPLES),
-    ]
-    parts = [_film(title, note, pictures_in(run.path / folder), run) for title, note, folder in films if folder]
-    if isinstance(model, Generative) and model.latent == 2:
-        sheet = images.grid(images.enlarge(generate.manifold(model, 15), 44), 15, gap=0)
+    parts = []
+    if isinstance(run.model, Generative):
+        parts += _of_the_prior(run, run.model.latent)
+    if isinstance(run.model, Inferential):
+        parts += _of_the_encoder(run, splits)
+    return parts
+
+
+def _of_the_prior(run: Run, latent: int) -> list[str]:
+    """Samples over time, and the manifold of two latents or walks between samples."""
+    note = "The same latents at every moment. Press play."
+    parts = [_film("Samples, as they formed", note, pictures_in(run.path / SAMPLES), run)]
+    if latent == 2:
+        sheet = images.grid(images.enlarge(run.manifold(15), 44), 15, gap=0)
         note = "Two latents span the page; both run through the inverse normal CDF from 0.05 to 0.95."
         parts.append(_figure("The manifold", note, sheet))
-    if inferential and len(splits.test) > 1:
-        ends = images.from_bytes(splits.test.images[: 2 * PATHS])
-        paths = [run.interpolate(ends[2 * i], ends[2 * i + 1]) for i in range(len(ends) // 2)]
-        parts.append(_figure("Between two test images", "Each row walks through latent space.", _rows(paths)))
-    elif generative:
+    elif not isinstance(run.model, Inferential):
         paths = [run.interpolate(seed=seed) for seed in range(PATHS)]
-        parts.append(_figure("Between two samples", "Each row walks along a great arc in latent space.", _rows(paths)))
-    return [part for part in parts if part]
+        note = "Each row walks along a great arc in latent space."
+        parts.append(_figure("Between two samples", note, _rows(paths)))
+    return parts
+
+
+def _of_the_encoder(run: Run, splits: Splits) -> list[str]:
+    """Reconstructions over time, and walks between test images."""
+    sheets = pictures_in(run.path / (RECONSTRUCTIONS if isinstance(run.model, Generative) else SAMPLES))
+    note = "Test images above, what came back through the latent below."
+    parts = [_film("Reconstructions, as they formed", note, sheets, run, wide=True)]
+    ends = images.from_bytes(splits.test.images[: 2 * PATHS])
+    paths = [run.interpolate(ends[2 * i], ends[2 * i + 1], steps=14) for i in range(len(ends) // 2)]
+    if paths:
+        note = "Each row walks through latent space."
+        parts.append(_figure("Between two test images", note, _rows(paths), wide=True))
+    return parts
 
 
 def _rows(paths: Sequence[Tensor]) -> Tensor:
     return images.grid(images.enlarge(torch.cat(list(paths)), 44), len(paths[0]))
 
 
-def _figure(title: str, note: str, picture: Tensor) -> str:
-    return f'<section><h2>{title}</h2><p>{note}</p><img src="{images.data_url(picture)}" alt="{title}"></section>'
+def _figure(title: str, note: str, picture: Tensor, *, wide: bool = False) -> str:
+    kind = ' class="wide"' if wide else ""
+    return f'<section{kind}><h2>{title}</h2><p>{note}</p><img src="{images.data_url(picture)}" alt="{title}"></section>'
 
 
-def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run) -> str:
+def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run, *, wide: bool = False) -> str:
     if not sheets:
         return ""
     count = min(FRAMES, len(sheets))
@@ -116,7 +132,7 @@ def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run) -
         for step, path in chosen
     ]
     return (
-        f'<section class="film"><h2>{title}</h2><p>{note}</p><img alt="{title}">'
+        f'<section class="film{" wide" if wide else ""}"><h2>{title}</h2><p>{note}</p><img alt="{title}">'
         '<div class="controls"><button type="button" aria-label="play">&#9654;</button>'
         '<input type="range" min="0" step="1" aria-label="moment"><output></output></div>'
         f'<script type="application/json">{json.dumps(frames)}</script></section>'

@@ -7,9 +7,11 @@ test all watch the same loop.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
 import threading
@@ -82,6 +84,7 @@ class Session:
         splits = data.load(values.data, None if data_root is None else Path(data_root))
         device = _device(values.train.device)
         values = _resolve(values, splits, device)
+        _check_tools(values, device)
         if exists:
             values = _same_run(values, path)
         torch.manual_seed(derived_seed(values.seed, "weights"))
@@ -239,8 +242,9 @@ class Session:
                 f"Training diverged: {error}, after {self.trainer.retry} roll-backs. The last good checkpoint is kept: "
                 f"{latest}. Try a lower --train.optimizer.rate, or --train.clip 1."
             ) from None
-        self.trainer.load_state_dict(checkpoint.load(latest))
-        self.trainer.retry = retry
+        state = checkpoint.load(latest)
+        self.trainer.load_state_dict(state)
+        self.trainer.retry, self.best = retry, state["best"]
         self._forget_after(self.trainer.step)
         self.notice = (
             f"Training diverged: {error}. Rolled back to step {self.trainer.step:,}; "
@@ -375,6 +379,15 @@ def _device(name: str) -> torch.device:
     if device.type == "meta":
         raise ConfigError("train.device: 'meta' holds no numbers. Use auto, cpu, cuda or mps.")
     return device
+
+
+def _check_tools(values: Config, device: torch.device) -> None:
+    """Refuse options whose tools are not installed before anything is written."""
+    if values.train.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ConfigError("train.tensorboard needs the extra: pip install 'simulacra[tensorboard]'")
+    compilers = ("c++", "g++", "clang++", "cl")
+    if values.train.compile and device.type == "cpu" and not any(map(shutil.which, compilers)):
+        raise ConfigError("train.compile needs a C++ compiler on the CPU; install g++, or leave it off.")
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

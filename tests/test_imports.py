@@ -17,7 +17,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"distributions", "adversarial", "networks"},
     {"data"},
     {"models", "latent"},
-    {"training", "generate"},
+    {"training", "generate", "metrics"},
     {"checkpoint"},
     {"run"},
     {"report"},

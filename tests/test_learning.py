@@ -114,3 +114,12 @@ def test_latents_of_the_vae_are_used_and_normal(tmp_path: Path, data_root: Path)
     assert bool((q.mean.mean(0).abs() < 0.35).all())
     assert bool(((total > 0.5) & (total < 2.0)).all())
     assert bool((generate.encode(run.model, x).var(0) > 0.3).all()), "a latent is not used"
+
+
+def test_compiled_networks_learn_the_same(tmp_path: Path) -> None:
+    changes = {"train": {"images": 1280, "log": 640, "precision": "float32"}}
+    runs = []
+    for compiled in (False, True):
+        both = {"train": {**changes["train"], "compile": compiled}}
+        runs.append(Session.start("quickstart", out=tmp_path / str(compiled), changes=both).run().history())
+    assert runs[0][-1]["model/nll"] == pytest.approx(runs[1][-1]["model/nll"], rel=1e-3)

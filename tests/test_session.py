@@ -279,3 +279,19 @@ def test_sheets_show_the_same_digits_all_the_time(finished: Path) -> None:
     bottom = (100, first.height // 2, first.width, first.height)
     assert first.crop(top).tobytes() == last.crop(top).tobytes()
     assert first.crop(bottom).tobytes() != last.crop(bottom).tobytes()
+
+
+def test_missing_tools_are_named_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ConfigError, match=r"simulacra\[tensorboard\]"):
+        start(tmp_path / "a", tensorboard=True)
+    with pytest.raises(ConfigError, match=r"C\+\+ compiler"):
+        start(tmp_path / "a", compile=True)
+    assert not (tmp_path / "a").exists()
+
+
+def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    start(tmp_path / "a", tensorboard=True).run()
+    assert any(path.stat().st_size > 100 for path in (tmp_path / "a" / "tensorboard").iterdir())

@@ -31,11 +31,8 @@ def layers(model: Model) -> list[Layer]:
 
 
 def totals(model: Model) -> dict[str, int]:
-    """Count the trainable parameters of each player."""
-    return {
-        player: sum(p.numel() for p in module.parameters() if p.requires_grad)
-        for player, module in model.players().items()
-    }
+    """Count the parameters of each player."""
+    return {player: sum(p.numel() for p in module.parameters()) for player, module in model.players().items()}
 
 
 def _describe(layer: nn.Module) -> str:

@@ -1,0 +1,78 @@
+"""Metrics as pure functions of tensors: features, codes, probabilities or images in, numbers out.
+
+Nothing here knows a model or a file. Values move with the sample count (Frechet distance, precision, recall,
+density, coverage, every disentanglement score): report it beside them.
+"""
+
+from __future__ import annotations
+
+from simulacra.metrics.classes import (
+    ClassCoverage,
+    ClassifierScore,
+    Matching,
+    MixtureModes,
+    class_coverage,
+    classifier_score,
+    match_codes,
+    mixture_modes,
+    reverse_kl,
+)
+from simulacra.metrics.disentanglement import (
+    DCI,
+    dci,
+    dci_from_importances,
+    factor_vae_score,
+    mutual_information,
+    mutual_information_gap,
+    sap,
+)
+from simulacra.metrics.frechet import frechet_distance, frechet_from_moments, moments
+from simulacra.metrics.kernel import KernelDistance, kernel_distance, squared_discrepancy
+from simulacra.metrics.latents import KLDecomposition, active_units, kl_decomposition
+from simulacra.metrics.manifold import PRDC, prdc
+from simulacra.metrics.nearest import Memorisation, memorisation, nearest
+from simulacra.metrics.parzen import Parzen, parzen, parzen_log_density
+from simulacra.metrics.pixels import l1, ms_ssim, psnr, ssim
+from simulacra.metrics.probes import knn_accuracy, linear_probe
+
+__all__ = [
+    "DCI",
+    "PRDC",
+    "ClassCoverage",
+    "ClassifierScore",
+    "KLDecomposition",
+    "KernelDistance",
+    "Matching",
+    "Memorisation",
+    "MixtureModes",
+    "Parzen",
+    "active_units",
+    "class_coverage",
+    "classifier_score",
+    "dci",
+    "dci_from_importances",
+    "factor_vae_score",
+    "frechet_distance",
+    "frechet_from_moments",
+    "kernel_distance",
+    "kl_decomposition",
+    "knn_accuracy",
+    "l1",
+    "linear_probe",
+    "match_codes",
+    "memorisation",
+    "mixture_modes",
+    "moments",
+    "ms_ssim",
+    "mutual_information",
+    "mutual_information_gap",
+    "nearest",
+    "parzen",
+    "parzen_log_density",
+    "prdc",
+    "psnr",
+    "reverse_kl",
+    "sap",
+    "squared_discrepancy",
+    "ssim",
+]

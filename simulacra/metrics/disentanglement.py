@@ -1,0 +1,214 @@
+"""How far each latent of ``codes`` ``(N, D)`` stands for one known integer factor of ``factors`` ``(N, F)``.
+
+Every score compares latents: 1 (for `sap`: 1 minus chance) when each factor has one latent of its own, near 0 when
+none tells more than the others. Values depend on N, on the bins and on the classifiers, so report them together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulacra.errors import ConfigError
+from simulacra.metrics.common import extra, integers, matrix, positive
+
+
+def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> float:
+    """Return the mean over factors of ``(I(z_1; v) - I(z_2; v)) / H(v)``, in [0, 1].
+
+    z_1 and z_2 are the two latents that tell most about the factor v, each cut into bins of equal width.
+    Raises `ConfigError` for fewer than 2 latents or a constant factor.
+    Source: Isolating Sources of Disentanglement in VAEs (2018), section 4, https://arxiv.org/abs/1802.04942
+    """
+    codes, factors = _checked(codes, factors)
+    information = mutual_information(codes, factors, bins)
+    entropies = torch.stack([_entropy(torch.bincount(factor)) for factor in factors.T])
+    first, second = information.topk(2, dim=0).values
+    return float(((first - second) / entropies).mean())
+
+
+def mutual_information(codes: Tensor, factors: Tensor, bins: int = 20) -> Tensor:
+    """Return the mutual information, in nats, of each latent (in bins of equal width) and each factor, ``(D, F)``.
+
+    ``I(z; v) = H(z) + H(v) - H(z, v)``. Raises `ConfigError` for shapes that do not fit or fewer than 2 bins.
+    """
+    codes, factors = _checked(codes, factors)
+    if bins < 2:
+        raise ConfigError(f"bins must be at least 2; got {bins}.")
+    binned = _binned(codes, bins)
+    return torch.stack([torch.stack([_information(z, v) for v in factors.T]) for z in binned.T])
+
+
+def factor_vae_score(
+    codes: Tensor,
+    factors: Tensor,
+    votes: int = 800,
+    group: int = 64,
+    threshold: float = 0.01,
+    generator: torch.Generator | None = None,
+) -> float:
+    """Return the accuracy, in [0, 1], of guessing which factor is fixed from the latent that varies least.
+
+    A vote draws a factor, a value of it, and ``group`` rows that share the value; its latent is
+    ``argmin_d Var_group(z_d) / Var(z_d)``. As many votes again, drawn anew, test the majority factor of each latent.
+    Latents with variance up to ``threshold`` (collapsed) do not take part; 0 when none is left.
+    Raises `ConfigError` for a constant factor, no votes or groups of fewer than 2.
+    Source: Disentangling by Factorising (2018), section 4, https://arxiv.org/abs/1802.05983
+    """
+    codes, factors = _checked(codes, factors)
+    positive(votes, "votes")
+    if group < 2:
+        raise ConfigError(f"group must be at least 2; got {group}.")
+    variance = codes.var(0)
+    active = codes[:, variance > threshold] / variance[variance > threshold].sqrt()
+    if active.shape[1] == 0:
+        return 0.0
+    majority = _vote(active, factors, votes, group, generator).argmax(1)
+    tested = _vote(active, factors, votes, group, generator)
+    right = tested.gather(1, majority.unsqueeze(1)).sum()
+    return float(right) / votes
+
+
+def _vote(codes: Tensor, factors: Tensor, votes: int, group: int, generator: torch.Generator | None) -> Tensor:
+    """The counts of (latent that varies least, fixed factor), ``(D, F)``."""
+    counts = torch.zeros(codes.shape[1], factors.shape[1], dtype=torch.long)
+    for _ in range(votes):
+        fixed = _draw(factors.shape[1], 1, generator).item()
+        value = factors[_draw(len(factors), 1, generator).to(factors.device), int(fixed)]
+        rows = (factors[:, int(fixed)] == value).nonzero().squeeze(1)
+        drawn = codes[rows[_draw(len(rows), group, generator).to(rows.device)]]
+        counts[int(drawn.var(0).argmin()), int(fixed)] += 1
+    return counts
+
+
+def sap(codes: Tensor, factors: Tensor, generator: torch.Generator | None = None) -> float:
+    """Return the mean over factors of the gap between the two latents that predict it best, each alone.
+
+    A latent's score is the balanced accuracy, on the half of the rows not fitted, of thresholds on it (a decision
+    tree with one leaf a value); so the highest gap of a factor with K values is 1 - 1/K.
+    Raises `ConfigError` for fewer than 2 latents or a constant factor, or where scikit-learn is missing.
+    Source: Variational Inference of Disentangled Latent Concepts (2018), section 3, https://arxiv.org/abs/1711.00848
+    """
+    codes, factors = _checked(codes, factors)
+    tree, scores = extra("sklearn.tree", "sap"), extra("sklearn.metrics", "sap")
+    train, test = _halves(len(codes), generator)
+    table = torch.zeros(codes.shape[1], factors.shape[1], dtype=torch.float64)
+    for f, v in enumerate(_arrays(factors)):
+        leaves = max(2, len(set(v.tolist())))
+        for d, z in enumerate(_arrays(codes)):
+            model = tree.DecisionTreeClassifier(max_leaf_nodes=leaves, class_weight="balanced", random_state=0)
+            guess = model.fit(z[train, None], v[train]).predict(z[test, None])
+            table[d, f] = float(scores.recall_score(v[test], guess, average="macro", zero_division=0.0))
+    first, second = table.topk(2, dim=0).values
+    return float((first - second).mean())
+
+
+@dataclass(frozen=True)
+class DCI:
+    """Disentanglement (of latents), completeness (of factors), informativeness (test accuracy), all in [0, 1]."""
+
+    disentanglement: float
+    completeness: float
+    informativeness: float
+
+
+def dci(
+    codes: Tensor, factors: Tensor, trees: int = 50, depth: int = 12, generator: torch.Generator | None = None
+) -> DCI:
+    """Return disentanglement, completeness and informativeness by the importances R ``(D, F)`` of random forests.
+
+    ``D = sum_d rho_d (1 - H_F(R_d))`` with rho_d the share of latent d in R and H_F the entropy of its row to the
+    base F; ``C`` is the mean of ``1 - H_D`` over columns; ``I`` the mean accuracy on the half not fitted.
+    Raises `ConfigError` for fewer than 2 latents or factors or a constant factor, or where scikit-learn is missing.
+    Source: A Framework for the Quantitative Evaluation of Disentangled Representations (2018),
+    https://openreview.net/forum?id=By-7dz-AZ
+    """
+    codes, factors = _checked(codes, factors)
+    if factors.shape[1] < 2:
+        raise ConfigError("factors must have at least 2 columns for dci; got 1.")
+    ensemble = extra("sklearn.ensemble", "dci")
+    train, test = _halves(len(codes), generator)
+    seed, x = int(_draw(2**31, 1, generator)), codes.cpu().numpy()
+    importances, accuracies = [], []
+    for v in _arrays(factors):
+        # every latent is a candidate at every split: otherwise useless latents share in the importance
+        forest = ensemble.RandomForestClassifier(trees, max_depth=depth, max_features=None, random_state=seed)
+        forest.fit(x[train], v[train])
+        importances.append(torch.from_numpy(forest.feature_importances_))
+        accuracies.append(float(forest.score(x[test], v[test])))
+    return dci_from_importances(torch.stack(importances, dim=1), sum(accuracies) / len(accuracies))
+
+
+def dci_from_importances(importances: Tensor, informativeness: float) -> DCI:
+    """Return the scores of a matrix of importances ``(D, F)``, at least 0; see `dci`.
+
+    Raises `ConfigError` for fewer than 2 latents or factors, negative importances, or none at all.
+    """
+    importances = matrix(importances, "importances", at_least=2)
+    if importances.shape[1] < 2 or float(importances.min()) < 0 or float(importances.sum()) == 0:
+        raise ConfigError("importances must be (D, F), D and F at least 2, none negative and not all 0.")
+    weight = importances.sum(1) / importances.sum()
+    return DCI(
+        disentanglement=float((weight * _concentration(importances)).sum()),
+        completeness=float(_concentration(importances.T).mean()),
+        informativeness=informativeness,
+    )
+
+
+def _concentration(weights: Tensor) -> Tensor:
+    """1 minus the entropy of each row relative to the largest possible; 0 for a row of zeros."""
+    shares = weights / weights.sum(1, keepdim=True)
+    shares = torch.where(shares.isfinite(), shares, 1 / weights.shape[1])
+    return 1.0 + torch.xlogy(shares, shares).sum(1) / math.log(weights.shape[1])
+
+
+def _checked(codes: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
+    """Codes as float64 and factors as values ``0 .. K - 1`` each, both on the codes' device."""
+    codes = matrix(codes, "codes", at_least=2)
+    if factors.ndim != 2 or len(factors) != len(codes) or factors.shape[1] == 0:
+        raise ConfigError(f"factors must be ({len(codes)}, F), one row a code; got shape {tuple(factors.shape)}.")
+    if codes.shape[1] < 2:
+        raise ConfigError("codes must have at least 2 latents to compare; got 1.")
+    factors = integers(factors, "factors").to(codes.device)
+    for column, factor in enumerate(factors.T):
+        if int(factor.min()) == int(factor.max()):
+            raise ConfigError(f"factor {column} is constant: leave it out.")
+    return codes, torch.stack([factor.unique(return_inverse=True)[1] for factor in factors.T], dim=1)
+
+
+def _binned(codes: Tensor, bins: int) -> Tensor:
+    """Each column in ``bins`` intervals of equal width from its smallest to its largest value."""
+    low, high = codes.amin(0), codes.amax(0)
+    width = torch.where(high > low, high - low, 1.0) / bins
+    return ((codes - low) / width).long().clamp(max=bins - 1)
+
+
+def _information(first: Tensor, second: Tensor) -> Tensor:
+    joint = torch.bincount(first * (int(second.max()) + 1) + second)
+    information = _entropy(torch.bincount(first)) + _entropy(torch.bincount(second)) - _entropy(joint)
+    return information.clamp(min=0.0)
+
+
+def _entropy(counts: Tensor) -> Tensor:
+    shares = counts.double() / counts.sum()
+    return -torch.xlogy(shares, shares).sum()
+
+
+def _draw(below: int, count: int, generator: torch.Generator | None) -> Tensor:
+    return torch.randint(below, (count,), generator=generator, device="cpu" if generator is None else generator.device)
+
+
+def _halves(rows: int, generator: torch.Generator | None) -> tuple[Any, Any]:
+    """Two random halves of the row numbers, as NumPy arrays."""
+    device = "cpu" if generator is None else generator.device
+    order = torch.randperm(rows, generator=generator, device=device).cpu().numpy()
+    return order[: rows // 2], order[rows // 2 :]
+
+
+def _arrays(columns: Tensor) -> list[Any]:
+    """The columns of a matrix as NumPy arrays."""
+    return list(columns.T.contiguous().cpu().numpy())
