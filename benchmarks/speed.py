@@ -71,6 +71,7 @@ ROWS = (
     Row("vae-2d", 128, "float32", "conv", FIT),
     Row("vae-2d", 128, "bfloat16", "conv", MIXED),
     Row("vae-mlp", 512, "float32", "matmul", EAGER_OR_GRAPH),
+    Row("vae-mlp", 512, "bfloat16", "matmul", EAGER_OR_GRAPH),
     Row("gan-mlp", 32, "float32", "matmul", PREDICT),
 )
 

@@ -32,15 +32,28 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, state: dict[str, Any], *, best: bool = False) -> Path:
-        """Write a state, point ``latest`` (and ``best``) to it, and remove older ones."""
+    def write(self, state: dict[str, Any]) -> Path:
+        """Write a state under the name of its step; it counts once it is committed."""
         path = self.folder / f"{state['step']:08d}.pt"
         save(state, path)
-        self._point("latest", path)
+        return path
+
+    def commit(self, path: Path, *, best: bool = False) -> None:
+        """Point ``latest`` (and before it ``best``) to a written state, and remove old ones."""
         if best:
             self._point("best", path)
-        self._prune()
-        return path
+        self._point("latest", path)
+        named = {self.latest(), self.best()}
+        for old in self._all()[:-KEPT]:
+            if old not in named:
+                old.unlink()
+
+    def forget_after(self, step: int) -> None:
+        """Remove states beyond a step, left by a run that was interrupted or rolled back."""
+        named = {self.latest(), self.best()}
+        for path in self._all():
+            if int(path.stem) > step and path not in named:
+                path.unlink()
 
     def latest(self) -> Path | None:
         """The newest checkpoint, or None where there is none yet."""
@@ -65,11 +78,9 @@ class Checkpoints:
             )
         return path
 
-    def _prune(self) -> None:
-        best = self.best()
-        for old in sorted(self.folder.glob("*.pt"))[:-KEPT]:
-            if old != best:
-                old.unlink()
+    def _all(self) -> list[Path]:
+        found = [path for path in self.folder.glob("*.pt") if path.stem.isdigit()]
+        return sorted(found, key=lambda path: int(path.stem))
 
 
 def save(state: dict[str, Any], path: Path) -> None:

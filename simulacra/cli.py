@@ -272,6 +272,7 @@ def _unused(path: Path) -> Path:
 def _follow(session: Session) -> None:
     """Train while showing where it stands, then say what there is to look at."""
     from simulacra.models import summary
+    from simulacra.run import scores
 
     values, trainer = session.config, session.trainer
     print(f"{values.recipe} on {session.splits.train.name}: {len(session.splits.train):,} training images "
@@ -291,9 +292,9 @@ def _follow(session: Session) -> None:
         _follow_with_bar(session)
     else:
         _follow_with_lines(session)
-    scores = {k: v for row in session.history() for k, v in row.items() if k.startswith(("test/", "validation/"))}
+    measured = scores(session.history(), values.train.keep)
     print(f"\nTrained on {trainer.images:,} images in {_duration(trainer.seconds)}."
-          + "".join(f"  {name} {value:.4g}" for name, value in scores.items()))  # fmt: skip
+          + "".join(f"  {name} {value:.4g}" for name, value in measured.items()))  # fmt: skip
     print(f"Look at the report: {(session.path / 'report.html').resolve()}")
     print(f"Then for example:   simulacra sample {session.path}")
 

@@ -86,7 +86,7 @@ class Likelihood(nn.Module):
         raise NotImplementedError
 
     def mean(self, output: Tensor) -> Tensor:
-        """Return the expected image, ``(B, C, H, W)`` in [-1, 1]."""
+        """Return the image to show, ``(B, C, H, W)`` in [-1, 1]: the expected one, or the centre of each pixel."""
         raise NotImplementedError
 
 
@@ -113,13 +113,20 @@ class Gaussian(Likelihood):
     Source: Simple and Effective VAE Training with Calibrated Decoders (2021), https://arxiv.org/abs/2006.13202
     """
 
-    def __init__(self) -> None:
+    smallest = math.exp(-6)  # of the scale: below, 8-bit pixels are told apart exactly
+
+    def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(()))
+        self.raw_scale = nn.Parameter(torch.tensor(math.log(math.expm1(math.log(scale / self.smallest)))))
+
+    @property
+    def log_scale(self) -> Tensor:
+        """The logarithm of the standard deviation, bounded smoothly from below."""
+        return F.softplus(self.raw_scale) + math.log(self.smallest)
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
         """Return the Gaussian negative log-density in nats, summed over pixels, ``(B,)``."""
-        log_scale = self.log_scale.clamp(-6.0, 6.0)
+        log_scale = self.log_scale
         scaled = (x - output).square() * torch.exp(-2.0 * log_scale)
         return (0.5 * (scaled + LOG_2PI) + log_scale).flatten(1).sum(1)
 
@@ -144,12 +151,12 @@ class DiscretisedLogistic(Likelihood):
         upper = (x + 1 / 255 - mu) * inverse_scale
         lower = (x - 1 / 255 - mu) * inverse_scale
         # log(sigmoid(u) - sigmoid(l)) = log sigmoid(u) + log sigmoid(-l) + log(1 - exp(l - u))
-        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(lower - upper))
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 / 255 * inverse_scale))
         open_bins = torch.where(x < -0.999, F.logsigmoid(upper), F.logsigmoid(-lower))
         return -torch.where(x.abs() > 0.999, open_bins, inside).flatten(1).sum(1)
 
     def mean(self, output: Tensor) -> Tensor:
-        """Return mu, clamped to [-1, 1]."""
+        """Return the locations mu, clamped to [-1, 1]: near a border the expectation lies a little further inside."""
         return output.chunk(2, dim=1)[0].clamp(-1.0, 1.0)
 
 

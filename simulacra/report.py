@@ -17,7 +17,7 @@ from simulacra import config, images
 from simulacra.data import Splits
 from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, summary
-from simulacra.run import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, Run, pictures_in
+from simulacra.run import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, Run, pictures_in, scores
 
 FRAMES = 24  # pictures in a film of sheets
 PATHS = 6  # rows of interpolations
@@ -53,16 +53,9 @@ def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> str:
         ("images seen", f"{last['images']:,}"),
         ("training time", f"{seconds:.0f} s" if seconds < 600 else f"{seconds / 60:.0f} min"),
         ("images/s", f"{last['images'] / max(seconds, 1e-9):,.0f}"),
-        *((name, f"{value:.4g}") for name, value in _latest_scores(rows).items()),
+        *((name, f"{value:.4g}") for name, value in scores(rows, run.config.train.keep).items()),
     ]
     return "".join(f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>" for name, value in facts)
-
-
-def _latest_scores(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    scores: dict[str, float] = {}
-    for row in rows:
-        scores.update({k: v for k, v in row.items() if k.startswith(("test/", "validation/"))})
-    return scores
 
 
 def _curves(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

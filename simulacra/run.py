@@ -7,7 +7,7 @@ RUN/ config.toml  environment.json  metrics.jsonl  samples/STEP.png  reconstruct
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,9 @@ class Run:
         if start is None and end is None and not isinstance(self.model, Inferential):
             first, last = generate.latents(self.model, 2, seed=seed)
         else:
-            examples = self.examples(2, seed=seed)
-            ends = (examples[0] if start is None else start, examples[-1] if end is None else end)
-            first, last = generate.encode(self.model, torch.stack(ends))
+            start = self.examples(2, seed=seed)[0] if start is None else start
+            end = self.examples(2, seed=seed)[-1] if end is None else end
+            first, last = generate.encode(self.model, torch.stack([start, end]))
         return generate.interpolate(self.model, first, last, steps)
 
     def traverse(self, *, steps: int = 11, seed: int = 0) -> tuple[Tensor, list[int]]:
@@ -127,6 +127,15 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             break
     return [row for row in rows if isinstance(row, dict)]
+
+
+def scores(rows: Sequence[Mapping[str, Any]], keep: str) -> dict[str, float]:
+    """The held-out scores of the weights that were kept: the last ones, or those where the first score is best."""
+    found = [{k: float(v) for k, v in row.items() if k.startswith(("test/", "validation/"))} for row in rows]
+    found = [scores for scores in found if scores]
+    if not found:
+        return {}
+    return min(found, key=lambda scores: next(iter(scores.values()))) if keep == "best" else found[-1]
 
 
 def pictures_in(folder: Path) -> Sequence[tuple[int, Path]]:

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import platform
+import shlex
 import shutil
 import signal
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from simulacra import __version__, checkpoint, config, data, generate, images, models, report
 from simulacra.checkpoint import Checkpoints
@@ -27,7 +29,7 @@ from simulacra.config import Config
 from simulacra.data import Loader, Splits, derived_seed
 from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
 from simulacra.images import atomic
-from simulacra.models import Generative, Inferential
+from simulacra.models import Generative, Inferential, Model, Scored
 from simulacra.run import (
     CHECKPOINTS,
     CONFIG,
@@ -38,6 +40,7 @@ from simulacra.run import (
     REPORT,
     SAMPLES,
     Run,
+    pictures_in,
     read_metrics,
 )
 from simulacra.training import Progress, Trainer
@@ -50,13 +53,18 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 class Session:
     """One training and the folder it fills; make one with `Session.start`."""
 
-    def __init__(self, values: Config, path: Path, splits: Splits, trainer: Trainer) -> None:
+    def __init__(
+        self, values: Config, path: Path, splits: Splits, trainer: Trainer, data_root: Path | None = None
+    ) -> None:
         self.config = values
         self.path = path
         self.splits = splits
         self.trainer = trainer
+        self.data_root = data_root
+        self.digest = splits.digest()
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
         self.best: float | None = None
+        self._events: Any = None  # TensorBoard's writer, once it is needed
         self.notice = ""  # what a person should be told besides numbers, e.g. of a roll-back
 
     # ------------------------------------------------------------------------------------------- beginning
@@ -81,27 +89,28 @@ class Session:
         values = config.parse(config.merge(config.recipe(recipe).values, _changes(data_name, seed, changes or {})))
         path = Path(out) if out is not None else Path("runs") / values.recipe
         exists = _check_folder(path, resume)
-        splits = data.load(values.data, None if data_root is None else Path(data_root))
+        root = None if data_root is None else Path(data_root)
+        splits = data.load(values.data, root)
         device = _device(values.train.device)
-        values = _resolve(values, splits, device)
         _check_tools(values, device)
-        if exists:
-            values = _same_run(values, path)
+        before = _saved_config(path) if exists else None
+        values = _resolve(values, splits, device) if before is None else _same_run(values, before, splits, path)
         torch.manual_seed(derived_seed(values.seed, "weights"))
         model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         loader = Loader(splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment)
-        session = cls(values, path, splits, Trainer(model, loader, values.train, seed=values.seed))
+        _check_model(values, model)
+        session = cls(values, path, splits, Trainer(model, loader, values.train, seed=values.seed), root)
         session._open(exists)
         return session
 
     def _open(self, exists: bool) -> None:
         latest = self.checkpoints.latest() if exists else None
-        if latest is not None:
-            state = checkpoint.load(latest)
-            self.trainer.load_state_dict(state)
-            self.best = state["best"]
-            self._forget_after(self.trainer.step)
-            return
+        state = None if latest is None else checkpoint.load(latest)
+        if state is not None and state["data"] != self.digest:
+            raise ConfigError(
+                f"The images of {self.config.data.name} are not those that {self.path} was trained on. "
+                "Restore them, or choose another folder with --out."
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -110,13 +119,21 @@ class Session:
             temporary.write_text(config.dumps(self.config))
         with atomic(self.path / ENVIRONMENT) as temporary:
             temporary.write_text(json.dumps(self._environment(), indent=2) + "\n")
-        (self.path / METRICS).unlink(missing_ok=True)
+        if state is not None:
+            self.trainer.load_state_dict(state)
+            self.best = state["best"]
+        self._forget_after(self.trainer.step)
 
     def _forget_after(self, step: int) -> None:
-        """Drop what an interrupted run wrote after its checkpoint: log lines, and half-written files."""
+        """Drop what an interrupted run wrote after its checkpoint, and half-written files."""
         for leftover in self.path.rglob(".*.part"):
             leftover.unlink(missing_ok=True)
-        kept = [row for row in read_metrics(self.path / METRICS) if row.get("step", 0) <= step]
+        for folder in (SAMPLES, RECONSTRUCTIONS):
+            for at, sheet in pictures_in(self.path / folder):
+                if at > step:
+                    sheet.unlink()
+        self.checkpoints.forget_after(step)
+        kept = [row for row in self.history() if row.get("step", 0) <= step]
         with atomic(self.path / METRICS) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in kept))
 
@@ -131,7 +148,7 @@ class Session:
             "device": str(self.trainer.loader.device),
             "command": sys.argv,
             "data": {"name": self.splits.train.name, "train": len(self.splits.train), "test": len(self.splits.test)},
-            "data_sha256": self.splits.train.digest(),
+            "data_sha256": self.digest,
         }
 
     # -------------------------------------------------------------------------------------------- training
@@ -142,6 +159,7 @@ class Session:
         Raises `InterruptedTraining` after saving on SIGINT or SIGTERM, `DivergenceError` when rolling back did
         not help, `StorageError` when the disk refused; in each case the last checkpoint is whole.
         """
+        self.trainer.interrupted = False
         with self._interrupts():
             try:
                 if self.trainer.step == 0:
@@ -161,7 +179,7 @@ class Session:
         """Train to the end and open the result."""
         for _ in self:
             pass
-        return Run.open(self.path)
+        return Run.open(self.path, data_root=self.data_root)
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl`` so far."""
@@ -187,9 +205,14 @@ class Session:
         return self.trainer.images // every > before // every or self.trainer.finished
 
     def _score(self) -> dict[str, float]:
-        split = "test" if self.splits.validation is None else "validation"
-        dataset = self.splits.validation or self.splits.test
-        return {f"{split}/{name}": value for name, value in self.trainer.score(dataset).items()}
+        """Measure the held-out images; those of the validation split, by which ``keep`` chooses, come first."""
+        parts = {"validation": self.splits.validation, "test": self.splits.test}
+        return {
+            f"{split}/{name}": value
+            for split, dataset in parts.items()
+            if dataset is not None
+            for name, value in self.trainer.score(dataset).items()
+        }
 
     def _is_better(self, scores: Mapping[str, float]) -> bool:
         if self.config.train.keep != "best" or not scores:
@@ -211,9 +234,11 @@ class Session:
             return
         from torch.utils.tensorboard import SummaryWriter
 
-        with SummaryWriter(str(self.path / "tensorboard")) as writer:
-            for name, value in values.items():
-                writer.add_scalar(name, value, images_seen)
+        if self._events is None:
+            self._events = SummaryWriter(str(self.path / "tensorboard"), purge_step=images_seen)
+        for name, value in values.items():
+            self._events.add_scalar(name, value, images_seen)
+        self._events.flush()
 
     def _draw(self) -> None:
         """Write the sheets: the same latents and the same test images every time, so that a person can watch."""
@@ -228,11 +253,13 @@ class Session:
             images.save(images.labelled_rows(rows), self.path / folder / name)
 
     def _save(self, *, best: bool = False) -> None:
+        """Write the checkpoint and the model; the name of the latest comes last, it makes the others valid."""
         if not self.trainer.healthy():
             raise DivergenceError(f"a weight became NaN or infinite before step {self.trainer.step:,}")
-        self.checkpoints.save({**self.trainer.state_dict(), "best": self.best}, best=best)
+        path = self.checkpoints.write({**self.trainer.state_dict(), "best": self.best, "data": self.digest})
         if best or self.config.train.keep == "last" or self.checkpoints.best() is None:
             checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)
+        self.checkpoints.commit(path, best=best)
 
     def _roll_back(self, error: DivergenceError) -> None:
         """Return to the last good checkpoint with half the learning rate and other noise, or give up."""
@@ -240,7 +267,7 @@ class Session:
         if retry > self.config.train.retries or latest is None:
             raise DivergenceError(
                 f"Training diverged: {error}, after {self.trainer.retry} roll-backs. The last good checkpoint is kept: "
-                f"{latest}. Try a lower --train.optimizer.rate, or --train.clip 1."
+                f"{latest}. In a new folder, try a lower --train.optimizer.rate, or --train.clip 1."
             ) from None
         state = checkpoint.load(latest)
         self.trainer.load_state_dict(state)
@@ -252,16 +279,15 @@ class Session:
         )
 
     def _finish(self) -> None:
-        report.write(Run.open(self.path), self.splits, self.path / REPORT)
+        report.write(Run.open(self.path, data_root=self.data_root), self.splits, self.path / REPORT)
 
     def _where_to_resume(self) -> str:
         latest = self.checkpoints.latest()
         if latest is None:
             return "No checkpoint had been written yet."
-        return (
-            f"The last checkpoint is {latest}. Go on with: "
-            f"simulacra train {self.path / CONFIG} --out {self.path} --resume"
-        )
+        root = [] if self.data_root is None else ["--data-root", str(self.data_root)]
+        command = ["simulacra", "train", str(self.path / CONFIG), "--out", str(self.path), *root, "--resume"]
+        return f"The last checkpoint is {latest}. Go on with: {shlex.join(command)}"
 
     @contextlib.contextmanager
     def _interrupts(self) -> Iterator[None]:
@@ -342,18 +368,28 @@ def _resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     )
 
 
-def _same_run(values: Config, path: Path) -> Config:
+def _saved_config(path: Path) -> Config:
+    return config.parse(config.loads((path / CONFIG).read_text("utf-8", errors="replace"), str(path / CONFIG)))
+
+
+def _same_run(values: Config, before: Config, splits: Splits, path: Path) -> Config:
     """Check that a resumed run keeps what determines its weights; return its config with the allowed changes."""
-    before = config.parse(config.loads((path / CONFIG).read_text("utf-8", errors="replace"), str(path / CONFIG)))
+    if values.train.precision == "auto":
+        values = values.model_copy(
+            update={"train": values.train.model_copy(update={"precision": before.train.precision})}
+        )
+    values = _resolve(values, splits, torch.device("cpu"))
+    free = {f"train.{name}" for name in MAY_CHANGE} | {"recipe"}
+    if before.train.schedule.kind != "constant":
+        free.remove("train.images")  # a falling rate depends on where the end is
     old, new = _flat(before.model_dump(mode="json")), _flat(values.model_dump(mode="json"))
     for key in sorted(old.keys() | new.keys()):
-        free = key.startswith("train.") and key.split(".")[1] in MAY_CHANGE
-        if old.get(key) != new.get(key) and not free and key not in ("recipe", "train.precision"):
+        if old.get(key) != new.get(key) and key not in free:
             raise ConfigError(
                 f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}. Resume it with the same options "
-                f"(of train only {', '.join(sorted(MAY_CHANGE))} may change), or choose another folder with --out."
+                f"(only {', '.join(sorted(free))} may change), or choose another folder with --out."
             )
-    return values.model_copy(update={"train": values.train.model_copy(update={"precision": before.train.precision})})
+    return values
 
 
 def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -388,6 +424,16 @@ def _check_tools(values: Config, device: torch.device) -> None:
     compilers = ("c++", "g++", "clang++", "cl")
     if values.train.compile and device.type == "cpu" and not any(map(shutil.which, compilers)):
         raise ConfigError("train.compile needs a C++ compiler on the CPU; install g++, or leave it off.")
+
+
+def _check_model(values: Config, model: Model) -> None:
+    """Refuse combinations of training options and models that cannot work."""
+    if values.train.keep == "best" and not isinstance(model, Scored):
+        raise ConfigError(
+            f'train.keep = "best" needs a family with a score of its own; {values.model.family} has none. Use "last".'
+        )
+    if values.train.batch == 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
+        raise ConfigError("Batch normalisation needs train.batch of 2 or more; or set the networks' norm to none.")
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

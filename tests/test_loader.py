@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from simulacra.data import Dataset, Labelled, Loader, batches, derived_seed
+from simulacra.data import Dataset, Labelled, Loader, derived_seed
 from simulacra.data.augment import AUGMENTATIONS, binarize, flip, shift
 from simulacra.images import from_bytes, to_bytes
 
@@ -141,14 +141,23 @@ def test_derived_seeds_differ_and_stay() -> None:
     assert derived_seed(0, "order", 0, 0) == 7565031050013882675, "a change here breaks resuming of old runs"
 
 
-def test_batches_give_the_data_set_once_in_order() -> None:
+def test_a_data_set_is_measured_once_in_order() -> None:
     dataset = numbered(10)
-    found = batches(dataset, 4)
+    found = list(Loader(dataset, 4).fixed(dataset, 4))
     assert [len(batch) for batch in found] == [4, 4, 2]
     assert torch.equal(torch.cat([to_bytes(batch.image) for batch in found]), dataset.images)
     assert dataset.labels is not None
     assert torch.equal(torch.cat([batch.label for batch in found if isinstance(batch, Labelled)]), dataset.labels)
-    assert not isinstance(batches(numbered(3, classes=False), 4)[0], Labelled)
+    unlabelled = numbered(3, classes=False)
+    assert not isinstance(next(Loader(unlabelled, 2).fixed(unlabelled)), Labelled)
+
+
+def test_binarised_training_is_measured_on_binarised_images_the_same_each_time() -> None:
+    dataset = numbered(10)
+    loader = Loader(dataset, 4, augment=("flip", "binarize"))
+    first, again = (torch.cat([batch.image for batch in loader.fixed(dataset, 4)]) for _ in range(2))
+    assert torch.equal(first, again)
+    assert set(first.unique().tolist()) <= {-1.0, 1.0}
 
 
 # --------------------------------------------------------------------------------------------- augmentations

@@ -179,7 +179,12 @@ def test_prdc_equals_the_loop_over_all_pairs(k: int, small_blocks: None) -> None
 def test_prdc_at_its_limits() -> None:
     real = gaussian(100, 4)
     same, apart = metrics.prdc(real, real), metrics.prdc(real, real + 100)
-    assert (same.precision, same.recall, same.coverage, same.density) == (1, 1, 1, pytest.approx(6 / 5))
+    assert (same.precision, same.recall, same.coverage, same.density) == (
+        1,
+        1,
+        1,
+        pytest.approx(6 / 5, abs=0.05),
+    )  # rims by rounding
     assert apart == metrics.PRDC(0, 0, 0, 0)
 
 
@@ -206,6 +211,16 @@ def test_nearest_equals_the_loop_and_is_exact_for_copies(small_blocks: None) -> 
     assert index.tolist() == [row.index(min(row)) for row in expected]
     assert torch.allclose(distance, torch.tensor([min(row) for row in expected], dtype=torch.float64))
     assert distance[:2].tolist() == [0, 0]
+
+
+def test_nearest_holds_far_from_the_origin() -> None:
+    references, queries = gaussian(50, 3, 0), gaussian(20, 3, 1)
+    assert torch.equal(metrics.nearest(1e8 + queries, 1e8 + references)[1], metrics.nearest(queries, references)[1])
+
+
+def test_memorisation_of_the_test_images_themselves_is_none() -> None:
+    train, test = gaussian(50, 3, 0), gaussian(40, 3, 1)
+    assert metrics.memorisation(test, train, test) == metrics.Memorisation(share=0.5, z=0.0)
 
 
 def test_memorisation_of_copies_fresh_samples_and_noise() -> None:
@@ -407,7 +422,8 @@ LIMITS = {  # of perfect codes, of noise
 
 @pytest.mark.parametrize("name", SCORES)
 def test_disentanglement_scores_at_their_limits(name: str) -> None:
-    pytest.importorskip("sklearn")
+    if name not in ("mig", "factor_vae"):
+        pytest.importorskip("sklearn")
     factors, score = known_factors(), SCORES[name]
     best, worst = LIMITS[name]
     clean, noise = perfect(factors), gaussian(len(factors), 4)
@@ -459,6 +475,12 @@ def test_collapsed_latents_do_not_vote() -> None:
     codes = torch.cat([perfect(factors), 1e-3 * gaussian(len(factors), 2)], dim=1)
     assert metrics.factor_vae_score(codes, factors, 200, generator=seeded()) == 1
     assert metrics.factor_vae_score(0.01 * codes[:, 3:], factors, 200, generator=seeded()) == 0
+
+
+def test_votes_do_not_depend_on_the_scale_of_the_latents() -> None:
+    factors = known_factors()
+    codes = (factors + 0.2 * gaussian(len(factors), 3)) * torch.tensor([1000.0, 1.0, 1.0])
+    assert metrics.factor_vae_score(codes, factors, 200, generator=seeded()) > 0.95
 
 
 def test_dci_of_known_importances() -> None:
@@ -521,22 +543,32 @@ def test_psnr_equals_torchmetrics() -> None:
         assert float(found) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_ssim_of_one_window_is_its_formula() -> None:
+def ssim_by_loops(a: np.ndarray, b: np.ndarray) -> float:
+    ramp = np.exp(-0.5 * ((np.arange(11) - 5) / 1.5) ** 2)
+    window = np.outer(ramp, ramp) / ramp.sum() ** 2
+    a_padded, b_padded = np.pad(a, 5, mode="reflect"), np.pad(b, 5, mode="reflect")
+    values = []
+    for row, column in np.ndindex(a.shape):
+        p, q = (image[row : row + 11, column : column + 11] for image in (a_padded, b_padded))
+        mean_p, mean_q = (window * p).sum(), (window * q).sum()
+        var_p, var_q = (window * (p - mean_p) ** 2).sum(), (window * (q - mean_q) ** 2).sum()
+        covariance = (window * (p - mean_p) * (q - mean_q)).sum()
+        luminance = (2 * mean_p * mean_q + 0.01**2) / (mean_p**2 + mean_q**2 + 0.01**2)
+        values.append(luminance * (2 * covariance + 0.03**2) / (var_p + var_q + 0.03**2))
+    return float(np.mean(values))
+
+
+def test_ssim_equals_the_loop_over_windows() -> None:
     pytest.importorskip("torchmetrics")
-    x, y = images(11, 0)[:, :1], images(11, 1)[:, :1]
-    ramp = torch.exp(-0.5 * ((torch.arange(11).double() - 5) / 1.5) ** 2)
-    window = ramp.outer(ramp) / ramp.sum() ** 2
+    x = images(14, 0)[:, :1]
+    y = 0.6 * x + 0.4 * images(14, 1)[:, :1]
     for one, other, found in zip((x + 1) / 2, (y + 1) / 2, metrics.ssim(x, y), strict=True):
-        a, b = one[0].double(), other[0].double()
-        mean_a, mean_b = (window * a).sum(), (window * b).sum()
-        var_a, var_b = (window * a * a).sum() - mean_a**2, (window * b * b).sum() - mean_b**2
-        covariance = (window * a * b).sum() - mean_a * mean_b
-        expected = (2 * mean_a * mean_b + 1e-4) * (2 * covariance + 9e-4)
-        expected = expected / ((mean_a**2 + mean_b**2 + 1e-4) * (var_a + var_b + 9e-4))
-        assert float(found) == pytest.approx(float(expected), rel=1e-6)
+        assert float(found) == pytest.approx(
+            ssim_by_loops(one[0].double().numpy(), other[0].double().numpy()), rel=1e-6
+        )
 
 
-@pytest.mark.parametrize(("measure", "side"), [(metrics.ssim, 24), (metrics.ms_ssim, 161)], ids=["ssim", "ms_ssim"])
+@pytest.mark.parametrize(("measure", "side"), [(metrics.ssim, 24), (metrics.ms_ssim, 176)], ids=["ssim", "ms_ssim"])
 def test_similarity_is_one_for_equal_images_and_falls_with_noise(measure: Callable[..., Tensor], side: int) -> None:
     pytest.importorskip("torchmetrics")
     x = torch.nn.functional.interpolate(images(8), side, mode="bilinear")
@@ -551,7 +583,7 @@ def test_similarity_is_one_for_equal_images_and_falls_with_noise(measure: Callab
     ("module", "use"),
     [
         ("torchmetrics.functional.image", lambda: metrics.ssim(images(16), images(16))),
-        ("torchmetrics.functional.image", lambda: metrics.ms_ssim(images(161), images(161))),
+        ("torchmetrics.functional.image", lambda: metrics.ms_ssim(images(176), images(176))),
         ("scipy.optimize", lambda: metrics.match_codes(torch.tensor([0]), torch.tensor([0]), 1)),
         ("sklearn.tree", lambda: metrics.sap(perfect(known_factors()), known_factors())),
         ("sklearn.ensemble", lambda: metrics.dci(perfect(known_factors()), known_factors())),
@@ -617,7 +649,7 @@ MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("at least 2 classes; got 1", lambda: metrics.linear_probe(X, 0 * LABELS, X, LABELS)),
     ("one shape", lambda: metrics.l1(images(8), images(9))),
     ("at least 11 x 11 pixels; the smaller side is 8", lambda: metrics.ssim(images(8), images(8))),
-    ("at least 161 x 161", lambda: metrics.ms_ssim(images(28), images(28))),
+    ("at least 176 x 176", lambda: metrics.ms_ssim(images(28), images(28))),
 ]
 
 

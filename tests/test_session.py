@@ -231,7 +231,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pyt
 
 
 def test_keep_best_keeps_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = iter([5.0, 3.0, 4.0, 9.0, 9.0])
+    scores = iter([5.0, 0.0, 3.0, 9.0, 4.0, 9.0, 9.0, 9.0, 9.0, 9.0])  # validation and test in turn
     monkeypatch.setattr("simulacra.training.trainer.Trainer.score", lambda self, _: {"negative_elbo": next(scores)})
     changes = config.merge(SHORT, {"data": {"validation": 0.1}, "train": {"keep": "best", "score": 128}})
     session = Session.start("quickstart", out=tmp_path / "a", changes=changes)
@@ -295,3 +295,95 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     start(tmp_path / "a", tensorboard=True).run()
     assert any(path.stat().st_size > 100 for path in (tmp_path / "a" / "tensorboard").iterdir())
+
+
+def test_a_longer_run_can_be_resumed_from_its_own_config(tmp_path: Path) -> None:
+    constant = {"schedule": {"kind": "constant"}}
+    start(tmp_path / "a", images=320, **constant).run()
+    session = start(tmp_path / "a", images=640, resume=True, **constant)
+    with pytest.raises(InterruptedTraining, match=r"a/config\.toml --out .*a --resume"):
+        for progress in session:
+            if progress.images == 448:
+                os.kill(os.getpid(), signal.SIGINT)
+    Session.start(str(tmp_path / "a" / "config.toml"), out=tmp_path / "a", resume=True).run()
+    assert Run.open(tmp_path / "a").history()[-1]["images"] == 640
+
+
+def test_the_end_of_a_falling_rate_cannot_move(tmp_path: Path) -> None:
+    start(tmp_path / "a", images=320).run()
+    with pytest.raises(ConfigError, match=r"train\.images = 320, not 640"):
+        start(tmp_path / "a", images=640, resume=True)
+
+
+def test_a_data_set_that_changed_is_not_resumed(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(40):
+        images.save(torch.full((1, 8, 8), index / 40), folder / f"{index:02d}.png")
+    changes = config.merge(SHORT, {"data": {"name": str(folder)}})
+    Session.start("quickstart", out=tmp_path / "a", changes=changes).run()
+    images.save(torch.zeros(1, 8, 8), folder / "new.png")
+    with pytest.raises(ConfigError, match="are not those that"):
+        Session.start("quickstart", out=tmp_path / "a", changes=changes, resume=True)
+
+
+def test_a_score_that_is_no_number_is_a_divergence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VAE, "score", lambda self, batch, generator=None: {"negative_elbo": torch.tensor(float("nan"))})
+    with pytest.raises(DivergenceError, match="negative_elbo of held-out images became nan"):
+        start(tmp_path / "a").run()
+
+
+def test_the_latest_is_committed_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill between the model and ``latest`` must leave a run that is resumed from the older state."""
+    original = checkpoint.Checkpoints.commit
+    written = []
+
+    def commit(self: checkpoint.Checkpoints, path: Path, *, best: bool = False) -> None:
+        written.append((path.name, (tmp_path / "a" / "model.safetensors").stat().st_mtime_ns))
+        if path.name == "00000012.pt":
+            raise KeyboardInterrupt
+        original(self, path, best=best)
+
+    monkeypatch.setattr(checkpoint.Checkpoints, "commit", commit)
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "a").run()
+    assert written[-1][1] > written[-2][1], "the model was not written before the commit"
+    assert (tmp_path / "a" / "checkpoints" / "latest").read_text() == "00000008.pt\n"
+    monkeypatch.undo()
+    start(tmp_path / "a", resume=True).run()
+    start(tmp_path / "b").run()
+    assert same(tmp_path / "a", tmp_path / "b")
+
+
+def test_an_older_checkpoint_can_be_chosen_by_hand(finished: Path, tmp_path: Path) -> None:
+    session = start(tmp_path / "a")
+    for progress in session:
+        if progress.images == 512:
+            break
+    (tmp_path / "a" / "checkpoints" / "latest").write_text("00000012.pt\n")
+    start(tmp_path / "a", resume=True).run()
+    assert same(finished, tmp_path / "a")
+
+
+def test_what_cannot_work_is_refused(tmp_path: Path) -> None:
+    gan = {"data": {"size": 8, "name": "digits", "validation": 0.1}, "train": {"keep": "best"}}
+    with pytest.raises(ConfigError, match="gan has none"):
+        Session.start("gan-mlp", out=tmp_path / "a", changes=gan)
+    with pytest.raises(ConfigError, match="2 or more"):
+        Session.start("gan-mlp", out=tmp_path / "a", changes={"data": gan["data"], "train": {"batch": 1}})
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_report_does_not_load_the_data_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = start(tmp_path / "a")
+    monkeypatch.setattr("simulacra.data.load", lambda *_: pytest.fail("the data was loaded again"))
+    session.run()
+    assert (tmp_path / "a" / "report.html").is_file()
+
+
+def test_broken_statistics_are_not_saved(tmp_path: Path) -> None:
+    changes = {"data": SHORT["data"], "train": SHORT["train"]}
+    session = Session.start("gan-mlp", out=tmp_path / "a", changes=changes)
+    assert session.trainer.healthy()
+    next(buffer for name, buffer in session.trainer.model.named_buffers() if "mean" in name).fill_(float("inf"))
+    assert not session.trainer.healthy()

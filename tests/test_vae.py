@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -45,9 +43,7 @@ def linear_model(family: type[VAE] = VAE, *, encoder: str = "rough", **options: 
         to_mean, variance = 0.7 * to_mean, 3 * variance
     weight = torch.cat([to_mean, torch.zeros(LATENT, 64)])
     bias = torch.cat([-to_mean @ b, variance.log()])
-    likelihood = Gaussian()
-    with torch.no_grad():
-        likelihood.log_scale.fill_(math.log(scale))
+    likelihood = Gaussian(scale)
     model = family(Affine(weight, bias, False), Affine(W, b, True), likelihood, SHAPE, LATENT, **options)
     marginal = torch.distributions.MultivariateNormal(b, W @ W.T + scale**2 * torch.eye(64))
     return model, marginal.log_prob(images().flatten(1))

@@ -11,10 +11,10 @@ from simulacra import images
 from simulacra.config import Data
 from simulacra.data import digits, files, idx, shapes
 from simulacra.data.dataset import Dataset, Images, Labelled, Splits
-from simulacra.data.loader import Loader, batches, derived_seed
+from simulacra.data.loader import Loader, derived_seed
 from simulacra.errors import DataError, nearest
 
-__all__ = ["SOURCES", "Dataset", "Images", "Labelled", "Loader", "Splits", "batches", "derived_seed", "load"]
+__all__ = ["SOURCES", "Dataset", "Images", "Labelled", "Loader", "Splits", "derived_seed", "load"]
 
 
 @dataclass(frozen=True)

@@ -76,3 +76,8 @@ class Splits:
     test: Dataset
     validation: Dataset | None = None
     skipped: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 over the pixels of all parts, to tell whether a data set is still the same."""
+        parts = (self.train, self.test, self.validation)
+        return hashlib.sha256("".join(part.digest() for part in parts if part is not None).encode()).hexdigest()

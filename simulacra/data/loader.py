@@ -7,11 +7,12 @@ that stream. Batches are gathered by index from one uint8 tensor on the training
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from simulacra.data.augment import AUGMENTATIONS
+from simulacra.data.augment import AUGMENTATIONS, binarize
 from simulacra.data.dataset import Dataset, Images, Labelled
 from simulacra.images import from_bytes
 
@@ -57,6 +58,18 @@ class Loader:
                 x = augmentation(x, generator)
         return Images(x) if self._labels is None else Labelled(x, self._labels[indices])
 
+    def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
+        """Yield a data set once, in order, for measuring: not augmented, but binarised if the training images are.
+
+        The binarisation is drawn from a fixed seed, so that two measurements are of the same images.
+        """
+        generator = torch.Generator().manual_seed(derived_seed("binarize"))
+        for start in range(0, len(dataset), batch):
+            x = from_bytes(dataset.images[start : start + batch].to(self.device))
+            x = binarize(x, generator) if binarize in self._augmentations else x
+            labels, x = dataset.labels, x.contiguous(memory_format=torch.channels_last)
+            yield Images(x) if labels is None else Labelled(x, labels[start : start + batch].to(self.device))
+
     def _indices(self, position: int) -> Tensor:
         parts, wanted = [], self.batch_size
         while wanted > 0:
@@ -75,13 +88,3 @@ class Loader:
             self._orders = {k: v for k, v in self._orders.items() if k[0] == self.retry and k[1] >= epoch - 1}
             self._orders[key] = order
         return self._orders[key]
-
-
-def batches(dataset: Dataset, batch: int, device: torch.device | str = "cpu") -> list[Images]:
-    """Return a data set once, in order, as batches; the last may be smaller."""
-    out: list[Images] = []
-    for start in range(0, len(dataset), batch):
-        x = from_bytes(dataset.images[start : start + batch].to(device)).contiguous(memory_format=torch.channels_last)
-        labels = dataset.labels
-        out.append(Images(x) if labels is None else Labelled(x, labels[start : start + batch].to(device)))
-    return out

@@ -95,7 +95,7 @@ def mixture_modes(samples: Tensor, centres: Tensor, std: float) -> MixtureModes:
     best = [distance.min(1) for distance in distance_blocks(samples, centres)]
     near = torch.cat([found.values for found in best]) <= MODE_RADIUS * std
     modes = torch.cat([found.indices for found in best])[near]
-    return MixtureModes(len(modes.unique()), float(near.double().mean()))
+    return MixtureModes(len(torch.unique(modes)), float(near.double().mean()))
 
 
 @dataclass(frozen=True)

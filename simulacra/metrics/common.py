@@ -68,7 +68,7 @@ def distance_blocks(queries: Tensor, references: Tensor) -> Iterator[Tensor]:
     centre = references.mean(0)
     queries, references = queries - centre, references - centre
     norms = references.square().sum(1)
-    for part in queries.split(max(1, BLOCK_ELEMENTS // len(references))):
+    for part in torch.split(queries, max(1, BLOCK_ELEMENTS // len(references))):
         squared = torch.addmm(norms, part, references.T, alpha=-2.0).add_(part.square().sum(1, keepdim=True))
         yield squared.clamp_(min=0.0).sqrt_()
 

@@ -177,7 +177,7 @@ def _checked(codes: Tensor, factors: Tensor) -> tuple[Tensor, Tensor]:
     for column, factor in enumerate(factors.T):
         if int(factor.min()) == int(factor.max()):
             raise ConfigError(f"factor {column} is constant: leave it out.")
-    return codes, torch.stack([factor.unique(return_inverse=True)[1] for factor in factors.T], dim=1)
+    return codes, torch.stack([torch.unique(factor, return_inverse=True)[1] for factor in factors.T], dim=1)
 
 
 def _binned(codes: Tensor, bins: int) -> Tensor:

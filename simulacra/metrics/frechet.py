@@ -73,7 +73,8 @@ def _factor(features: Tensor) -> Tensor:
 
 def _root(covariance: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp(min=0.0).sqrt()) @ vectors.T
+    root: Tensor = (vectors * values.clamp(min=0.0).sqrt()) @ vectors.T
+    return root
 
 
 def _check_moments(mean: Tensor, covariance: Tensor, number: str) -> None:

@@ -67,7 +67,7 @@ def kl_decomposition(z: Tensor, mean: Tensor, log_variance: Tensor) -> KLDecompo
 def _aggregate_log_densities(z: Tensor, mean: Tensor, log_variance: Tensor) -> tuple[Tensor, Tensor]:
     """``log q(z)`` ``(N,)`` and ``log q(z_d)`` ``(N, D)`` of each row under the mixture of all posteriors."""
     joint, marginals = [], []
-    for part in z.split(max(1, BLOCK_ELEMENTS // z.numel())):
+    for part in torch.split(z, max(1, BLOCK_ELEMENTS // z.numel())):
         each = _log_normal(part.unsqueeze(1), mean, log_variance)  # (rows, N, D)
         joint.append(torch.logsumexp(each.sum(2), dim=1))
         marginals.append(torch.logsumexp(each, dim=1))

@@ -10,7 +10,7 @@ from torch import Tensor
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import extra
 
-WINDOW = 11  # pixels: the Gaussian window of SSIM
+WINDOW = 11  # pixels: the side of the Gaussian window of SSIM
 SCALES = 5  # of multi-scale SSIM, each half the size of the one before
 
 
@@ -35,6 +35,7 @@ def psnr(images: Tensor, targets: Tensor) -> Tensor:
 def ssim(images: Tensor, targets: Tensor) -> Tensor:
     """Return the structural similarity of each image, at most 1, with a Gaussian window of 11 pixels (std 1.5).
 
+    Mean over windows around every pixel, the image mirrored at its border (the paper leaves those windows out).
     Raises `ConfigError` for sides below 11 pixels or where torchmetrics is missing.
     Source: Image Quality Assessment: From Error Visibility to Structural Similarity (2004),
     https://doi.org/10.1109/TIP.2003.819861
@@ -51,12 +52,12 @@ def ssim(images: Tensor, targets: Tensor) -> Tensor:
 def ms_ssim(images: Tensor, targets: Tensor) -> Tensor:
     """Return the structural similarity of each image over 5 scales, in [0, 1].
 
-    Raises `ConfigError` for sides below 161 pixels or where torchmetrics is missing.
+    Raises `ConfigError` for sides below 176 pixels or where torchmetrics is missing.
     Source: Multi-scale Structural Similarity for Image Quality Assessment (2003),
     https://doi.org/10.1109/ACSSC.2003.1292216
     """
     images, targets = _unit(images, targets)
-    _check_side(images, (WINDOW - 1) * 2 ** (SCALES - 1) + 1, "ms_ssim")
+    _check_side(images, WINDOW * 2 ** (SCALES - 1), "ms_ssim")
     functional = extra("torchmetrics.functional.image", "ms_ssim")
     values: Tensor = functional.multiscale_structural_similarity_index_measure(
         images, targets, gaussian_kernel=True, sigma=1.5, data_range=1.0, reduction="none", normalize="relu"

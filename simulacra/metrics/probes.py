@@ -39,7 +39,7 @@ def linear_probe(
     Source: Understanding intermediate layers using linear classifier probes (2016), https://arxiv.org/abs/1610.01644
     """
     train, test, train_labels, test_labels = _checked(train_features, train_labels, test_features, test_labels)
-    if len(train_labels.unique()) < 2:
+    if len(torch.unique(train_labels)) < 2:
         raise ConfigError("train_labels must hold at least 2 classes; got 1.")
     mean, std = train.mean(0), train.std(0, correction=0)
     std = torch.where(std > 0, std, 1.0)

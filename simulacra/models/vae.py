@@ -130,5 +130,13 @@ class IWAE(VAE):
         del step
         q = self.posterior(batch.image)
         log_weights = self.log_weights(batch.image, q, q.rsample(self.samples))
-        bound = log_weights.logsumexp(0) - math.log(self.samples)
-        yield {"model": {"negative_bound": -bound.mean()}}
+        yield {"model": {"negative_bound": self._negative_bound(log_weights)}}
+
+    def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return the negative bound of ``samples`` latents, then the terms of the negative ELBO, in nats per image."""
+        q = self.posterior(batch.image)
+        log_weights = self.log_weights(batch.image, q, q.rsample(self.samples, generator))
+        return {"negative_bound": self._negative_bound(log_weights), **super().score(batch, generator)}
+
+    def _negative_bound(self, log_weights: Tensor) -> Tensor:
+        return math.log(self.samples) - log_weights.logsumexp(0).mean()

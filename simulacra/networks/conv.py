@@ -33,7 +33,7 @@ class ToImage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Unflatten."""
-        return x.unflatten(1, (self.side, self.side, self.channels)).permute(0, 3, 1, 2)
+        return x.view(-1, self.side, self.side, self.channels).permute(0, 3, 1, 2)
 
 
 def encoder(network: Conv, shape: Shape, outputs: int) -> Network:

@@ -16,14 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from simulacra.config import Train
-from simulacra.data import Loader, batches, derived_seed
+from simulacra.data import Loader, derived_seed
 from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DivergenceError, nearest
 from simulacra.models import Model, Scored
 from simulacra.training import optim
 from simulacra.training.average import Average
-
-SCORE_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,6 @@ class Trainer:
 
     def train(self) -> Iterator[Progress]:
         """Train to the end, yielding `Progress` each ``log`` images and at the end. Raises `DivergenceError`."""
-        self.model.train()
         start, steps = time.perf_counter(), 0
         while not self.finished:
             self.advance()
@@ -105,11 +102,12 @@ class Trainer:
                     rate=steps * self.values.batch / elapsed,
                     terms=terms,
                 )
-                self.model.train()
                 start, steps = time.perf_counter(), 0
 
     def advance(self) -> None:
         """Play one step: every round, every player of it on its own parameters only."""
+        if not self.model.training:
+            self.model.train()
         torch.manual_seed(derived_seed(self.seed, "noise", self.retry, self.step))
         self._set_rates()
         batch = self.loader.batch(self.step)
@@ -147,14 +145,18 @@ class Trainer:
         model.eval()
         generator = torch.Generator().manual_seed(derived_seed("score"))
         totals: dict[str, float] = {}
-        for batch in batches(dataset, SCORE_BATCH, self.loader.device):
+        for batch in self.loader.fixed(dataset):
             for name, value in model.score(batch, generator).items():
                 totals[name] = totals.get(name, 0.0) + float(value) * len(batch) / len(dataset)
+        wrong = [name for name, value in totals.items() if not math.isfinite(value)]
+        if wrong:
+            raise DivergenceError(f"{wrong[0]} of held-out images became {totals[wrong[0]]}")
         return totals
 
     def healthy(self) -> bool:
-        """Whether all weights are finite."""
-        return all(bool(torch.isfinite(p).all()) for group in self.parameters.values() for p in group)
+        """Whether all weights and statistics, and their averages, are finite."""
+        states = (self.model.state_dict(), self.average.model.state_dict())
+        return all(bool(torch.isfinite(tensor).all()) for state in states for tensor in state.values())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed training needs, as tensors, numbers and strings."""
