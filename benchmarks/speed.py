@@ -350,9 +350,9 @@ def as_json(rows: Sequence[Measured], peaks: dict[str, float], versions: dict[st
     }
 
 
-def bench(python: str | None, seconds: float, repeats: int, file: Path | None) -> None:
-    """Measure everything, print the table, and write the numbers."""
-    rows = [prepare(row, python is not None) for row in ROWS]
+def bench(python: str | None, seconds: float, repeats: int, file: Path | None, only: str | None) -> None:
+    """Measure everything, or one recipe, print the table, and write the numbers."""
+    rows = [prepare(row, python is not None) for row in ROWS if only in (None, row.recipe)]
     versions: dict[str, Any] = {"load": round(os.getloadavg()[0], 2)}
     if versions["load"] > BUSY:
         print(f"The machine is busy (load {versions['load']}): these numbers mean nothing.", file=sys.stderr)
@@ -374,6 +374,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="of every measurement")
     parser.add_argument("--repeats", type=int, default=3, help="of every measurement")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write all numbers")
+    parser.add_argument("--only", metavar="RECIPE", help="leave the other recipes out")
     parser.add_argument("--worker", metavar="RECIPE", help="only train this recipe and print one line of JSON")
     parser.add_argument("--peaks", action="store_true", help="only measure the peaks and print one line of JSON")
     parser.add_argument("--batch", type=int, default=128, help="of the worker")
@@ -384,7 +385,7 @@ def main() -> None:
     elif values.peaks:
         print(json.dumps(measure_peaks(values.seconds)))
     else:
-        bench(_command(values.keras), values.seconds, values.repeats, values.json)
+        bench(_command(values.keras), values.seconds, values.repeats, values.json, values.only)
 
 
 def _command(python: str | None) -> str | None:

@@ -194,7 +194,7 @@ def _recipes(_: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("recipe", "makes", "data", "expect", "time on 2 cores", box=None, pad_edge=False)
+    table = Table("recipe", "makes", "data", "expect", "time", box=None, pad_edge=False)
     for name in config.recipe_names():
         recipe = config.recipe(name)
         table.add_row(name, recipe.title, recipe.values["data"]["name"], recipe.expect, recipe.time)

@@ -30,10 +30,10 @@ from simulacra.metrics.frechet import frechet_distance, frechet_from_moments, mo
 from simulacra.metrics.kernel import KernelDistance, kernel_distance, squared_discrepancy
 from simulacra.metrics.latents import KLDecomposition, active_units, kl_decomposition
 from simulacra.metrics.manifold import PRDC, prdc
-from simulacra.metrics.nearest import Memorisation, memorisation, nearest
-from simulacra.metrics.parzen import Parzen, parzen, parzen_log_density
+from simulacra.metrics.neighbours import Memorisation, memorisation, nearest
 from simulacra.metrics.pixels import l1, ms_ssim, psnr, ssim
 from simulacra.metrics.probes import knn_accuracy, linear_probe
+from simulacra.metrics.window import Parzen, parzen, parzen_log_density
 
 __all__ = [
     "DCI",
