@@ -206,7 +206,7 @@ def test_density_has_the_expectation_one_for_equal_distributions() -> None:
 def test_nearest_equals_the_loop_and_is_exact_for_copies(small_blocks: None) -> None:
     references = 100 + gaussian(90, 6, 0)
     queries = torch.cat([references[[7, 42]], 100 + gaussian(30, 6, 1)])
-    distance, index = metrics.neighbours(queries, references)
+    distance, index = metrics.nearest(queries, references)
     expected = [[math.dist(q.tolist(), r.tolist()) for r in references] for q in queries]
     assert index.tolist() == [row.index(min(row)) for row in expected]
     assert torch.allclose(distance, torch.tensor([min(row) for row in expected], dtype=torch.float64))
@@ -215,9 +215,7 @@ def test_nearest_equals_the_loop_and_is_exact_for_copies(small_blocks: None) -> 
 
 def test_nearest_holds_far_from_the_origin() -> None:
     references, queries = gaussian(50, 3, 0), gaussian(20, 3, 1)
-    assert torch.equal(
-        metrics.neighbours(1e8 + queries, 1e8 + references)[1], metrics.neighbours(queries, references)[1]
-    )
+    assert torch.equal(metrics.nearest(1e8 + queries, 1e8 + references)[1], metrics.nearest(queries, references)[1])
 
 
 def test_memorisation_of_the_test_images_themselves_is_none() -> None:
@@ -241,7 +239,7 @@ def test_memorisation_of_copies_fresh_samples_and_noise() -> None:
 def test_memorisation_equals_the_rank_test() -> None:
     stats = pytest.importorskip("scipy.stats")
     train, test, fake = gaussian(100, 3, 0), gaussian(70, 3, 1), 0.2 + gaussian(80, 3, 2)
-    d_fake, d_test = metrics.neighbours(fake, train)[0].numpy(), metrics.neighbours(test, train)[0].numpy()
+    d_fake, d_test = metrics.nearest(fake, train)[0].numpy(), metrics.nearest(test, train)[0].numpy()
     oracle = stats.mannwhitneyu(d_fake, d_test, method="asymptotic", use_continuity=False)
     found = metrics.memorisation(fake, train, test)
     assert math.erfc(abs(found.z) / math.sqrt(2)) == pytest.approx(oracle.pvalue, rel=1e-9)
@@ -260,7 +258,7 @@ def test_parzen_equals_kernel_density_estimation(small_blocks: None) -> None:
 
 def test_parzen_chooses_the_width_on_the_validation_points() -> None:
     samples, validation, test = gaussian(1000, 1, 0), gaussian(500, 1, 1), gaussian(500, 1, 2)
-    found = metrics.window(samples, validation, test, [0.001, 0.3, 5.0])
+    found = metrics.parzen(samples, validation, test, [0.001, 0.3, 5.0])
     assert found.sigma == 0.3
     assert found.mean == pytest.approx(-0.5 * math.log(2 * math.pi * math.e), abs=0.1)
     assert 0 < found.standard_error < 0.1
@@ -623,9 +621,9 @@ MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("first has 1 rows", lambda: metrics.squared_discrepancy(ONE, X)),
     ("real has 20 rows; at least 21", lambda: metrics.prdc(X, X, k=20)),
     ("k must be positive", lambda: metrics.prdc(X, X, k=0)),
-    ("references has 0 rows", lambda: metrics.neighbours(X, NONE)),
+    ("references has 0 rows", lambda: metrics.nearest(X, NONE)),
     ("same dimension", lambda: metrics.memorisation(X, X, WIDE)),
-    ("at least 2 test points; got 10 and 1", lambda: metrics.window(X, X, ONE)),
+    ("at least 2 test points; got 10 and 1", lambda: metrics.parzen(X, X, ONE)),
     ("sigma must be positive", lambda: metrics.window_log_density(X, X, 0.0)),
     ("apply softmax", lambda: metrics.classifier_score(X)),
     ("at least 30", lambda: metrics.classifier_score(PROBABILITIES, splits=30)),
