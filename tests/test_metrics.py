@@ -253,7 +253,7 @@ def test_parzen_equals_kernel_density_estimation(small_blocks: None) -> None:
     neighbors = pytest.importorskip("sklearn.neighbors")
     samples, points = gaussian(80, 4, 0), gaussian(30, 4, 1)
     oracle = neighbors.KernelDensity(bandwidth=0.4, rtol=1e-12).fit(samples.numpy()).score_samples(points.numpy())
-    assert np.allclose(metrics.window_log_density(samples, points, 0.4), oracle, rtol=1e-8)
+    assert np.allclose(metrics.parzen_log_density(samples, points, 0.4), oracle, rtol=1e-8)
 
 
 def test_parzen_chooses_the_width_on_the_validation_points() -> None:
@@ -624,7 +624,7 @@ MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("references has 0 rows", lambda: metrics.nearest(X, NONE)),
     ("same dimension", lambda: metrics.memorisation(X, X, WIDE)),
     ("at least 2 test points; got 10 and 1", lambda: metrics.parzen(X, X, ONE)),
-    ("sigma must be positive", lambda: metrics.window_log_density(X, X, 0.0)),
+    ("sigma must be positive", lambda: metrics.parzen_log_density(X, X, 0.0)),
     ("apply softmax", lambda: metrics.classifier_score(X)),
     ("at least 30", lambda: metrics.classifier_score(PROBABILITIES, splits=30)),
     ("at least 2 classes", lambda: metrics.class_coverage(torch.ones(5, 1))),
