@@ -7,12 +7,10 @@ test all watch the same loop.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import platform
 import shlex
-import shutil
 import signal
 import sys
 import threading
@@ -23,7 +21,7 @@ from typing import Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import __version__, checkpoint, config, data, generate, images, models, report
+from simulacra import __version__, checkpoint, config, data, generate, images, machine, models, report
 from simulacra.checkpoint import Checkpoints
 from simulacra.config import Config
 from simulacra.data import Loader, Splits, derived_seed
@@ -91,8 +89,8 @@ class Session:
         exists = _check_folder(path, resume)
         root = None if data_root is None else Path(data_root)
         splits = data.load(values.data, root)
-        device = _device(values.train.device)
-        _check_tools(values, device)
+        device = machine.device(values.train.device)
+        machine.check_tools(values.train, device)
         before = _saved_config(path) if exists else None
         values = _resolve(values, splits, device) if before is None else _same_run(values, before, splits, path)
         torch.manual_seed(derived_seed(values.seed, "weights"))
@@ -143,7 +141,7 @@ class Session:
             "python": platform.python_version(),
             "torch": str(torch.__version__),
             "machine": platform.platform(),
-            "processor": _processor(),
+            "processor": machine.processor(),
             "threads": torch.get_num_threads(),
             "device": str(self.trainer.loader.device),
             "command": sys.argv,
@@ -359,7 +357,7 @@ def _resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     shape = splits.train.shape
     precision = values.train.precision
     if precision == "auto":
-        precision = "bfloat16" if _multiplies_bfloat16(device) else "float32"
+        precision = "bfloat16" if machine.multiplies_bfloat16(device) else "float32"
     return values.model_copy(
         update={
             "data": values.data.model_copy(update={"size": shape.size, "channels": shape.channels}),
@@ -402,30 +400,6 @@ def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise ConfigError(
-            f"train.device: '{name}' is not available on this machine. Use auto, cpu, cuda or mps."
-        ) from None
-    if device.type == "meta":
-        raise ConfigError("train.device: 'meta' holds no numbers. Use auto, cpu, cuda or mps.")
-    return device
-
-
-def _check_tools(values: Config, device: torch.device) -> None:
-    """Refuse options whose tools are not installed before anything is written."""
-    if values.train.tensorboard and importlib.util.find_spec("tensorboard") is None:
-        raise ConfigError("train.tensorboard needs the extra: pip install 'simulacra[tensorboard]'")
-    compilers = ("c++", "g++", "clang++", "cl")
-    if values.train.compile and device.type == "cpu" and not any(map(shutil.which, compilers)):
-        raise ConfigError("train.compile needs a C++ compiler on the CPU; install g++, or leave it off.")
-
-
 def _check_model(values: Config, model: Model) -> None:
     """Refuse combinations of training options and models that cannot work."""
     if values.train.keep == "best" and not isinstance(model, Scored):
@@ -434,29 +408,6 @@ def _check_model(values: Config, model: Model) -> None:
         )
     if values.train.batch == 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
         raise ConfigError("Batch normalisation needs train.batch of 2 or more; or set the networks' norm to none.")
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware has matrix units for bfloat16: there it is several times faster, elsewhere slower."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and "amx_bf16" in _cpu_flags()
-
-
-def _cpu_flags() -> list[str]:
-    return _cpuinfo("flags").split()
-
-
-def _processor() -> str:
-    return _cpuinfo("model name") or platform.processor()
-
-
-def _cpuinfo(key: str) -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith(key):
-                return line.partition(":")[2].strip()
-    return ""
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "simulacra"
 LAYERS = [  # a module may import from its own layer and those above it in this list
     {"errors"},
     {"config"},
-    {"images"},
+    {"images", "machine"},
     {"distributions", "adversarial", "networks"},
     {"data"},
     {"models", "latent"},

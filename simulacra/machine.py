@@ -1,0 +1,63 @@
+"""What this machine is and has: devices, bfloat16 units, the tools that some options need."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import platform
+import shutil
+from pathlib import Path
+
+import torch
+
+from simulacra.config import Train
+from simulacra.errors import ConfigError
+
+
+def device(name: str) -> torch.device:
+    """Return the device of a name, "auto" being a GPU if there is one; raises `ConfigError` for absent ones."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(name)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ConfigError(
+            f"train.device: '{name}' is not available on this machine. Use auto, cpu, cuda or mps."
+        ) from None
+    if found.type == "meta":
+        raise ConfigError("train.device: 'meta' holds no numbers. Use auto, cpu, cuda or mps.")
+    return found
+
+
+def check_tools(values: Train, device: torch.device) -> None:
+    """Refuse options whose tools are not installed before anything is written."""
+    if values.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ConfigError("train.tensorboard needs the extra: pip install 'simulacra[tensorboard]'")
+    compilers = ("c++", "g++", "clang++", "cl")
+    if values.compile and device.type == "cpu" and not any(map(shutil.which, compilers)):
+        raise ConfigError("train.compile needs a C++ compiler on the CPU; install g++, or leave it off.")
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware has matrix units for bfloat16: there it is several times faster, elsewhere slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type == "cpu" and "amx_bf16" in _cpu_flags()
+
+
+def _cpu_flags() -> list[str]:
+    return _cpuinfo("flags").split()
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    return _cpuinfo("model name") or platform.processor()
+
+
+def _cpuinfo(key: str) -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(key):
+                return line.partition(":")[2].strip()
+    return ""
