@@ -1,6 +1,8 @@
 """Kill a training at random moments, resume it each time, and compare its weights with an uninterrupted run's.
 
-python scripts/kill_and_resume.py [RECIPE] [--kills 10]; exits with status 1 if a single bit differs.
+python scripts/kill_and_resume.py [RECIPE] [--kills 10] [--train.images N ...]
+
+Exits with status 1 if a single bit differs.
 """
 
 from __future__ import annotations
@@ -24,10 +26,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipe", nargs="?", default="quickstart")
     parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("options", nargs="*", help="further options of simulacra train, after --")
-    arguments = parser.parse_args()
+    arguments, options = parser.parse_known_args()  # the rest are options of simulacra train
     folder = Path(tempfile.mkdtemp(prefix="kill-and-resume-"))
-    command = [sys.executable, "-m", "simulacra", "train", arguments.recipe, *arguments.options, "--out"]
+    command = [sys.executable, "-m", "simulacra", "train", arguments.recipe, *options, "--out"]
     start = time.monotonic()
     subprocess.run([*command, str(folder / "whole")], check=True, stdout=subprocess.DEVNULL)
     whole = time.monotonic() - start
@@ -35,13 +36,15 @@ def main() -> int:
     chance = random.Random(0)
     for kill in range(arguments.kills):
         process = subprocess.Popen([*command, str(folder / "killed"), "--resume"], stdout=subprocess.DEVNULL)
-        moment = chance.uniform(0.5, 0.5 + 0.5 * whole)
+        moment = chance.uniform(1.0, 4.0 + whole / arguments.kills)
         time.sleep(moment)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        if process.wait() == 0:
+            print(f"the run ended before kill {kill + 1}: make it longer with --train.images N")
+            return 1
         latest = folder / "killed" / "checkpoints" / "latest"
         at = latest.read_text().strip() if latest.exists() else "no checkpoint yet"
-        print(f"kill {kill + 1} after {moment:.2f} s: exit status {process.returncode}, latest {at}", flush=True)
+        print(f"kill {kill + 1} after {moment:.2f} s, latest {at}", flush=True)
     subprocess.run([*command, str(folder / "killed"), "--resume"], check=True, stdout=subprocess.DEVNULL)
     same = _same(folder / "whole", folder / "killed")
     print("identical to the last bit" if same else "DIFFERENT")
