@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from simulacra import Run, data, generate, images
+from simulacra import Run, data, images
 from simulacra.config import Data, Train
 from simulacra.data import Loader
 from simulacra.distributions import DiagonalGaussian
@@ -50,10 +50,17 @@ def test_the_multilayer_gan_draws_every_digit(tmp_path: Path, data_root: Path) -
     assert float(probabilities.max(1).values.median()) > 0.9
 
 
-def test_the_autoencoder_compresses(tmp_path: Path, data_root: Path) -> None:
-    """Far below the error of the best constant image (52.7), with 32 numbers for 784 pixels."""
+def test_the_autoencoder_compresses_better_than_principal_components(tmp_path: Path, data_root: Path) -> None:
+    """With 32 numbers for 784 pixels, against the best linear code of 32 numbers."""
     run = trained("autoencoder", tmp_path / "run", data_root, train={"images": 120_000})
-    assert last(run, "test/squared_error") < 6.0
+    train, test = (
+        images.to_unit(images.from_bytes(part.images)).flatten(1) for part in (run.splits.train, run.splits.test)
+    )
+    torch.manual_seed(0)
+    centre = train.mean(0)
+    _, _, components = torch.pca_lowrank(train[:20_000] - centre, 32, center=False)
+    linear = (test - centre) - (test - centre) @ components @ components.T
+    assert last(run, "test/squared_error") < 0.75 * float(linear.square().sum(1).mean())
 
 
 def test_the_importance_weighted_bound_is_worth_its_samples(tmp_path: Path) -> None:
@@ -86,13 +93,13 @@ def test_the_discretised_logistic_compresses_colour(tmp_path: Path) -> None:
 
 
 def classifier(root: Path) -> nn.Module:
-    """A small network that tells MNIST digits, trained for two epochs (about 97 % on the test images)."""
+    """A small network that tells MNIST digits, trained for five epochs (about 97 % of the test images right)."""
     torch.manual_seed(0)
     splits = data.load(Data(name="mnist"), root)
     loader = Loader(splits.train, 128)
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    for step in range(2 * 60_000 // Train().batch):
+    for step in range(5 * 60_000 // Train().batch):
         batch = loader.batch(step)
         nn.functional.cross_entropy(network(batch.image), batch.label).backward()  # type: ignore[attr-defined]
         optimizer.step()
@@ -103,17 +110,15 @@ def classifier(root: Path) -> nn.Module:
     return network.eval()
 
 
-def test_latents_of_the_vae_are_used_and_normal(tmp_path: Path, data_root: Path) -> None:
-    """Averaged over the data, the codes are near the prior: mean near 0, variance of mean plus noise near 1."""
+def test_latents_of_the_vae_are_used_and_have_the_priors_scale(tmp_path: Path, data_root: Path) -> None:
+    """Over the data, each latent's second moment is near the prior's 1, and its mean tells images apart."""
     run = trained("vae-2d", tmp_path / "run", data_root, train={"images": 120_000})
     assert isinstance(run.model, VAE)
-    x = run.examples(2000)
     with torch.no_grad():
-        q: DiagonalGaussian = run.model.posterior(x)
-    total = q.mean.var(0) + q.log_variance.exp().mean(0)
-    assert bool((q.mean.mean(0).abs() < 0.35).all())
-    assert bool(((total > 0.5) & (total < 2.0)).all())
-    assert bool((generate.encode(run.model, x).var(0) > 0.3).all()), "a latent is not used"
+        q: DiagonalGaussian = run.model.posterior(run.examples(2000))
+    second_moment = (q.mean.square() + q.log_variance.exp()).mean(0)
+    assert bool(((second_moment > 0.5) & (second_moment < 2.5)).all()), second_moment
+    assert bool((q.mean.var(0) > 0.3).all()), "a latent is not used"
 
 
 def test_compiled_networks_learn_the_same(tmp_path: Path) -> None:
