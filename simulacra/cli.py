@@ -18,6 +18,7 @@ from simulacra import __version__, config
 from simulacra.errors import ConfigError, SimulacraError, nearest
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from torch import Tensor
 
     from simulacra.run import Run
@@ -191,18 +192,16 @@ def _natural(text: str) -> int:
 
 
 def _recipes(_: argparse.Namespace) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("recipe", "makes", "data", "expect", "time", box=None, pad_edge=False)
     for name in config.recipe_names():
         recipe = config.recipe(name)
         table.add_row(name, recipe.title, recipe.values["data"]["name"], recipe.expect, recipe.time)
-    Console().print(table)
+    _print_table(table)
 
 
 def _data(options: argparse.Namespace) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from simulacra.data import SOURCES
@@ -211,7 +210,14 @@ def _data(options: argparse.Namespace) -> None:
     for name, source in SOURCES.items():
         table.add_row(name, source.title, source.images, source.where(options.data_root) or "no: downloaded when used")
     table.add_row("a path", "your own images", "PNG, JPEG, WebP, GIF ...", "a folder or a zip; class = subfolder")
-    Console().print(table)
+    _print_table(table)
+
+
+def _print_table(table: Table) -> None:
+    """Print a table at the terminal's width, or without wrapping into a file or pipe."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 300).print(table)
 
 
 def _explain_recipe(options: argparse.Namespace) -> None:
@@ -223,7 +229,8 @@ def _explain_recipe(options: argparse.Namespace) -> None:
         if option.key in ("recipe", "seed"):
             continue
         value = "" if option.value is None else str(option.value).replace("'", "")
-        print(f"  --{option.key} {value}".ljust(50) + f"  {option.meaning}".rstrip())
+        choices = f" ({', '.join(map(str, option.choices))})" if option.choices else ""
+        print(f"  --{option.key} {value}".ljust(50) + f"  {option.meaning}{choices}".rstrip())
 
 
 # ------------------------------------------------------------------------------------------------ training
@@ -243,7 +250,7 @@ def _train(options: argparse.Namespace) -> None:
         data_root=options.data_root,
         resume=options.resume,
     )
-    _follow(session)
+    _follow(session, resuming=options.resume)
 
 
 def _refuse_unknown(pairs: dict[str, str], recipe: config.Recipe) -> None:
@@ -269,14 +276,15 @@ def _unused(path: Path) -> Path:
     return next(candidate for candidate in candidates if not candidate.exists())
 
 
-def _follow(session: Session) -> None:
+def _follow(session: Session, *, resuming: bool = False) -> None:
     """Train while showing where it stands, then say what there is to look at."""
     from simulacra.models import summary
     from simulacra.run import scores
 
     values, trainer = session.config, session.trainer
-    print(f"{values.recipe} on {session.splits.train.name}: {len(session.splits.train):,} training images "
-          f"of {trainer.model.shape}, {len(session.splits.test):,} for testing")  # fmt: skip
+    train, test = session.splits.train, session.splits.test
+    print(f"{values.recipe} ({values.model.family}) on {train.name}: {len(train):,} training images "
+          f"of {trainer.model.shape}, {len(test):,} for testing")  # fmt: skip
     for problem in session.splits.skipped:
         print(f"  left out: {problem}")
     for player, parameters in summary.totals(trainer.model).items():
@@ -288,6 +296,8 @@ def _follow(session: Session) -> None:
           f"{values.train.images:,} images, into {session.path}/", flush=True)  # fmt: skip
     if trainer.step:
         print(f"  resuming at step {trainer.step:,} ({trainer.images:,} images)")
+    elif resuming:
+        print("  there was nothing to resume here: a new run begins")
     if sys.stdout.isatty():
         _follow_with_bar(session)
     else:
@@ -399,6 +409,8 @@ def _interpolate(options: argparse.Namespace) -> None:
     run = _open(options)
     target = _target(options, run, "interpolate.png")
     _refuse_picture_name(target)
+    if (options.start is None) != (options.end is None):
+        raise ConfigError("interpolate needs both --from IMG and --to IMG, or neither.")
     start, end = (None if path is None else _one_image(run, path) for path in (options.start, options.end))
     frames = run.interpolate(start, end, steps=options.steps, seed=options.seed)
     if target.suffix.lower() == ".gif":
@@ -442,10 +454,22 @@ def _encode(options: argparse.Namespace) -> None:
     else:
         names, x = run.read(options.images)
         arrays["names"] = np.array(names)
+        arrays.update(_classes_in(names))
     arrays["latents"] = run.encode(x).numpy()
     with images.atomic(options.out) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
     _say(options.out, f"{len(x):,} latents of {arrays['latents'].shape[1]} dimensions")
+
+
+def _classes_in(names: list[str]) -> dict[str, Any]:
+    """Labels and the classes they stand for, where the images lie in more than one subfolder."""
+    import numpy as np
+
+    folders = [name.rpartition("/")[0] for name in names]
+    classes = sorted(set(folders))
+    if len(classes) < 2:
+        return {}
+    return {"labels": np.array([classes.index(folder) for folder in folders]), "classes": np.array(classes)}
 
 
 def _refuse_picture_name(target: Path, *, folder_allowed: bool = False) -> None:

@@ -321,6 +321,7 @@ class Option:
     key: str
     value: Any
     meaning: str
+    choices: tuple[Any, ...] = ()
 
 
 def options(section: BaseModel, prefix: str = "") -> Iterator[Option]:
@@ -330,7 +331,16 @@ def options(section: BaseModel, prefix: str = "") -> Iterator[Option]:
         if isinstance(value, BaseModel):
             yield from options(value, f"{prefix}{name}.")
         else:
-            yield Option(f"{prefix}{name}", value, field.description or "")
+            choices = tuple(c for leaf in _leaves(field.annotation) for c in _choices(leaf))
+            yield Option(f"{prefix}{name}", value, field.description or "", choices if len(choices) > 1 else ())
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """What a literal, or a tuple of literals, may be."""
+    if typing.get_origin(annotation) is Literal:
+        return typing.get_args(annotation)
+    inner = typing.get_args(annotation) if typing.get_origin(annotation) is tuple else ()
+    return tuple(choice for part in inner for choice in _choices(part))
 
 
 def _value(text: str) -> Any:
@@ -350,7 +360,9 @@ def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
     dotted = ".".join(path) or "config"
     if problem["type"] == "extra_forbidden":
         allowed = [key for key in section.model_fields if key not in ("family", "kind")]
-        return f"Unknown key '{dotted}'.{nearest(path[-1], allowed)} Allowed here: {', '.join(allowed)}."
+        inside = ".".join([*path[:-1], ""])
+        hint = nearest(dotted, [inside + key for key in allowed])
+        return f"Unknown key '{dotted}'.{hint} Allowed here: {', '.join(allowed)}."
     if problem["type"] == "missing":
         return f"'{dotted}' is missing."
     if problem["type"] == "union_tag_invalid":
@@ -359,7 +371,7 @@ def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
         return f"{key} is '{tag}'.{nearest(tag, allowed_tags.split(', '))} Allowed: {allowed_tags}."
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error":
-        return f"{dotted}: {message}."
+        return f"{dotted}: {message}." if path else f"{message}."
     given = problem["input"]
     return f"{dotted} must be {message}; got {given!r}."
 

@@ -39,12 +39,12 @@ def decode(model: Model, z: Tensor) -> Tensor:
 
 def encode(model: Model, x: Tensor) -> Tensor:
     """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]."""
-    return _chunked(model, _inferential(model, "encode").encode, x)
+    return _chunked(model, require_encoder(model, "encode").encode, x)
 
 
 def reconstruct(model: Model, x: Tensor) -> Tensor:
     """Return ``decode(encode(x))`` for images ``(n, C, H, W)`` in [-1, 1]."""
-    inferential = _inferential(model, "reconstruct")
+    inferential = require_encoder(model, "reconstruct")
     return _chunked(model, lambda part: inferential.decode(inferential.encode(part)), x)
 
 
@@ -112,7 +112,8 @@ def _generative(model: Model, verb: str) -> Generative:
     return model
 
 
-def _inferential(model: Model, verb: str) -> Inferential:
+def require_encoder(model: Model, verb: str) -> Inferential:
+    """Return the model if it has an encoder; raises `CapabilityError` naming the verb and the families that do."""
     if not isinstance(model, Inferential):
         raise _lacking(model, verb, "encode", "an encoder")
     return model

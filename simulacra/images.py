@@ -217,8 +217,9 @@ def save(image: Tensor | Image.Image, path: Path) -> Path:
 
 
 def save_animation(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
-    """Write frames ``(N, C, H, W)`` in [-1, 1] as a looping GIF."""
-    first, *rest = [picture(frame) for frame in enlarge(frames)]
+    """Write frames ``(N, C, H, W)`` in [-1, 1] as a GIF that goes there and back for ever."""
+    there = [picture(frame) for frame in enlarge(frames, 224)]
+    first, *rest = [*there, *there[-2:0:-1]]
     with atomic(path) as temporary:
         first.save(temporary, "GIF", save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
     return path

@@ -47,12 +47,20 @@ class Run:
             raise RunError(
                 f"There is no run {path}. Give a run folder or a .safetensors file; train one: simulacra train vae-2d"
             )
+        if path.is_file() and path.suffix != ".safetensors":
+            raise RunError(f"{path} is neither a run folder nor a .safetensors file.")
+        inside = [entry.name for entry in sorted(path.iterdir()) if (entry / MODEL).is_file()] if path.is_dir() else []
+        if not file.is_file() and inside:
+            raise RunError(f"{path} is no run folder, but holds some. Name one: {', '.join(map(str, inside))}.")
         if not file.is_file():
             raise RunError(
                 f"{path} is no run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
             )
         model, config = checkpoint.load_model(file)
         return cls(path, model, config, data_root=None if data_root is None else Path(data_root))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}: {self.config.model.family} of {self.shape} images)"
 
     @property
     def shape(self) -> Shape:
@@ -90,6 +98,7 @@ class Run:
         if start is None and end is None and not isinstance(self.model, Inferential):
             first, last = generate.latents(self.model, 2, seed=seed)
         else:
+            generate.require_encoder(self.model, "interpolate between given images")
             start = self.examples(2, seed=seed)[0] if start is None else start
             end = self.examples(2, seed=seed)[-1] if end is None else end
             first, last = generate.encode(self.model, torch.stack([start, end]))

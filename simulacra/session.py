@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -45,6 +45,7 @@ from simulacra.training import Progress, Trainer
 
 PAIRS = 12  # originals and reconstructions on a sheet
 MAY_CHANGE = {"images", "log", "sheet", "samples", "score", "checkpoint", "device", "retries", "tensorboard", "compile"}
+LOCK = ".lock"
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -62,6 +63,7 @@ class Session:
         self.digest = splits.digest()
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
         self.best: float | None = None
+        self._lock: IO[str] | None = None
         self._events: Any = None  # TensorBoard's writer, once it is needed
         self.notice = ""  # what a person should be told besides numbers, e.g. of a roll-back
 
@@ -82,13 +84,15 @@ class Session:
         """Prepare a training: read the recipe and the data, build the model, open or continue the run folder.
 
         ``changes`` are nested tables laid over the recipe, e.g. ``{"train": {"batch": 64}}``. ``out`` is
-        ``runs/RECIPE`` when absent. Nothing is written before everything was found right; raises `UserError`.
+        ``runs/RECIPE`` when absent, ``runs/RECIPE-DATA`` on other data than the recipe's.
+        Nothing is written before everything was found right; raises `UserError`.
         """
-        values = config.parse(config.merge(config.recipe(recipe).values, _changes(data_name, seed, changes or {})))
-        path = Path(out) if out is not None else Path("runs") / values.recipe
-        exists = _check_folder(path, resume)
+        shipped = config.recipe(recipe).values
+        values = config.parse(config.merge(shipped, _changes(data_name, seed, changes or {})))
+        path = Path(out) if out is not None else _default_folder(values, config.parse(shipped))
         root = None if data_root is None else Path(data_root)
         splits = data.load(values.data, root)
+        exists = _check_folder(path, resume)
         device = machine.device(values.train.device)
         machine.check_tools(values.train, device)
         before = _saved_config(path) if exists else None
@@ -113,6 +117,7 @@ class Session:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{self.path} cannot be made: {error.strerror}. Choose another folder with --out.") from None
+        self._lock = _locked(self.path)
         with atomic(self.path / CONFIG) as temporary:
             temporary.write_text(config.dumps(self.config))
         with atomic(self.path / ENVIRONMENT) as temporary:
@@ -172,6 +177,9 @@ class Session:
                 self._finish()
             except StorageError as error:
                 raise StorageError(f"{error} {self._where_to_resume()}") from None
+            finally:
+                if self._lock is not None:
+                    self._lock.close()
 
     def run(self) -> Run:
         """Train to the end and open the result."""
@@ -256,7 +264,12 @@ class Session:
             raise DivergenceError(f"a weight became NaN or infinite before step {self.trainer.step:,}")
         path = self.checkpoints.write({**self.trainer.state_dict(), "best": self.best, "data": self.digest})
         if best or self.config.train.keep == "last" or self.checkpoints.best() is None:
-            checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)
+            try:
+                checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)
+            except StorageError:
+                if not best:
+                    self.checkpoints.commit(path)  # the state is whole; the model is written again when resumed
+                raise
         self.checkpoints.commit(path, best=best)
 
     def _roll_back(self, error: DivergenceError) -> None:
@@ -277,6 +290,8 @@ class Session:
         )
 
     def _finish(self) -> None:
+        if self.config.train.keep == "last":
+            checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)
         report.write(Run.open(self.path, data_root=self.data_root), self.splits, self.path / REPORT)
 
     def _where_to_resume(self) -> str:
@@ -336,6 +351,26 @@ def _changes(data_name: str | None, seed: int | None, changes: Mapping[str, Any]
     return config.merge(given, changes)
 
 
+def _default_folder(values: Config, shipped: Config) -> Path:
+    name = "" if values.data.name == shipped.data.name else f"-{Path(values.data.name).stem}"
+    return Path("runs") / f"{values.recipe}{name}"
+
+
+def _locked(path: Path) -> IO[str] | None:
+    """Hold a run folder for one training; the operating system lets go of it when the process ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    lock = (path / LOCK).open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise RunError(f"Another training is writing to {path}. Wait for it, or choose another folder.") from None
+    return lock
+
+
 def _check_folder(path: Path, resume: bool) -> bool:
     """Return whether ``path`` holds a run to continue; refuse one that would be overwritten."""
     if path.exists() and not path.is_dir():
@@ -344,7 +379,7 @@ def _check_folder(path: Path, resume: bool) -> bool:
         if resume:
             return True
         raise RunError(f"{path} already holds a run. Continue it with --resume, or choose another folder with --out.")
-    if path.is_dir() and any(not entry.name.endswith(".part") for entry in path.iterdir()):
+    if path.is_dir() and any(not entry.name.endswith(".part") and entry.name != LOCK for entry in path.iterdir()):
         raise RunError(f"{path} is not empty and holds no run. Choose another folder with --out.")
     parent = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     if not os.access(parent, os.W_OK | os.X_OK):
@@ -377,15 +412,18 @@ def _same_run(values: Config, before: Config, splits: Splits, path: Path) -> Con
             update={"train": values.train.model_copy(update={"precision": before.train.precision})}
         )
     values = _resolve(values, splits, torch.device("cpu"))
-    free = {f"train.{name}" for name in MAY_CHANGE} | {"recipe"}
-    if before.train.schedule.kind != "constant":
-        free.remove("train.images")  # a falling rate depends on where the end is
+    free = {f"train.{name}" for name in MAY_CHANGE}
+    falling = before.train.schedule.kind != "constant"
+    if falling:
+        free.remove("train.images")
     old, new = _flat(before.model_dump(mode="json")), _flat(values.model_dump(mode="json"))
     for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key) and key not in free:
+        if old.get(key) != new.get(key) and key not in free | {"recipe"}:
+            why = " (the end of a falling rate cannot move)" if falling and key == "train.images" else ""
             raise ConfigError(
-                f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}. Resume it with the same options "
-                f"(only {', '.join(sorted(free))} may change), or choose another folder with --out."
+                f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}{why}. "
+                f"Resume it with the same options (only {', '.join(sorted(free))} may change), "
+                "or choose another folder with --out."
             )
     return values
 

@@ -91,7 +91,7 @@ def test_interpolate_and_traverse(family: str, runs: Path, tmp_path: Path) -> No
     assert size(tmp_path / "path.png") == (7 * 58 + 2, 60)
     assert call("interpolate", runs / family, "--steps", 5, "--out", tmp_path / "path.gif") == 0
     with Image.open(tmp_path / "path.gif") as animation:
-        assert getattr(animation, "n_frames", 1) == 5
+        assert getattr(animation, "n_frames", 1) == 8, "there and back"
     assert call("traverse", runs / family, "--steps", 5, "--out", tmp_path / "latents.png") == 0
     rows = {"vae": 2, "gan": 10, "autoencoder": 4}[family]
     assert size(tmp_path / "latents.png")[1] == rows * 60
@@ -110,6 +110,7 @@ def test_encode_a_folder_and_a_data_set(runs: Path, photos: Path, tmp_path: Path
     own = np.load(tmp_path / "own.npz")
     assert own["latents"].shape == (12, 2)
     assert own["names"][0] == "cats/1.png"
+    assert own["classes"][own["labels"]].tolist() == [name.split("/")[0] for name in own["names"]]
     assert call("encode", runs / "vae", "digits", "--out", tmp_path / "digits.npz") == 0
     digits = np.load(tmp_path / "digits.npz")
     assert digits["latents"].shape == (297, 2)
@@ -278,7 +279,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
     "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
     "no such recipe": (lambda *_: ["train", "vae2d"], "Did you mean 'vae-2d'"),
-    "no such key": (lambda *_: ["train", "vae", "--model.latnet", 3], "Did you mean 'latent'"),
+    "no such key": (lambda *_: ["train", "vae", "--model.latnet", 3], "Did you mean 'model.latent'"),
     "key without its section": (lambda *_: ["train", "vae", "--batch", 3], "Did you mean --train.batch?"),
     "key without a value": (lambda *_: ["train", "vae", "--train.batch"], "--train.batch needs a value"),
     "stray word": (lambda *_: ["train", "vae", "mnist"], "Unexpected word 'mnist'"),
@@ -310,6 +311,14 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "manifold of many latents": (lambda runs, _: ["manifold", runs / "gan"], "this one has 100"),
     "picture without a format": (lambda runs, t: ["manifold", runs / "vae", "--out", t / "x.txt"], "must end in .png"),
     "latents without a format": (lambda runs, t: ["encode", runs / "vae", "digits", "--out", t / "x.csv"], ".npz"),
+    "a run as data": (lambda runs, t: ["train", "vae", "--data", runs / "vae", "--out", t / "out"], "is a run, not"),
+    "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, gan, vae"),
+    "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
+    "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
+    "images for a gan": (
+        lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],
+        "interpolate between given images needs an encoder; gan has none",
+    ),
     "no such device": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out", "--train.device", "tpu9"],
                        "train.device: 'tpu9'"),
     "unknown player": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out",

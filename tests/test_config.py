@@ -58,9 +58,12 @@ def test_a_player_may_differ_in_one_thing() -> None:
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        ({"model__latnet": "3"}, r"Unknown key 'model\.latnet'\. Did you mean 'latent'\?"),
-        ({"model__network__width": "3"}, r"Unknown key 'model\.network\.width'\. Did you mean 'widths'\?"),
-        ({"train__optimiser__rate": "3"}, r"Unknown key 'train\.optimiser'\. Did you mean 'optimizer'\?"),
+        ({"model__latnet": "3"}, r"Unknown key 'model\.latnet'\. Did you mean 'model\.latent'\?"),
+        (
+            {"model__network__width": "3"},
+            r"Unknown key 'model\.network\.width'\. Did you mean 'model\.network\.widths'\?",
+        ),
+        ({"train__optimiser__rate": "3"}, r"Unknown key 'train\.optimiser'\. Did you mean 'train\.optimizer'\?"),
         ({"model__latent": "0"}, r"model\.latent must be greater than 0; got 0"),
         ({"model__latent": "many"}, r"model\.latent must be a valid integer.*got 'many'"),
         ({"train__optimizer__rate": "nan"}, r"train\.optimizer\.rate must be a finite number"),

@@ -446,14 +446,14 @@ def test_animation_has_every_frame_and_its_time(tmp_path: Path) -> None:
     frames = images.from_bytes(levels.view(3, 1, 1, 1).expand(3, 1, 8, 8))
     path = images.save_animation(frames, tmp_path / "a.gif", seconds=0.2)
     with Image.open(path) as opened:
-        assert opened.size == (56, 56)
+        assert opened.size == (224, 224)
         assert opened.info["loop"] == 0
         found = []
         for index in range(opened.n_frames):
             opened.seek(index)
             found.append(opened.convert("L").getpixel((3, 3)))
             assert opened.info["duration"] == 200
-    assert found == [0, 120, 240]
+    assert found == [0, 120, 240, 120], "there and back"
 
 
 def test_data_url_is_a_png_of_the_pixels() -> None:

@@ -387,3 +387,37 @@ def test_broken_statistics_are_not_saved(tmp_path: Path) -> None:
     assert session.trainer.healthy()
     next(buffer for name, buffer in session.trainer.model.named_buffers() if "mean" in name).fill_(float("inf"))
     assert not session.trainer.healthy()
+
+
+def test_one_folder_takes_one_training_at_a_time(tmp_path: Path) -> None:
+    first = start(tmp_path / "a")
+    with pytest.raises(RunError, match="Another training is writing"):
+        start(tmp_path / "a", resume=True)
+    first.run()
+    start(tmp_path / "a", resume=True).run()
+
+
+def test_a_disk_too_full_for_the_model_keeps_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = checkpoint.save_model
+
+    def full(model: Any, values: Any, path: Path) -> None:
+        if session.trainer.images > 256:
+            raise StorageError("model.safetensors could not be written: No space left on device.")
+        original(model, values, path)
+
+    monkeypatch.setattr(checkpoint, "save_model", full)
+    session = start(tmp_path / "a")
+    with pytest.raises(StorageError, match=r"00000012\.pt"):
+        session.run()
+    monkeypatch.undo()
+    start(tmp_path / "a", resume=True).run()
+    start(tmp_path / "b").run()
+    assert same(tmp_path / "a", tmp_path / "b")
+
+
+def test_other_data_goes_into_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [
+        Session.start("vae", data_name=data, changes={"train": SHORT["train"]}).path for data in ("digits", "shapes")
+    ]
+    assert [str(name) for name in names] == ["runs/vae-digits", "runs/vae-shapes"]

@@ -80,6 +80,8 @@ def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str
 
 def find(path: Path) -> list[Entry]:
     """List the image files of a folder, a zip, or one image file, sorted by name. Raises `DataError` if none."""
+    if path.is_dir() and (path / "config.toml").is_file() and (path / "checkpoints").is_dir():
+        raise DataError(f"{path} is a run, not a data set. Give a folder or a zip of images, or a data set's name.")
     if path.is_dir():
         entries = _in_folder(path)
     elif path.is_file() and path.suffix.lower() in ENDINGS:

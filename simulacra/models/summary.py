@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from simulacra.models.base import Model
 
@@ -42,4 +43,6 @@ def _describe(layer: nn.Module) -> str:
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         stride = f", stride {layer.stride[0]}" if layer.stride[0] > 1 else ""
         inside = f"{layer.in_channels} -> {layer.out_channels}, {layer.kernel_size[0]} x {layer.kernel_size[1]}{stride}"
+    if isinstance(layer, _BatchNorm):
+        inside = f"{layer.num_features}"
     return f"{name}({inside})"
