@@ -21,7 +21,7 @@ from simulacra.data import Dataset, derived_seed
 from simulacra.features import CLASSIFIERS, Network
 
 SEED = 0
-EPOCHS = {"digits": 120, "mnist": 5, "fashion-mnist": 8}
+EPOCHS = {"digits": 60, "mnist": 5, "fashion-mnist": 8}
 BATCH = {"digits": 50, "mnist": 100, "fashion-mnist": 100}
 REACH = 1  # pixels by which training images are moved; more costs accuracy where the clothes are centred
 MIRRORED = {"fashion-mnist"}
