@@ -39,6 +39,7 @@ def main(names: list[str]) -> None:
         facts = {
             "data": name, "data_sha256": splits.digest(), "classes": splits.test.classes, "seed": SEED,
             "epochs": EPOCHS[name], "test_accuracy": round(accuracy(network, splits.test), 4),
+            "feature_rms": round(feature_rms(network, splits.train), 4),
         }  # fmt: skip
         WEIGHTS.mkdir(exist_ok=True)
         content = save(tensors, {"classifier": json.dumps(facts)})
@@ -88,6 +89,12 @@ def accuracy(network: Network, dataset: Dataset) -> float:
     assert dataset.labels is not None
     logits = [network(images.from_bytes(part)) for part in dataset.images.split(1000)]
     return float((torch.cat(logits).argmax(1) == dataset.labels).double().mean())
+
+
+@torch.no_grad()
+def feature_rms(network: Network, dataset: Dataset) -> float:
+    features = [network.features(images.from_bytes(part)) for part in dataset.images.split(1000)]
+    return float(torch.cat(features).double().square().mean().sqrt())
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ from simulacra.run import Run
 
 LATENTS = 100  # of each image, for the importance-weighted estimate of log p(x)
 WEIGHED = 1_000  # images at most of which it is estimated
-DECODED = 50  # latents decoded at a time
+DECODED = 50  # latents of an image decoded at a time
+PIXELS = 2**20  # decoded at a time
 DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the time grows with their square
 PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
@@ -133,18 +134,12 @@ class _Evaluation:
     def likelihood(self) -> Iterator[Score]:
         """The evidence lower bound and its terms; the tighter, importance-weighted estimate of ``-log p(x)``."""
         generator = self._generator("likelihood")
-        parts = torch.split(self.x, generate.CHUNK)
-        terms = [self.model.score(Images(part.to(self.device)), generator) for part in parts]
-        weights = torch.tensor([len(part) / len(self.x) for part in parts])
-        mean = {
-            name: float((weights * torch.stack([term[name].cpu() for term in terms])).sum())
-            for name in ("negative_elbo", "nll", "kl")
-        }
+        mean = self._bound(generator)
         yield self._score("elbo", -mean["negative_elbo"], "nats")
         yield self._score("reconstruction_nll", mean["nll"], "nats")
         yield self._score("kl", mean["kl"], "nats")
-        few = self.x[: len(self.x) : max(1, math.ceil(len(self.x) / WEIGHED))]
-        together = max(1, 2**20 // (DECODED * self.x[0].numel()))
+        few = self._few(WEIGHED)
+        together = max(1, PIXELS // (DECODED * self.x[0].numel()))
         logs = [
             self.model.log_likelihood(part.to(self.device), LATENTS, chunk=DECODED, generator=generator).cpu()
             for part in torch.split(few, together)
@@ -153,10 +148,22 @@ class _Evaluation:
         yield self._score("nll", nll, "nats", n=len(few))
         yield self._score("bits_per_dimension", nll / (self.x[0].numel() * math.log(2)), "bits", n=len(few))
 
+    def _bound(self, generator: torch.Generator) -> dict[str, float]:
+        """The mean of the model's own score over the test images."""
+        total: dict[str, float] = {}
+        for part in torch.split(self.x, generate.CHUNK):
+            for name, value in self.model.score(Images(part.to(self.device)), generator).items():
+                total[name] = total.get(name, 0.0) + float(value) * len(part) / len(self.x)
+        return total
+
+    def _few(self, count: int) -> Tensor:
+        """At most that many of the test images, at equal steps."""
+        return self.x[:: max(1, math.ceil(len(self.x) / count))]
+
     def latents(self) -> Iterator[Score]:
         """How many latents are in use, and what the KL divergence is made of."""
         yield self._score("active_units", metrics.active_units(self.codes), "latents")
-        few = self.x[: len(self.x) : max(1, math.ceil(len(self.x) / DECOMPOSED))]
+        few = self._few(DECOMPOSED)
         posteriors = [self.model.posterior(part.to(self.device)) for part in torch.split(few, generate.CHUNK)]
         generator = self._generator("latents")
         z = torch.cat([q.rsample(generator=generator).cpu() for q in posteriors])
@@ -171,9 +178,9 @@ class _Evaluation:
     def reconstructions(self) -> Iterator[Score]:
         """Test images against what comes back through the latents, on the [0, 1] scale."""
         returned = generate.decode(self.run.model, self.codes)
-        measures = [("l1", metrics.l1, "of [0, 1]"), ("psnr", metrics.psnr, "dB")]
+        measures = [("l1", metrics.l1, "of the range"), ("psnr", metrics.psnr, "dB")]
         if self.run.shape.size >= metrics.pixels.WINDOW:
-            measures.append(("ssim", metrics.ssim, "at most 1"))
+            measures.append(("ssim", metrics.ssim, "index"))
         pairs = list(zip(torch.split(returned, generate.CHUNK), torch.split(self.x, generate.CHUNK), strict=True))
         for name, measure, unit in measures:
             values = torch.cat([measure(*pair) for pair in pairs]).clamp(max=CLEAREST)
@@ -192,24 +199,31 @@ class _Evaluation:
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""
         extractor = features.extractor(self.run.config.data.name, self.run.shape)
-        splits, count = self.run.splits, len(self.x)
-        drawn = generate.sample(self.run.model, count, seed=derived_seed(self.seed, "samples"))
-        train = extractor.features(self._images(self._draw(splits.train, count, "floor")))
+        drawn = generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
         real, fake = extractor.features(self.x), extractor.features(drawn)
-        yield self._score("frechet_distance", metrics.frechet_distance(real, fake), "squared", extractor)
-        yield self._score("frechet_distance_floor", metrics.frechet_distance(real, train), "squared", extractor)
-        kernel = metrics.kernel_distance(
-            real, fake, subset_size=min(SUBSET, count // 2), generator=self._generator("kernel")
-        )
-        yield self._score("kernel_distance", kernel.mean, "squared", extractor)
-        balls = metrics.prdc(real, fake)
-        for name in ("precision", "recall", "density", "coverage"):
-            yield self._score(name, getattr(balls, name), "share", extractor)
-        whole = extractor.features(self._images(self._draw(splits.train, min(PROBED, len(splits.train)), "copies")))
-        copied = metrics.memorisation(fake, whole, real)
+        train = self._features(extractor, self.run.splits.train)
+        yield from self._distances(extractor, real, fake, train)
+        yield from self._balls(extractor, real, fake)
+        copied = metrics.memorisation(fake, train, real)
         yield self._score("memorisation", copied.share, "share", extractor, split="train")
         if isinstance(extractor, Classifying):
             yield from self._classified(extractor, extractor.probabilities(drawn))
+
+    def _distances(self, extractor: Extractor, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
+        unit, count = "squared distance", len(real)
+        chosen = train[torch.randperm(len(train), generator=self._generator("floor"))[:count]]
+        subset, generator = min(SUBSET, count // 2), self._generator("kernel")
+        kernel = metrics.kernel_distance(real, fake, subset_size=subset, generator=generator)
+        yield self._score("frechet_distance", metrics.frechet_distance(real, fake), unit, extractor)
+        yield self._score("frechet_distance_floor", metrics.frechet_distance(real, chosen), unit, extractor)
+        yield self._score("kernel_distance", kernel.mean, unit, extractor)
+
+    def _balls(self, extractor: Extractor, real: Tensor, fake: Tensor) -> Iterator[Score]:
+        found = metrics.prdc(real, fake)
+        yield self._score("precision", found.precision, "share", extractor)
+        yield self._score("recall", found.recall, "share", extractor)
+        yield self._score("density", found.density, "ratio", extractor)
+        yield self._score("coverage", found.coverage, "share", extractor)
 
     def _classified(self, extractor: Extractor, probabilities: Tensor) -> Iterator[Score]:
         kinds = metrics.class_coverage(probabilities)
@@ -241,6 +255,10 @@ class _Evaluation:
     def _draw(self, dataset: Dataset, count: int, purpose: str) -> Dataset:
         """That many of its images, drawn at random, in their own order."""
         return dataset.take(torch.randperm(len(dataset), generator=self._generator(purpose))[:count].sort().values)
+
+    def _features(self, extractor: Extractor, dataset: Dataset) -> Tensor:
+        """The features ``(N, D)`` of all its images, which need not fit into memory as floats."""
+        return torch.cat([extractor.features(batch.image) for batch in self.loader.fixed(dataset)])
 
     def _images(self, dataset: Dataset) -> Tensor:
         """Its images ``(N, C, H, W)`` in [-1, 1], binarised where the training images were."""

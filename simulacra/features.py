@@ -93,7 +93,7 @@ class Network(nn.Module):
 class Classifier:
     """A shipped classifier of one data set: features before its last layer, and class probabilities.
 
-    ``facts`` are what its training recorded: test accuracy, classes, seed, digest of the data.
+    ``facts`` are what its training recorded: test accuracy, classes, seed, digest of the data, scale of the features.
     """
 
     dimensions = DENSE
@@ -125,8 +125,12 @@ class Classifier:
 
     @torch.no_grad()
     def features(self, x: Tensor) -> Tensor:
-        """Return the features ``(N, 64)`` of images ``(N, C, H, W)`` in [-1, 1], of any size, grey or colour."""
-        return torch.cat([self.network.features(part) for part in torch.split(x.cpu(), CHUNK)])
+        """Return the features ``(N, 64)`` of images ``(N, C, H, W)`` in [-1, 1], of any size, grey or colour.
+
+        Their root mean square over the training images is 1: distances have the same scale for all classifiers.
+        """
+        scale: float = self.facts["feature_rms"]
+        return torch.cat([self.network.features(part) for part in torch.split(x.cpu(), CHUNK)]) / scale
 
     @torch.no_grad()
     def probabilities(self, x: Tensor) -> Tensor:

@@ -284,6 +284,17 @@ def test_a_classifier_takes_any_size_grey_or_colour(name: str, shape: tuple[int,
     assert len(classifier.digest) == 64
 
 
+def test_features_have_one_scale(digits: data.Splits) -> None:
+    found = Classifier.load("digits").features(images.from_bytes(digits.train.images))
+    assert float(found.square().mean().sqrt()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_classifiers_are_small() -> None:
+    for path in (Path(features.__file__).parent / "weights").iterdir():
+        assert path.stat().st_size < 1_000_000
+        assert path.stem in CLASSIFIERS
+
+
 def test_pixels_are_raw_where_they_are_few() -> None:
     x = torch.rand(2, 1, 28, 28) * 2 - 1
     assert torch.equal(Pixels(Shape(1, 28)).features(x), x.flatten(1))
