@@ -479,11 +479,11 @@ def _show_scores(scores: Sequence[Score]) -> None:
     table.add_column("unit")
     table.add_column("images", justify="right")
     table.add_column("split")
-    table.add_column("features")
     for score in scores:
-        value = f"{score.value:.4g}"
-        table.add_row(score.metric, value, score.unit, f"{score.n:,}", score.split, score.features or "")
+        table.add_row(score.metric, f"{score.value:.4g}", score.unit, f"{score.n:,}", score.split)
     Console().print(table)
+    for name in {score.features: None for score in scores if score.features}:
+        print(f"samples are compared by the features {name}")
 
 
 def _refuse_picture_name(target: Path, *, folder_allowed: bool = False) -> None:

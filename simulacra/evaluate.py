@@ -210,7 +210,7 @@ class _Evaluation:
             yield from self._classified(extractor, extractor.probabilities(drawn))
 
     def _distances(self, extractor: Extractor, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
-        unit, count = "squared distance", len(real)
+        unit, count = "distance^2", len(real)
         chosen = train[torch.randperm(len(train), generator=self._generator("floor"))[:count]]
         subset, generator = min(SUBSET, count // 2), self._generator("kernel")
         kernel = metrics.kernel_distance(real, fake, subset_size=subset, generator=generator)

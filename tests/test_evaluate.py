@@ -168,7 +168,9 @@ def test_data_without_a_classifier_is_compared_by_pixels(tmp_path: Path) -> None
 def test_the_file_is_as_agreed(runs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["evaluate", str(runs["gan"]), "--n", "50", "--seed", "2"]) == 0
     said = capsys.readouterr()
-    assert "frechet_distance" in said.out
+    assert "frechet_distance_floor" in said.out
+    assert Classifier.load("digits").digest[:12] in said.out
+    assert max(map(len, said.out.splitlines()[:-1])) <= 80
     assert str(runs["gan"] / "evaluation.json") in said.out.replace("\n", "")
     content = json.loads((runs["gan"] / "evaluation.json").read_text())
     assert set(content) == {"scores"}
