@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from torch import Tensor
 
+    from simulacra.evaluate import Score
     from simulacra.run import Run
     from simulacra.session import Session
     from simulacra.training import Progress
@@ -134,6 +135,11 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     )
     sub.add_argument("images", metavar="PATH", help="an image, a folder, a zip, or a data set's name (its test images)")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+
+    sub = add_run_verb("evaluate", _evaluate, "Measure a run on held-out images, by every metric its model supports.")
+    sub.add_argument("--n", type=_count, default=10_000, metavar="N", help="test images and samples at most (10,000)")
+    sub.add_argument("--seed", type=_natural, default=0, metavar="N", help="of the samples and the noise (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.json", help="where the scores go (RUN/evaluation.json)")
 
     return parser, dict(verbs.choices)
 
@@ -470,6 +476,37 @@ def _classes_in(names: list[str]) -> dict[str, Any]:
     if len(classes) < 2:
         return {}
     return {"labels": np.array([classes.index(folder) for folder in folders]), "classes": np.array(classes)}
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    if options.out is not None and options.out.suffix != ".json":
+        raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
+    from simulacra import evaluate
+    from simulacra.run import EVALUATION
+
+    run = _open(options)
+    scores = evaluate.evaluate(run, n=options.n, seed=options.seed, progress=_tell_part)
+    _show_scores(scores)
+    _say(evaluate.save(scores, _target(options, run, EVALUATION)))
+
+
+def _tell_part(name: str) -> None:
+    print(f"measuring {name} ...", file=sys.stderr, flush=True)
+
+
+def _show_scores(scores: Sequence[Score]) -> None:
+    from rich.table import Table
+
+    table = Table("metric", box=None, pad_edge=False)
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("images", justify="right")
+    table.add_column("split")
+    for score in scores:
+        table.add_row(score.metric, f"{score.value:.4g}", score.unit, f"{score.n:,}", score.split)
+    _print_table(table)
+    for name in {score.features: None for score in scores if score.features}:
+        print(f"samples are compared by the features {name}")
 
 
 def _refuse_picture_name(target: Path, *, folder_allowed: bool = False) -> None:

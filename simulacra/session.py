@@ -32,6 +32,7 @@ from simulacra.run import (
     CHECKPOINTS,
     CONFIG,
     ENVIRONMENT,
+    EVALUATION,
     METRICS,
     MODEL,
     RECONSTRUCTIONS,
@@ -125,6 +126,8 @@ class Session:
         if state is not None:
             self.trainer.load_state_dict(state)
             self.best = state["best"]
+        if not self.trainer.finished:
+            (self.path / EVALUATION).unlink(missing_ok=True)  # scores of weights that will be no more
         self._forget_after(self.trainer.step)
 
     def _forget_after(self, step: int) -> None:

@@ -5,7 +5,8 @@ it, the terms whose sum is that player's loss; players of one round move simulta
 weights have changed. `simulacra.training.Trainer` plays any such game and knows no family.
 
 What else a model can do follows from the methods it has: `Generative` models turn noise into images,
-`Inferential` ones turn images into latents, `Scored` ones measure themselves on held-out images.
+`Inferential` ones turn images into latents, `Scored` ones measure themselves on held-out images, `Variational`
+ones also estimate log p(x).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra.data.dataset import Images
-from simulacra.distributions import normal
+from simulacra.distributions import DiagonalGaussian, normal
 from simulacra.networks import Shape
 
 Terms = dict[str, Tensor]
@@ -83,6 +84,21 @@ class Scored(Protocol):
 
     def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Return named means over the batch, the decisive one first."""
+        ...
+
+
+@runtime_checkable
+class Variational(Scored, Protocol):
+    """A model with a likelihood and a posterior; its score holds "negative_elbo", "nll" and "kl"."""
+
+    def posterior(self, x: Tensor) -> DiagonalGaussian:
+        """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
+        ...
+
+    def log_likelihood(
+        self, x: Tensor, samples: int, *, chunk: int = 50, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Estimate ``log p(x)`` in nats, ``(B,)``, from below."""
         ...
 
 

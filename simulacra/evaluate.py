@@ -1,0 +1,265 @@
+"""What a run is worth, in numbers: every metric that its model supports, measured on held-out images.
+
+A score carries what it depends on: the split, the count of images, the features and the seed. `comparable` says
+why two scores must not be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulacra import features, generate, metrics
+from simulacra.data import Dataset, Images, Loader, derived_seed
+from simulacra.errors import ConfigError, DataError, RunError
+from simulacra.features import Classifying, Extractor
+from simulacra.images import atomic
+from simulacra.metrics.common import extra
+from simulacra.models import Generative, Inferential, Variational
+from simulacra.run import Run
+
+LATENTS = 100  # of each image, for the importance-weighted estimate of log p(x)
+WEIGHED = 1_000  # images at most of which it is estimated
+DECODED = 50  # latents of an image decoded at a time
+PIXELS = 2**20  # decoded at a time
+DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the time grows with their square
+PROBED = 10_000  # training images at most that probes learn from
+FEWEST = 10  # images, below which shares and covariances mean nothing
+SUBSET = 1_000  # images at most in a subset of the kernel distance
+CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number and what it depends on; ``features`` is ``NAME:DIGEST``, or None where images are not compared."""
+
+    metric: str
+    value: float
+    unit: str
+    split: str
+    n: int
+    features: str | None
+    seed: int
+
+
+@torch.no_grad()
+def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[str], None] | None = None) -> list[Score]:
+    """Measure a run on up to ``n`` test images, and as many samples: each metric that its model supports.
+
+    With a posterior: bounds and estimates of log p(x), use of the latents. With an encoder: reconstructions, and
+    how well latents tell classes apart. With a prior: samples against test images. ``progress`` is called with the
+    name of each part. The same seed gives the same scores.
+    Raises `ConfigError` for fewer than 10 images or a missing extra, `RunError` for a model that returns NaN.
+    """
+    evaluation = _Evaluation(run, n, seed)
+    parts: list[tuple[str, bool, Callable[[], Iterator[Score]]]] = [
+        ("likelihood", isinstance(run.model, Variational), evaluation.likelihood),
+        ("latents", isinstance(run.model, Variational), evaluation.latents),
+        ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
+        ("classes", isinstance(run.model, Inferential), evaluation.classes),
+        ("samples", isinstance(run.model, Generative), evaluation.samples),
+    ]
+    scores = []
+    for name, supported, part in parts:
+        if supported:
+            if progress is not None:
+                progress(name)
+            scores += list(part())
+    return scores
+
+
+def comparable(a: Score, b: Score) -> str | None:
+    """Return why two scores, of one data set, must not be compared; None if they may."""
+    if a.metric != b.metric:
+        return f"{a.metric} and {b.metric} are different metrics."
+    if a.split != b.split:
+        return f"{a.metric} was measured on different splits: {a.split} and {b.split}."
+    if a.features != b.features:
+        return f"{a.metric} was measured with different features: {a.features} and {b.features}."
+    if a.n != b.n:
+        return (
+            f"{a.metric} was measured on {a.n:,} and on {b.n:,} images, and its value moves with the count. "
+            f"Measure both with --n {min(a.n, b.n)}."
+        )
+    return None
+
+
+def save(scores: list[Score], path: Path) -> Path:
+    """Write scores as JSON, whole or not at all. Raises `StorageError`."""
+    text = json.dumps({"scores": [asdict(score) for score in scores]}, indent=2, allow_nan=False)
+    with atomic(path) as temporary:
+        temporary.write_text(text + "\n")
+    return path
+
+
+def load(path: Path) -> list[Score]:
+    """Read what `save` wrote. Raises `RunError`."""
+    try:
+        return [Score(**score) for score in json.loads(path.read_text("utf-8"))["scores"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        raise RunError(f"{path} holds no scores. Write them: simulacra evaluate {path.parent} --out {path}") from None
+
+
+class _Evaluation:
+    """The images, latents and features that several metrics share, each computed once and when needed."""
+
+    def __init__(self, run: Run, n: int, seed: int) -> None:
+        self.run = run
+        self.model: Any = run.model
+        self.device = next(run.model.parameters()).device
+        self.seed = seed
+        if isinstance(run.model, Inferential):
+            for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
+                extra(module, "evaluate")
+        splits = run.splits
+        if n < FEWEST:
+            raise ConfigError(f"evaluate needs at least {FEWEST} images, not {n}. Type --n {FEWEST} or more.")
+        if min(len(splits.test), len(splits.train)) < FEWEST:
+            raise DataError(
+                f"evaluate needs at least {FEWEST} training and {FEWEST} test images; {splits.train.name} has "
+                f"{len(splits.train)} and {len(splits.test)}. Train on more images, or hold more out: --data.test 0.3"
+            )
+        self.loader = Loader(splits.train, 1, augment=run.config.data.augment)
+        self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
+        self.x = self._images(self.test)
+
+    def likelihood(self) -> Iterator[Score]:
+        """The evidence lower bound and its terms; the tighter, importance-weighted estimate of ``-log p(x)``."""
+        generator = self._generator("likelihood")
+        mean = self._bound(generator)
+        yield self._score("elbo", -mean["negative_elbo"], "nats")
+        yield self._score("reconstruction_nll", mean["nll"], "nats")
+        yield self._score("kl", mean["kl"], "nats")
+        few = self._few(WEIGHED)
+        together = max(1, PIXELS // (DECODED * self.x[0].numel()))
+        logs = [
+            self.model.log_likelihood(part.to(self.device), LATENTS, chunk=DECODED, generator=generator).cpu()
+            for part in torch.split(few, together)
+        ]
+        nll = -float(torch.cat(logs).double().mean())
+        yield self._score("nll", nll, "nats", n=len(few))
+        yield self._score("bits_per_dimension", nll / (self.x[0].numel() * math.log(2)), "bits", n=len(few))
+
+    def _bound(self, generator: torch.Generator) -> dict[str, float]:
+        """The mean of the model's own score over the test images."""
+        total: dict[str, float] = {}
+        for part in torch.split(self.x, generate.CHUNK):
+            for name, value in self.model.score(Images(part.to(self.device)), generator).items():
+                total[name] = total.get(name, 0.0) + float(value) * len(part) / len(self.x)
+        return total
+
+    def _few(self, count: int) -> Tensor:
+        """At most that many of the test images, at equal steps."""
+        return self.x[:: max(1, math.ceil(len(self.x) / count))]
+
+    def latents(self) -> Iterator[Score]:
+        """How many latents are in use, and what the KL divergence is made of."""
+        yield self._score("active_units", metrics.active_units(self.codes), "latents")
+        few = self._few(DECOMPOSED)
+        posteriors = [self.model.posterior(part.to(self.device)) for part in torch.split(few, generate.CHUNK)]
+        generator = self._generator("latents")
+        z = torch.cat([q.rsample(generator=generator).cpu() for q in posteriors])
+        mean, log_variance = (
+            torch.cat([getattr(q, name).cpu() for q in posteriors]) for name in ("mean", "log_variance")
+        )
+        parts = metrics.kl_decomposition(z, mean, log_variance)
+        yield self._score("kl_mutual_information", parts.mutual_information, "nats", n=len(few))
+        yield self._score("kl_total_correlation", parts.total_correlation, "nats", n=len(few))
+        yield self._score("kl_dimension_wise", parts.dimension_wise_kl, "nats", n=len(few))
+
+    def reconstructions(self) -> Iterator[Score]:
+        """Test images against what comes back through the latents, on the [0, 1] scale."""
+        returned = generate.decode(self.run.model, self.codes)
+        measures = [("l1", metrics.l1, "of the range"), ("psnr", metrics.psnr, "dB")]
+        if self.run.shape.size >= metrics.pixels.WINDOW:
+            measures.append(("ssim", metrics.ssim, "index"))
+        pairs = list(zip(torch.split(returned, generate.CHUNK), torch.split(self.x, generate.CHUNK), strict=True))
+        for name, measure, unit in measures:
+            values = torch.cat([measure(*pair) for pair in pairs]).clamp(max=CLEAREST)
+            yield self._score(name, float(values.mean()), unit)
+
+    def classes(self) -> Iterator[Score]:
+        """Whether the latents of training images tell the classes of test images."""
+        train = self._draw(self.run.splits.train, min(PROBED, len(self.run.splits.train)), "probes")
+        if train.labels is None or self.test.labels is None or int(train.labels.max()) == int(train.labels.min()):
+            return
+        known = generate.encode(self.run.model, self._images(train))
+        samples = (known, train.labels, self.codes, self.test.labels)
+        yield self._score("knn_accuracy", metrics.knn_accuracy(*samples), "share")
+        yield self._score("linear_probe_accuracy", metrics.linear_probe(*samples), "share")
+
+    def samples(self) -> Iterator[Score]:
+        """Samples against test images, as many of each; beside it training against test images, the floor."""
+        extractor = features.extractor(self.run.config.data.name, self.run.shape)
+        drawn = generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
+        real, fake = extractor.features(self.x), extractor.features(drawn)
+        train = self._features(extractor, self.run.splits.train)
+        yield from self._distances(extractor, real, fake, train)
+        yield from self._balls(extractor, real, fake)
+        copied = metrics.memorisation(fake, train, real)
+        yield self._score("memorisation", copied.share, "share", extractor, split="train")
+        if isinstance(extractor, Classifying):
+            yield from self._classified(extractor, extractor.probabilities(drawn))
+
+    def _distances(self, extractor: Extractor, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
+        unit, count = "distance^2", len(real)
+        chosen = train[torch.randperm(len(train), generator=self._generator("floor"))[:count]]
+        subset, generator = min(SUBSET, count // 2), self._generator("kernel")
+        kernel = metrics.kernel_distance(real, fake, subset_size=subset, generator=generator)
+        yield self._score("frechet_distance", metrics.frechet_distance(real, fake), unit, extractor)
+        yield self._score("frechet_distance_floor", metrics.frechet_distance(real, chosen), unit, extractor)
+        yield self._score("kernel_distance", kernel.mean, unit, extractor)
+
+    def _balls(self, extractor: Extractor, real: Tensor, fake: Tensor) -> Iterator[Score]:
+        found = metrics.prdc(real, fake)
+        yield self._score("precision", found.precision, "share", extractor)
+        yield self._score("recall", found.recall, "share", extractor)
+        yield self._score("density", found.density, "ratio", extractor)
+        yield self._score("coverage", found.coverage, "share", extractor)
+
+    def _classified(self, extractor: Extractor, probabilities: Tensor) -> Iterator[Score]:
+        kinds = metrics.class_coverage(probabilities)
+        values = {
+            "classifier_score": (metrics.classifier_score(probabilities).mean, "classes"),
+            "class_coverage": (kinds.found / probabilities.shape[1], "share"),
+            "class_evenness": (kinds.evenness, "share"),
+        }
+        for name, (value, unit) in values.items():
+            yield self._score(name, value, unit, extractor, split="generated")
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """The latents ``(n, D)`` of the test images."""
+        return generate.encode(self.run.model, self.x)
+
+    def _score(
+        self, metric: str, value: float, unit: str, extractor: Extractor | None = None, *, n: int | None = None,
+        split: str = "test",
+    ) -> Score:  # fmt: skip
+        if not math.isfinite(value):
+            raise RunError(f"{metric} of {self.run.path} is {value}: its weights are of no use. Train it again.")
+        name = None if extractor is None else f"{extractor.name}:{extractor.digest[:12]}"
+        return Score(metric, value, unit, split, len(self.x) if n is None else n, name, self.seed)
+
+    def _generator(self, purpose: str) -> torch.Generator:
+        return torch.Generator().manual_seed(derived_seed(self.seed, "evaluate", purpose))
+
+    def _draw(self, dataset: Dataset, count: int, purpose: str) -> Dataset:
+        """That many of its images, drawn at random, in their own order."""
+        return dataset.take(torch.randperm(len(dataset), generator=self._generator(purpose))[:count].sort().values)
+
+    def _features(self, extractor: Extractor, dataset: Dataset) -> Tensor:
+        """The features ``(N, D)`` of all its images, which need not fit into memory as floats."""
+        return torch.cat([extractor.features(batch.image) for batch in self.loader.fixed(dataset)])
+
+    def _images(self, dataset: Dataset) -> Tensor:
+        """Its images ``(N, C, H, W)`` in [-1, 1], binarised where the training images were."""
+        return torch.cat([batch.image for batch in self.loader.fixed(dataset)])
