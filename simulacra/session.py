@@ -109,11 +109,13 @@ class Session:
     def _open(self, exists: bool) -> None:
         latest = self.checkpoints.latest() if exists else None
         state = None if latest is None else checkpoint.load(latest)
-        if state is not None and state["data"] != self.digest:
+        if state is not None and state.get("data") != self.digest:
             raise ConfigError(
                 f"The images of {self.config.data.name} are not those that {self.path} was trained on. "
                 "Restore them, or choose another folder with --out."
             )
+        if state is not None:
+            self._restore(state, latest)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -123,12 +125,20 @@ class Session:
             temporary.write_text(config.dumps(self.config))
         with atomic(self.path / ENVIRONMENT) as temporary:
             temporary.write_text(json.dumps(self._environment(), indent=2) + "\n")
-        if state is not None:
-            self.trainer.load_state_dict(state)
-            self.best = state["best"]
         if not self.trainer.finished:
             (self.path / EVALUATION).unlink(missing_ok=True)  # scores of weights that will be no more
         self._forget_after(self.trainer.step)
+
+    def _restore(self, state: dict[str, Any], origin: Path | None) -> None:
+        """Continue from a state; raises `RunError` for one of another model."""
+        try:
+            self.trainer.load_state_dict(state)
+            self.best = state["best"]
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(
+                f"{origin} does not fit the config beside it: {reason} Restore the run, or train anew."
+            ) from None
 
     def _forget_after(self, step: int) -> None:
         """Drop what an interrupted run wrote after its checkpoint, and half-written files."""
@@ -283,9 +293,8 @@ class Session:
                 f"Training diverged: {error}, after {self.trainer.retry} roll-backs. The last good checkpoint is kept: "
                 f"{latest}. In a new folder, try a lower --train.optimizer.rate, or --train.clip 1."
             ) from None
-        state = checkpoint.load(latest)
-        self.trainer.load_state_dict(state)
-        self.trainer.retry, self.best = retry, state["best"]
+        self._restore(checkpoint.load(latest), latest)
+        self.trainer.retry = retry
         self._forget_after(self.trainer.step)
         self.notice = (
             f"Training diverged: {error}. Rolled back to step {self.trainer.step:,}; "

@@ -421,3 +421,14 @@ def test_other_data_goes_into_another_folder(tmp_path: Path, monkeypatch: pytest
         Session.start("vae", data_name=data, changes={"train": SHORT["train"]}).path for data in ("digits", "shapes")
     ]
     assert [str(name) for name in names] == ["runs/vae-digits", "runs/vae-shapes"]
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    start(tmp_path / "a").run()
+    latest = checkpoint.Checkpoints(tmp_path / "a" / "checkpoints").latest()
+    assert latest is not None
+    state = checkpoint.load(latest)
+    state["model"] = {name: tensor[:1] for name, tensor in state["model"].items()}
+    checkpoint.save(state, latest)
+    with pytest.raises(RunError, match="does not fit the config"):
+        start(tmp_path / "a", resume=True)
