@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simulacra.errors import ConfigError, nearest
+from simulacra.images import LUMA
 from simulacra.networks import Shape
 
 CHUNK = 1000  # images at a time
 LARGEST = 1024  # features of `Pixels`: the Frechet distance takes time with the cube of them
-LUMA = (0.299, 0.587, 0.114)  # ITU-R 601
 CLASSIFIERS = {"digits": 16, "mnist": 28, "fashion-mnist": 28}  # data set: side that the network sees
 WIDTHS, DENSE, CLASSES = (32, 64), 64, 10
 

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from simulacra.errors import DataError, StorageError
 
 Fit = Literal["crop", "pad", "stretch"]
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R 601
 INK = 32  # grey level of captions
 PAPER = 255  # grey level between pictures
 
@@ -71,7 +72,7 @@ def with_channels(pixels: Tensor, channels: int) -> Tensor:
         return pixels
     if channels == 3:
         return pixels.expand(-1, 3, -1, -1).contiguous()
-    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
     parts = [
         (part.float() * weights).sum(1, keepdim=True).round().to(torch.uint8) for part in torch.split(pixels, 4096)
     ]
