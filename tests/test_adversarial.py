@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from simulacra.adversarial import NonSaturating
+from simulacra.adversarial import NonSaturating, accuracy
 from simulacra.data import Images
 from simulacra.models.gan import GAN
 from simulacra.networks import Shape
@@ -37,29 +37,30 @@ class Uniform(nn.Module):
 
 
 def test_at_chance_every_term_is_log_two() -> None:
-    terms, accuracy = NonSaturating().discriminator(Constant(0.0), torch.ones(4, 1, 8, 8), torch.ones(4, 1, 8, 8))
-    assert [float(t) for t in terms.values()] == pytest.approx([math.log(2)] * 2)
-    assert float(accuracy) == 0.0
-    generator = NonSaturating().generator(Constant(0.0), torch.ones(4, 1, 8, 8), torch.ones(4, 1, 8, 8))
-    assert float(generator["adversarial"]) == pytest.approx(math.log(2))
+    logits = torch.zeros(4, 1)
+    terms = NonSaturating().discriminator(logits, logits) | NonSaturating().generator(logits)
+    assert [float(t) for t in terms.values()] == pytest.approx([math.log(2)] * 3)
+    assert float(accuracy(logits, logits)) == 0.0
 
 
 def test_terms_by_hand() -> None:
-    real, fake = torch.full((2, 1, 8, 8), 0.5), torch.full((2, 1, 8, 8), -0.25)
-    terms, accuracy = NonSaturating().discriminator(Constant(2.0), real, fake)
+    real, fake = torch.full((2, 1), 1.0), torch.full((2, 1), -0.5)
+    terms = NonSaturating().discriminator(real, fake)
     assert float(terms["real"]) == pytest.approx(math.log(1 + math.exp(-1.0)))
     assert float(terms["fake"]) == pytest.approx(math.log(1 + math.exp(-0.5)))
-    assert float(accuracy) == 1.0
-    generator = NonSaturating().generator(Constant(2.0), real, fake)
-    assert float(generator["adversarial"]) == pytest.approx(math.log(1 + math.exp(0.5)))
+    assert float(NonSaturating().generator(fake)["adversarial"]) == pytest.approx(math.log(1 + math.exp(0.5)))
+
+
+def test_accuracy_counts_the_right_signs() -> None:
+    assert float(accuracy(torch.tensor([[1.0], [-1.0]]), torch.tensor([[-1.0], [-2.0]]))) == 0.75
 
 
 def test_the_generator_does_not_saturate() -> None:
-    """With a sure discriminator the gradient stays near the discriminator's slope: -log D, not log(1 - D)."""
-    fake = torch.full((1, 1, 8, 8), -0.9, requires_grad=True)
-    NonSaturating().generator(Constant(20.0), fake, fake)["adversarial"].backward()
-    assert fake.grad is not None
-    assert float(fake.grad.sum()) == pytest.approx(-20.0, rel=1e-3)
+    """With a sure discriminator the gradient stays near -1: -log D, not log(1 - D)."""
+    logits = torch.full((1, 1), -18.0, requires_grad=True)
+    NonSaturating().generator(logits)["adversarial"].backward()
+    assert logits.grad is not None
+    assert float(logits.grad) == pytest.approx(-1.0, rel=1e-3)
 
 
 def game(weight: float = 2.0, level: float = -0.5) -> GAN:

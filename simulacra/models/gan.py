@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective
+from simulacra.adversarial import OBJECTIVES, Objective, accuracy
 from simulacra.data.dataset import Images
 from simulacra.models.base import Model, Round, StandardNormalPrior
 from simulacra.networks import Shape
@@ -56,11 +56,11 @@ class GAN(StandardNormalPrior, Model):
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First the discriminator; then, every ``discriminator_steps`` steps, the generator on the same fakes."""
         fake = self.decode(self.prior(len(batch)))
-        terms, accuracy = self.loss.discriminator(self.discriminator, batch.image, fake.detach())
-        self.watch("discriminator/accuracy", accuracy)
-        yield {"discriminator": terms}
+        on_real, on_fake = self.discriminator(batch.image), self.discriminator(fake.detach())
+        self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
+        yield {"discriminator": self.loss.discriminator(on_real, on_fake)}
         if (step + 1) % self.discriminator_steps == 0:
-            yield {"generator": self.loss.generator(self.discriminator, batch.image, fake)}
+            yield {"generator": self.loss.generator(self.discriminator(fake))}
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``."""
