@@ -1,0 +1,45 @@
+"""Every hyper-parameter of the project, typed, with its meaning beside it; config <-> TOML <-> command line.
+
+This package imports no torch, so that help and mistakes are answered at once. Models are built from these
+values in `simulacra.models`, networks in `simulacra.networks`.
+"""
+
+from __future__ import annotations
+
+from simulacra.config.base import Section
+from simulacra.config.data import Data
+from simulacra.config.models import GAN, IWAE, VAE, Autoencoder, ModelConfig
+from simulacra.config.networks import Conv, Mlp, Network
+from simulacra.config.recipes import Recipe, recipe, recipe_names
+from simulacra.config.tables import Option, dumps, loads, merge, options, override
+from simulacra.config.training import Optimizer, OptimizerChange, Schedule, Train
+from simulacra.config.whole import Config, model_sections, parse
+
+__all__ = [
+    "GAN",
+    "IWAE",
+    "VAE",
+    "Autoencoder",
+    "Config",
+    "Conv",
+    "Data",
+    "Mlp",
+    "ModelConfig",
+    "Network",
+    "Optimizer",
+    "OptimizerChange",
+    "Option",
+    "Recipe",
+    "Schedule",
+    "Section",
+    "Train",
+    "dumps",
+    "loads",
+    "merge",
+    "model_sections",
+    "options",
+    "override",
+    "parse",
+    "recipe",
+    "recipe_names",
+]

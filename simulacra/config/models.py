@@ -1,0 +1,77 @@
+"""The section `model`: one class a family, tagged by ``family``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from simulacra.config.base import PositiveInt, Section
+from simulacra.config.networks import Conv, Mlp, Network
+
+
+class Family(Section):
+    """What the sections of all families share: a network's table without a kind changes the default network."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_the_kind(cls, values: Any) -> Any:
+        filled = dict(values) if isinstance(values, Mapping) else values
+        for name, field in cls.model_fields.items():
+            given = filled.get(name) if isinstance(filled, dict) else None
+            if isinstance(field.default, Mlp | Conv) and isinstance(given, Mapping) and "kind" not in given:
+                filled[name] = {"kind": field.default.kind, **field.default.model_dump(exclude_unset=True), **given}
+        return filled
+
+
+class Autoencoder(Family):
+    """Compress and reconstruct (Hinton & Salakhutdinov 2006); with corruption, denoise (Vincent et al. 2008)."""
+
+    family: Literal["autoencoder"] = Field("autoencoder", description="of the model")
+    latent: PositiveInt = Field(32, description="dimensions of the code")
+    corruption: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="standard deviation of noise on the input, [-1, 1] scale"
+    )
+    network: Network = Conv()
+
+
+class VAE(Family):
+    """Variational autoencoder (Kingma & Welling 2014) with weight beta on the KL term (Higgins et al. 2017)."""
+
+    family: Literal["vae"] = Field("vae", description="of the model")
+    latent: PositiveInt = Field(16, description="dimensions of the latent")
+    likelihood: Literal["bernoulli", "gaussian", "logistic"] = Field(
+        "bernoulli", description="of a pixel given the latent"
+    )
+    beta: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of the KL term; 1 is the evidence lower bound")
+    warmup: Annotated[int, Field(ge=0)] = Field(0, description="steps over which beta rises from 0")
+    samples: PositiveInt = Field(1, description="latents drawn per image in training")
+    network: Network = Conv()
+
+
+class IWAE(VAE):
+    """Importance weighted autoencoder (Burda et al. 2016): the VAE trained on the k-sample bound."""
+
+    family: Literal["iwae"] = Field("iwae", description="of the model")  # type: ignore[assignment]
+    samples: PositiveInt = Field(5, description="latents drawn per image: the k of the bound")
+
+    @model_validator(mode="after")
+    def _no_beta(self) -> IWAE:
+        if self.beta != 1 or self.warmup != 0:
+            raise ValueError("the importance-weighted bound has no separate KL term: leave beta at 1 and warmup at 0")
+        return self
+
+
+class GAN(Family):
+    """Generative adversarial network (Goodfellow et al. 2014)."""
+
+    family: Literal["gan"] = Field("gan", description="of the model")
+    latent: PositiveInt = Field(100, description="dimensions of the noise")
+    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    discriminator_steps: PositiveInt = Field(1, description="discriminator steps per generator step")
+    generator: Network = Conv(norm="batch")
+    discriminator: Network = Conv(activation="leaky_relu")
+
+
+ModelConfig = Annotated[Autoencoder | VAE | IWAE | GAN, Field(discriminator="family")]

@@ -1,0 +1,55 @@
+"""The networks a model can be built of, tagged by ``kind``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simulacra.config.base import PositiveInt, Section
+
+
+class Mlp(Section):
+    """A multilayer perceptron; widths are listed from the image inwards, decoders run them backwards."""
+
+    kind: Literal["mlp"] = Field("mlp", description="mlp or conv")
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field((512, 256), description="widths")
+    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
+    norm: Literal["none", "batch"] = Field("none", description="after the activation, in hidden layers")
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.1, description="weight of the new batch (Keras: 1 - this)"
+    )
+
+
+class Conv(Section):
+    """A plain convolutional stack; widths are listed from the image inwards, decoders run them backwards."""
+
+    kind: Literal["conv"] = Field("conv", description="mlp or conv")
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
+        (32, 64, 128), description="channels per layer"
+    )
+    strides: tuple[Literal[1, 2], ...] = Field((), description="one per width; absent: all 2")
+    kernel: Literal[3, 4] = Field(
+        4, description="of layers with stride 2 (4 leaves no checkerboard); layers of stride 1 have 3"
+    )
+    dense: PositiveInt | None = Field(
+        None, description="width of a dense layer between the convolutions and the output"
+    )
+    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
+    norm: Literal["none", "batch", "group"] = Field("none", description="before the activation, in hidden layers")
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.1, description="weight of the new batch (Keras: 1 - this)"
+    )
+
+    @model_validator(mode="after")
+    def _one_stride_per_width(self) -> Conv:
+        if self.strides and len(self.strides) != len(self.widths):
+            raise ValueError(f"needs one stride per width: {len(self.widths)} widths, {len(self.strides)} strides")
+        return self
+
+    def stride_of_each(self) -> tuple[int, ...]:
+        """The stride of each layer, from the image inwards."""
+        return self.strides or (2,) * len(self.widths)
+
+
+Network = Annotated[Mlp | Conv, Field(discriminator="kind")]

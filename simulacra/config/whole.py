@@ -1,0 +1,119 @@
+"""The whole config, parsed: nested tables in, a `Config` or one clear message out."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from simulacra.config.base import Section
+from simulacra.config.data import Data
+from simulacra.config.models import ModelConfig
+from simulacra.config.training import Train
+from simulacra.errors import ConfigError, nearest
+
+
+class Config(Section):
+    """Everything that determines a run."""
+
+    recipe: str = Field("custom", description="where these values came from")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="of weights, order and noise")
+    data: Data = Data()
+    model: ModelConfig
+    train: Train = Train()
+
+    @model_validator(mode="after")
+    def _best_needs_validation(self) -> Config:
+        if self.train.keep == "best" and self.data.validation == 0:
+            raise ValueError('train.keep = "best" chooses on held-out images: also set data.validation, e.g. 0.05')
+        return self
+
+
+def model_sections() -> list[type[BaseModel]]:
+    """The config section of every family."""
+    return _members(Config, "model")
+
+
+def parse(values: Mapping[str, Any]) -> Config:
+    """Validate nested tables into a `Config`; raises `ConfigError` naming the first wrong key and the remedy."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, values)) from None
+
+
+def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
+    problem = error.errors()[0]
+    path, section = _locate(problem["loc"], values)
+    dotted = ".".join(path) or "config"
+    if problem["type"] == "extra_forbidden":
+        allowed = [key for key in section.model_fields if key not in ("family", "kind")]
+        inside = ".".join([*path[:-1], ""])
+        hint = nearest(dotted, [inside + key for key in allowed])
+        return f"Unknown key '{dotted}'.{hint} Allowed here: {', '.join(allowed)}."
+    if problem["type"] == "missing":
+        return f"'{dotted}' is missing."
+    if problem["type"] == "union_tag_invalid":
+        tag, allowed_tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "")
+        key = f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))}"
+        return f"{key} is '{tag}'.{nearest(tag, allowed_tags.split(', '))} Allowed: {allowed_tags}."
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if problem["type"] == "value_error":
+        return f"{dotted}: {message}." if path else f"{message}."
+    given = problem["input"]
+    return f"{dotted} must be {message}; got {given!r}."
+
+
+def _locate(location: tuple[int | str, ...], values: Any) -> tuple[list[str], type[BaseModel]]:
+    """Follow a pydantic location, dropping union tags; return the dotted path and the section that holds its end."""
+    path: list[str] = []
+    section: type[BaseModel] = Config
+    holder: type[BaseModel] = Config
+    for part in location:
+        if isinstance(part, int):
+            path.append(str(part))
+            continue
+        if path and part in {_tag(member) for member in _members(holder, path[-1])}:
+            continue
+        holder = section
+        path.append(part)
+        values = values.get(part) if isinstance(values, Mapping) else None
+        section = _choose(section, part, values)
+    return path, holder
+
+
+def _members(section: type[BaseModel], name: str) -> list[type[BaseModel]]:
+    field = section.model_fields.get(name)
+    if field is None:
+        return []
+    return [leaf for leaf in leaves(field.annotation) if isinstance(leaf, type) and issubclass(leaf, BaseModel)]
+
+
+def leaves(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation of unions, dictionaries and `Annotated` consists of."""
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType, Annotated, dict):
+        for inner in typing.get_args(annotation):
+            yield from leaves(inner)
+    else:
+        yield annotation
+
+
+def _choose(section: type[BaseModel], name: str, values: Any) -> type[BaseModel]:
+    """The section of a field: of a union the member that the values name, else the default's; or stay here."""
+    members = _members(section, name)
+    given = {values.get("family"), values.get("kind")} if isinstance(values, Mapping) else set()
+    default = section.model_fields[name].default if members else None
+    fallback = type(default) if isinstance(default, BaseModel) else (members or [section])[0]
+    return next((member for member in members if _tag(member) in given), fallback)
+
+
+def _tag(section: type[BaseModel]) -> str | None:
+    for name in ("family", "kind"):
+        field = section.model_fields.get(name)
+        if field is not None:
+            return str(field.default)
+    return None
