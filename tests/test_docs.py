@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulacra import cli, config
+from simulacra.cli import training
 from simulacra.models import FAMILIES
 from tests import contract
 
@@ -36,9 +37,9 @@ def test_commands_in_the_docs_are_right(page: str, command: str) -> None:
     arguments = shlex.split(command)[1:]
     if {"--help", "-h"} & set(arguments):
         return
-    options = cli._parse(arguments)
+    options = cli.parse(arguments)
     if arguments[0] == "train" and not options.recipe.endswith(".toml"):
-        cli._refuse_unknown(options.pairs, config.recipe(options.recipe))
+        training.refuse_unknown(options.pairs, config.recipe(options.recipe))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""Verbs that measure."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulacra.cli.parser import Verbs, count, natural
+from simulacra.cli.say import open_run, print_table, say, target
+from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from simulacra.evaluate import Score
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    sub = verbs.add_on_run(
+        "evaluate", _evaluate, "Measure a run on held-out images, by every metric its model supports."
+    )
+    sub.add_argument("--n", type=count, default=10_000, metavar="N", help="test images and samples at most (10,000)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the samples and the noise (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.json", help="where the scores go (RUN/evaluation.json)")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    if options.out is not None and options.out.suffix != ".json":
+        raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
+    from simulacra import evaluate
+    from simulacra.run import EVALUATION
+
+    run = open_run(options)
+    scores = evaluate.evaluate(run, n=options.n, seed=options.seed, progress=_tell_part)
+    _show_scores(scores)
+    say(evaluate.save(scores, target(options, run, EVALUATION)))
+
+
+def _tell_part(name: str) -> None:
+    print(f"measuring {name} ...", file=sys.stderr, flush=True)
+
+
+def _show_scores(scores: Sequence[Score]) -> None:
+    from rich.table import Table
+
+    table = Table("metric", box=None, pad_edge=False)
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("images", justify="right")
+    table.add_column("split")
+    for score in scores:
+        table.add_row(score.metric, f"{score.value:.4g}", score.unit, f"{score.n:,}", score.split)
+    print_table(table)
+    for name in {score.features: None for score in scores if score.features}:
+        print(f"samples are compared by the features {name}")

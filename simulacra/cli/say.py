@@ -1,0 +1,47 @@
+"""What the verbs say, and where they write."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from simulacra.run import Run
+
+
+def print_table(table: Table) -> None:
+    """Print a table at the terminal's width, or without wrapping into a file or pipe."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 300).print(table)
+
+
+def open_run(options: argparse.Namespace) -> Run:
+    from simulacra.run import Run
+
+    return Run.open(options.run, data_root=options.data_root)
+
+
+def target(options: argparse.Namespace, run: Run, default: str) -> Path:
+    """Where a picture goes: as asked, or under a default name in the run folder."""
+    if options.out is not None:
+        return Path(options.out)
+    return (run.path if run.path.is_dir() else run.path.parent) / default
+
+
+def refuse_picture_name(path: Path, *, folder_allowed: bool = False) -> None:
+    """Refuse names that cannot be written before any work is done."""
+    if folder_allowed and (path.is_dir() or not path.suffix):
+        return
+    if path.is_dir() or path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
+        raise ConfigError(f"--out {path} is no picture's name; it must end in .png (or .jpg, .webp, .gif).")
+
+
+def say(path: Path, what: str = "") -> None:
+    print(f"{path}" + (f": {what}" if what else ""))

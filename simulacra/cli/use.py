@@ -1,0 +1,160 @@
+"""Verbs that use a trained model: sample, reconstruct, manifold, interpolate, traverse, encode."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulacra.cli.parser import Verbs, count, natural
+from simulacra.cli.say import open_run, refuse_picture_name, say, target
+from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simulacra.run import Run
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    sub = verbs.add_on_run("sample", _sample, "Draw new images.")
+    sub.add_argument("--n", type=count, default=64, metavar="N", help="how many (64)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="the same seed gives the same images (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="one sheet, or a folder of single images")
+
+    sub = verbs.add_on_run("reconstruct", _reconstruct, "Show originals beside their reconstructions.")
+    sub.add_argument("--images", type=Path, metavar="PATH", help="an image, a folder or a zip (test images)")
+    sub.add_argument("--n", type=count, default=12, metavar="N", help="how many at most (12)")
+    sub.add_argument("--out", type=Path, metavar="FILE.png")
+
+    sub = verbs.add_on_run("manifold", _manifold, "Lay a two-dimensional latent space out as one picture.")
+    sub.add_argument("--side", type=count, default=15, metavar="N", help="images along each axis (15)")
+    sub.add_argument("--out", type=Path, metavar="FILE.png")
+
+    sub = verbs.add_on_run("interpolate", _interpolate, "Walk through latent space from one image to another.")
+    sub.add_argument(
+        "--from", dest="start", type=Path, metavar="IMG", help="the first image (a test image or a sample)"
+    )
+    sub.add_argument("--to", dest="end", type=Path, metavar="IMG", help="the last image (a test image or a sample)")
+    sub.add_argument("--steps", type=count, default=10, metavar="N", help="images on the way (10)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the ends that are not given (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif")
+
+    sub = verbs.add_on_run("traverse", _traverse, "Move one latent at a time, a row each.")
+    sub.add_argument("--steps", type=count, default=11, metavar="N", help="images in a row (11)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the image to start from (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.png")
+
+    sub = verbs.add_on_run(
+        "encode", _encode, "Write the latents of images: arrays latents, names, and labels where there are any."
+    )
+    sub.add_argument("images", metavar="PATH", help="an image, a folder, a zip, or a data set's name (its test images)")
+    sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+
+
+def _sample(options: argparse.Namespace) -> None:
+    run = open_run(options)
+    path = target(options, run, "sample.png")
+    refuse_picture_name(path, folder_allowed=True)
+    _save_sheet(run.sample(options.n, seed=options.seed), path)
+
+
+def _reconstruct(options: argparse.Namespace) -> None:
+    from simulacra import images
+
+    run = open_run(options)
+    path = target(options, run, "reconstruct.png")
+    refuse_picture_name(path)
+    originals = run.examples(options.n) if options.images is None else run.read(options.images)[1][: options.n]
+    rows = [("original", originals), ("reconstruction", run.reconstruct(originals))]
+    say(images.save(images.labelled_rows(rows), path))
+
+
+def _manifold(options: argparse.Namespace) -> None:
+    from simulacra import images
+
+    run = open_run(options)
+    path = target(options, run, "manifold.png")
+    refuse_picture_name(path)
+    say(images.save(images.grid(images.enlarge(run.manifold(options.side)), options.side, gap=0), path))
+
+
+def _interpolate(options: argparse.Namespace) -> None:
+    from simulacra import images
+
+    run = open_run(options)
+    path = target(options, run, "interpolate.png")
+    refuse_picture_name(path)
+    if (options.start is None) != (options.end is None):
+        raise ConfigError("interpolate needs both --from IMG and --to IMG, or neither.")
+    start, end = (None if given is None else _one_image(run, given) for given in (options.start, options.end))
+    frames = run.interpolate(start, end, steps=options.steps, seed=options.seed)
+    if path.suffix.lower() == ".gif":
+        say(images.save_animation(frames, path))
+    else:
+        say(images.save(images.grid(images.enlarge(frames), options.steps), path))
+
+
+def _one_image(run: Run, path: Path) -> Tensor:
+    names, x = run.read(path)
+    if len(names) != 1:
+        raise ConfigError(f"{path} holds {len(names)} images; name one image file.")
+    return x[0]
+
+
+def _traverse(options: argparse.Namespace) -> None:
+    from simulacra import images
+
+    run = open_run(options)
+    path = target(options, run, "traverse.png")
+    refuse_picture_name(path)
+    rows, latents = run.traverse(steps=options.steps, seed=options.seed)
+    say(images.save(images.labelled_rows([(f"z{k}", row) for k, row in zip(latents, rows, strict=True)]), path))
+
+
+def _encode(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from simulacra import data, images
+
+    if options.out.suffix != ".npz":
+        raise ConfigError(f"encode writes a NumPy archive: --out must end in .npz, not '{options.out.name}'.")
+    run = open_run(options)
+    arrays: dict[str, Any] = {}
+    if options.images in data.SOURCES:
+        values = run.config.data.model_copy(update={"name": options.images})
+        test = data.load(values, options.data_root).test
+        x = images.from_bytes(test.images)
+        if test.labels is not None:
+            arrays["labels"] = test.labels.numpy()
+    else:
+        names, x = run.read(options.images)
+        arrays["names"] = np.array(names)
+        arrays.update(_classes_in(names))
+    arrays["latents"] = run.encode(x).numpy()
+    with images.atomic(options.out) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    say(options.out, f"{len(x):,} latents of {arrays['latents'].shape[1]} dimensions")
+
+
+def _classes_in(names: list[str]) -> dict[str, Any]:
+    """Labels and the classes they stand for, where the images lie in more than one subfolder."""
+    import numpy as np
+
+    folders = [name.rpartition("/")[0] for name in names]
+    classes = sorted(set(folders))
+    if len(classes) < 2:
+        return {}
+    return {"labels": np.array([classes.index(folder) for folder in folders]), "classes": np.array(classes)}
+
+
+def _save_sheet(x: Tensor, path: Path) -> None:
+    from simulacra import images
+
+    if path.suffix:
+        say(images.save(images.grid(images.enlarge(x)), path))
+        return
+    for index, image in enumerate(x):
+        images.save(image, path / f"{index:05d}.png")
+    say(path, f"{len(x):,} images of {x.shape[-1]} x {x.shape[-1]}")
