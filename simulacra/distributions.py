@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from simulacra.images import from_unit, to_unit
 
 LOG_2PI = math.log(2 * math.pi)
+PIXELS = (-3, -2, -1)  # the dimensions of an image
 
 
 def normal(*shape: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -82,7 +83,10 @@ class Likelihood(nn.Module):
         return self.outputs_per_channel * image_channels
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
-        """Return ``-log p(x | output)`` in nats, summed over pixels, ``(B, ., H, W) -> (B,)``."""
+        """Return ``-log p(x | output)`` in nats, summed over pixels, ``(*, B, ., H, W) -> (*, B)``.
+
+        Outputs of several latents an image share its ``x``, ``(B, C, H, W)``.
+        """
         raise NotImplementedError
 
     def mean(self, output: Tensor) -> Tensor:
@@ -98,8 +102,9 @@ class Bernoulli(Likelihood):
     """
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
-        """Return the cross-entropy in nats, summed over pixels, ``(B,)``."""
-        return F.binary_cross_entropy_with_logits(output, to_unit(x), reduction="none").flatten(1).sum(1)
+        """Return the cross-entropy in nats, summed over pixels: ``log(1 + exp(output)) - x output``."""
+        output = output.to(x.dtype)
+        return (F.softplus(output) - to_unit(x) * output).sum(PIXELS)
 
     def mean(self, output: Tensor) -> Tensor:
         """Return ``2 sigmoid(output) - 1``."""
@@ -125,10 +130,10 @@ class Gaussian(Likelihood):
         return F.softplus(self.raw_scale) + math.log(self.smallest)
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
-        """Return the Gaussian negative log-density in nats, summed over pixels, ``(B,)``."""
+        """Return the Gaussian negative log-density in nats, summed over pixels."""
         log_scale = self.log_scale
-        scaled = (x - output).square() * torch.exp(-2.0 * log_scale)
-        return (0.5 * (scaled + LOG_2PI) + log_scale).flatten(1).sum(1)
+        scaled = (x - output.to(x.dtype)).square() * torch.exp(-2.0 * log_scale)
+        return (0.5 * (scaled + LOG_2PI) + log_scale).sum(PIXELS)
 
     def mean(self, output: Tensor) -> Tensor:
         """Return the output, clamped to [-1, 1]."""
@@ -145,19 +150,19 @@ class DiscretisedLogistic(Likelihood):
     outputs_per_channel = 2
 
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
-        """Return the negative log-mass in nats, summed over pixels, ``(B,)``; ``/ (D log 2)`` is bits/dim."""
-        mu, log_scale = output.chunk(2, dim=1)
+        """Return the negative log-mass in nats, summed over pixels; ``/ (D log 2)`` is bits/dim."""
+        mu, log_scale = output.to(x.dtype).chunk(2, dim=-3)
         inverse_scale = torch.exp(-log_scale.clamp(-7.0, 7.0))
         upper = (x + 1 / 255 - mu) * inverse_scale
         lower = (x - 1 / 255 - mu) * inverse_scale
         # log(sigmoid(u) - sigmoid(l)) = log sigmoid(u) + log sigmoid(-l) + log(1 - exp(l - u))
         inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 / 255 * inverse_scale))
         open_bins = torch.where(x < -0.999, F.logsigmoid(upper), F.logsigmoid(-lower))
-        return -torch.where(x.abs() > 0.999, open_bins, inside).flatten(1).sum(1)
+        return -torch.where(x.abs() > 0.999, open_bins, inside).sum(PIXELS)
 
     def mean(self, output: Tensor) -> Tensor:
         """Return the locations mu, clamped to [-1, 1]: near a border the expectation lies a little further inside."""
-        return output.chunk(2, dim=1)[0].clamp(-1.0, 1.0)
+        return output.chunk(2, dim=-3)[0].clamp(-1.0, 1.0)
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {

@@ -83,9 +83,8 @@ class VAE(StandardNormalPrior, Model):
 
     def nll(self, z: Tensor, x: Tensor) -> Tensor:
         """Return ``-log p(x | z)`` in nats for latents ``(k, B, D)`` of images ``(B, C, H, W)``: ``(k, B)``."""
-        k = len(z)
-        repeated = x if k == 1 else x.repeat(k, 1, 1, 1)
-        return self.likelihood.nll(self.decoder(z.flatten(0, 1)), repeated).view(k, len(x))
+        output = self.decoder(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        return self.likelihood.nll(output, x)
 
     def log_weights(self, x: Tensor, q: DiagonalGaussian, z: Tensor) -> Tensor:
         """Return ``log p(x | z) + log p(z) - log q(z | x)`` in nats for latents ``(k, B, D)``: ``(k, B)``."""
