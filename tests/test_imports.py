@@ -23,6 +23,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"evaluate"},
     {"report"},
     {"session"},
+    {"bench"},
     {"cli"},
     {"__main__"},
 ]

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from simulacra import data
+from simulacra.config import Data
 from simulacra.data import Dataset, Labelled, Loader, derived_seed
 from simulacra.data.augment import AUGMENTATIONS, binarize, flip, shift
 from simulacra.images import from_bytes, to_bytes
@@ -267,3 +269,16 @@ def test_digest_tells_pixels_apart() -> None:
     assert dataset.digest() == numbered(10, classes=False).digest()
     assert dataset.take(torch.arange(9)).digest() != dataset.digest()
     assert dataset.digest() == Dataset("strided", dataset.images.flip(0).flip(0).transpose(2, 3)).digest()
+
+
+def test_binarised_once_is_the_same_every_time_and_follows_the_grey_level() -> None:
+    grey = data.load(Data(name="digits")).train.images
+    first, again = (data.load(Data(name="digits", binarize_once=True)).train.images for _ in range(2))
+    assert torch.equal(first, again)
+    assert set(first.unique().tolist()) == {0, 255}
+    assert (first[grey == 0] == 0).all()
+    assert (first[grey == 255] == 255).all()
+    for level in (64, 128, 191):
+        chosen = grey == level
+        error = 3 * (level / 255 * (1 - level / 255) / int(chosen.sum())) ** 0.5
+        assert abs(float((first[chosen] == 255).float().mean()) - level / 255) < error

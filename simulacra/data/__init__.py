@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from simulacra import images
 from simulacra.config import Data
 from simulacra.data import digits, files, idx, shapes
@@ -83,4 +86,12 @@ def load(data: Data, root: Path | None = None) -> Splits:
 
 def _fitted(dataset: Dataset, data: Data) -> Dataset:
     size, channels = data.size or dataset.shape.size, data.channels or dataset.shape.channels
-    return replace(dataset, images=images.with_channels(images.resize(dataset.images, size), channels).contiguous())
+    pixels = images.with_channels(images.resize(dataset.images, size), channels).contiguous()
+    return replace(dataset, images=_binarized(pixels) if data.binarize_once else pixels)
+
+
+def _binarized(pixels: Tensor) -> Tensor:
+    """Each pixel 255 with the probability of its grey level, else 0, always by the same draw (static binarisation)."""
+    generator = torch.Generator().manual_seed(derived_seed("binarize once"))
+    white = torch.randint(255, pixels.shape, generator=generator, dtype=torch.uint8) < pixels
+    return white.to(torch.uint8) * 255

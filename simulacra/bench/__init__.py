@@ -1,0 +1,1 @@
+"""The reproduction ledger: published figures beside ours, each measured again by one command."""

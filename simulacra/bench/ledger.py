@@ -1,0 +1,170 @@
+"""The ledger: rows are trained, measured and written down one seed at a time, so that a kill loses one training.
+
+Results live in a JSON file beside the page; a result whose config is no longer the row's is measured again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from simulacra import config, machine
+from simulacra.bench.measures import MEASURES
+from simulacra.bench.rows import Row, rows
+from simulacra.errors import RunError
+from simulacra.images import atomic
+from simulacra.run import CONFIG, Run
+from simulacra.session import Session
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One training of one row: its figures, what it took, where and when."""
+
+    row: str
+    seed: int
+    figures: dict[str, float]
+    images: int
+    seconds: float
+    machine: str
+    torch: str
+    date: str
+    config: str  # SHA-256 of the config
+
+    @property
+    def value(self) -> float:
+        """The figure that is compared with the source."""
+        return next(iter(self.figures.values()))
+
+
+class Ledger:
+    """A page of results, and the runs behind it."""
+
+    def __init__(self, page: Path, runs: Path, *, data_root: Path | None = None) -> None:
+        self.page = page
+        self.runs = runs
+        self.data_root = data_root
+        self.results = _load(page.with_suffix(".json"))
+
+    def fill(self, row: Row, seeds: int, tell: Tell) -> None:
+        """Train and measure what is missing of a row, writing the page after every seed."""
+        for seed in range(seeds):
+            digest = row.digest(seed)
+            if any((r.row, r.seed, r.config) == (row.name, seed, digest) for r in self.results):
+                tell(f"{row.name}, seed {seed}: measured already")
+                continue
+            result = self._measure(row, seed, tell)
+            self.results = [r for r in self.results if (r.row, r.seed) != (row.name, seed)] + [result]
+            self.write()
+            tell(f"{row.name}, seed {seed}: {_text(result.value)} {row.unit}")
+
+    def write(self) -> None:
+        """Write the results and the page, each whole or not at all. Raises `StorageError`."""
+        text = json.dumps({"results": [asdict(result) for result in self.results]}, indent=2, allow_nan=False)
+        for path, content in ((self.page.with_suffix(".json"), text), (self.page, "\n".join(self.lines()))):
+            with atomic(path) as temporary:
+                temporary.write_text(content + "\n", "utf-8")
+
+    def _measure(self, row: Row, seed: int, tell: Tell) -> Result:
+        run, seconds, images = self._train(row, seed, tell)
+        tell(f"{row.name}, seed {seed}: measuring")
+        figures = MEASURES[row.measure](run)
+        if not all(map(math.isfinite, figures.values())):
+            raise RunError(f"{row.name} of {run.path} is not finite: {figures}.")
+        where = f"{machine.processor()}, {torch.get_num_threads()} threads"
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        version = str(torch.__version__)
+        return Result(row.name, seed, figures, images, seconds, where, version, today, row.digest(seed))
+
+    def _train(self, row: Row, seed: int, tell: Tell) -> tuple[Run, float, int]:
+        """Train, or go on, or take a finished training of the same config; rows may share one."""
+        values = row.config(seed)
+        path = self.runs / f"{values.recipe}-{seed}-{row.digest(seed)[:8]}"
+        written = path.with_suffix(".toml")
+        with atomic(written) as temporary:
+            temporary.write_text(config.dumps(values), "utf-8")
+        session = Session.start(str(written), out=path, data_root=self.data_root, resume=(path / CONFIG).exists())
+        for progress in session:
+            left = f"{progress.seconds_left / 60:.0f} min left"
+            tell(f"{row.name}, seed {seed}: {progress.images:,} of {progress.total:,} images, {left}")
+        return Run.open(path, data_root=self.data_root), session.trainer.seconds, session.trainer.images
+
+    # ---------------------------------------------------------------------------------------------- the page
+
+    def lines(self) -> Iterator[str]:
+        """The page in Markdown."""
+        yield from HEAD
+        yield "| row | what | published | ours | seeds | minutes a seed |"
+        yield "| --- | --- | ---: | ---: | ---: | ---: |"
+        for row in rows().values():
+            yield f"| [`{row.name}`](#{row.name}) | {row.title} | {_published(row)} | {self._ours(row)} |"
+        for row in rows().values():
+            yield from self._section(row)
+
+    def _ours(self, row: Row) -> str:
+        found = self._of(row)
+        if not found:
+            return f"{'not run: takes hours' if row.size == 'hours' else 'not run yet'} | | "
+        minutes = statistics.mean(result.seconds for result in found) / 60
+        return f"**{_spread([result.value for result in found])}** | {len(found)} | {minutes:.1f}"
+
+    def _of(self, row: Row) -> list[Result]:
+        """The results that are of the row as it stands."""
+        found = [r for r in self.results if r.row == row.name and r.config == row.digest(r.seed)]
+        return sorted(found, key=lambda result: result.seed)
+
+    def _section(self, row: Row) -> Iterator[str]:
+        yield from ("", f"## {row.name}", "", f"{row.title}: {_published(row)} {row.unit} in {row.source}.", "")
+        yield f"- Measured: {row.protocol}"
+        yield from (f"- {name}: {text}" for name, text in (("Differs", row.differs), ("Remark", row.remark)) if text)
+        yield from ("", "```console", f"simulacra bench ledger {row.name}", "```")
+        found = self._of(row)
+        if found:
+            names = list(found[0].figures)
+            yield from ("", f"| seed | {' | '.join(names)} | images | seconds | machine | torch | date |")
+            yield f"| ---: |{' ---: |' * (len(names) + 2)} --- | --- | --- |"
+            for r in found:
+                figures = " | ".join(_text(r.figures[name]) for name in names)
+                yield f"| {r.seed} | {figures} | {r.images:,} | {r.seconds:.0f} | {r.machine} | {r.torch} | {r.date} |"
+
+
+HEAD = (
+    "# The ledger",
+    "",
+    "Published figures beside ours. Every figure of ours was written here by the command of its row, which trains, measures",
+    "and resumes where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±` is the standard",
+    "deviation over seeds, which are 0, 1, ...; a row whose length of training is not the source's says so.",
+    "",
+)
+
+
+def _published(row: Row) -> str:
+    return "-" if row.published is None else f"{row.published:g}"
+
+
+def _spread(values: list[float]) -> str:
+    mean = _text(statistics.mean(values))
+    return f"{mean} ± {_text(statistics.stdev(values))}" if len(values) > 1 else mean
+
+
+def _text(value: float) -> str:
+    """At most two decimals from 10 on, four significant digits below."""
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4g}"
+
+
+def _load(path: Path) -> list[Result]:
+    if not path.exists():
+        return []
+    try:
+        return [Result(**result) for result in json.loads(path.read_text("utf-8"))["results"]]
+    except (OSError, ValueError, TypeError, KeyError):
+        raise RunError(f"{path} holds no results of a ledger. Move it away, or name another page: --page") from None

@@ -1,0 +1,102 @@
+"""How rows of the ledger are measured: a run in, named figures out, the one that is compared with the source first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from simulacra import evaluate, metrics
+from simulacra.data import Dataset, Loader, derived_seed
+from simulacra.images import to_unit
+from simulacra.models import Variational
+from simulacra.run import Run, scores
+
+SAMPLES, FEW_SAMPLES, FEW_IMAGES = 5_000, 50, 1_000
+TUTORIAL_KL = 784 / 2000  # the weight of the KL term in the tutorial's loss, in units of the sum over pixels
+
+
+@torch.no_grad()
+def nll(run: Run, *, samples: int = SAMPLES, images: int = FEW_IMAGES) -> dict[str, float]:
+    """Estimate ``-log p(x)`` of the test images in nats, with ``samples`` latents an image.
+
+    The bound of 50 latents is taken over all test images; how much ``samples`` latents tighten it, over a thousand
+    of them, where both bounds share the image and differ little. ``standard_error`` is that of the second part.
+    """
+    generator = torch.Generator().manual_seed(derived_seed(run.config.seed, "ledger"))
+    x = _images(run, run.splits.test)
+    loose = _log_likelihood(run, x, FEW_SAMPLES, generator)
+    few = slice(None, None, max(1, len(x) // images))
+    gain = _log_likelihood(run, x[few], samples, generator) - loose[few]
+    return {
+        "nll": -float(loose.mean() + gain.mean()),
+        "standard_error": float(gain.std()) / math.sqrt(len(gain)),
+        "nll_50": -float(loose.mean()),
+        "active_units": float(metrics.active_units(run.encode(x))),
+    }
+
+
+def elbo(run: Run) -> dict[str, float]:
+    """The negative evidence lower bound of the test images in nats, and its terms."""
+    return _scores(run, "negative_elbo", "nll", "kl")
+
+
+def tutorial_loss(run: Run) -> dict[str, float]:
+    """The loss of the tutorial: cross-entropy and 0.392 KL, in nats per pixel."""
+    found = elbo(run)
+    return {"loss": (found["nll"] + TUTORIAL_KL * found["kl"]) / (run.shape.channels * run.shape.size**2), **found}
+
+
+def knn(run: Run) -> dict[str, float]:
+    """The accuracy in % of the nearest training code, over all training and test images; and a linear probe's."""
+    train, test = run.splits.train, run.splits.test
+    assert train.labels is not None
+    assert test.labels is not None
+    samples = (run.encode(_images(run, train)), train.labels, run.encode(_images(run, test)), test.labels)
+    return {"knn_accuracy": 100 * metrics.knn_accuracy(*samples)}
+
+
+def parzen(run: Run) -> dict[str, float]:
+    """The Parzen window estimate in nats: 10,000 samples, pixels in [0, 1], the width chosen on training images."""
+    drawn = run.sample(10_000, seed=run.config.seed)
+    held = run.splits.train.take(torch.arange(len(run.splits.train) - 1_000, len(run.splits.train)))
+    found = metrics.parzen(*(to_unit(x).flatten(1) for x in (drawn, _images(run, held), _images(run, run.splits.test))))
+    return {"parzen": found.mean, "standard_error": found.standard_error, "sigma": found.sigma}
+
+
+def samples(run: Run) -> dict[str, float]:
+    """The Frechet distance of 10,000 samples to the test images, its floor, and how even the classes are."""
+    found = {score.metric: score.value for score in evaluate.evaluate(run, seed=run.config.seed)}
+    names = ("frechet_distance", "frechet_distance_floor", "precision", "recall", "class_coverage", "class_evenness")
+    return {name: found[name] for name in names if name in found}
+
+
+def _scores(run: Run, *names: str) -> dict[str, float]:
+    found = scores(run.history(), run.config.train.keep)
+    return {name: found[f"test/{name}"] for name in names}
+
+
+def _log_likelihood(run: Run, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    model = cast(Variational, run.model)
+    together = max(1, evaluate.PIXELS // (FEW_SAMPLES * x[0].numel()))
+    parts = [model.log_likelihood(part, samples, chunk=FEW_SAMPLES, generator=generator) for part in x.split(together)]
+    return torch.cat(parts).double()
+
+
+def _images(run: Run, dataset: Dataset) -> Tensor:
+    """Its images in [-1, 1], binarised by a fixed draw where the training images were."""
+    loader = Loader(run.splits.train, 1, augment=run.config.data.augment)
+    return torch.cat([batch.image for batch in loader.fixed(dataset)])
+
+
+MEASURES: dict[str, Callable[[Run], dict[str, float]]] = {
+    "nll": nll,
+    "elbo": elbo,
+    "tutorial_loss": tutorial_loss,
+    "knn": knn,
+    "parzen": parzen,
+    "samples": samples,
+}
