@@ -140,9 +140,9 @@ class Ledger:
 HEAD = (
     "# The ledger",
     "",
-    "Published figures beside ours. Every figure of ours was written here by the command of its row, which trains, measures",
-    "and resumes where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±` is the standard",
-    "deviation over seeds, which are 0, 1, ...; a row whose length of training is not the source's says so.",
+    "Published figures beside ours. Every figure of ours was written here by the command of its row, which trains,",
+    "measures, and goes on where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±` is the",
+    "standard deviation over seeds, which are 0, 1, ...; a row says how its training differs from the source's.",
     "",
 )
 

@@ -51,7 +51,7 @@ def tutorial_loss(run: Run) -> dict[str, float]:
 
 
 def knn(run: Run) -> dict[str, float]:
-    """The accuracy in % of the nearest training code, over all training and test images; and a linear probe's."""
+    """The accuracy in % of the nearest training code, over all training and test images."""
     train, test = run.splits.train, run.splits.test
     assert train.labels is not None
     assert test.labels is not None
@@ -63,7 +63,8 @@ def parzen(run: Run) -> dict[str, float]:
     """The Parzen window estimate in nats: 10,000 samples, pixels in [0, 1], the width chosen on training images."""
     drawn = run.sample(10_000, seed=run.config.seed)
     held = run.splits.train.take(torch.arange(len(run.splits.train) - 1_000, len(run.splits.train)))
-    found = metrics.parzen(*(to_unit(x).flatten(1) for x in (drawn, _images(run, held), _images(run, run.splits.test))))
+    near, test = _images(run, held), _images(run, run.splits.test)
+    found = metrics.parzen(to_unit(drawn).flatten(1), to_unit(near).flatten(1), to_unit(test).flatten(1))
     return {"parzen": found.mean, "standard_error": found.standard_error, "sigma": found.sigma}
 
 
@@ -82,7 +83,9 @@ def _scores(run: Run, *names: str) -> dict[str, float]:
 def _log_likelihood(run: Run, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
     model = cast(Variational, run.model)
     together = max(1, evaluate.PIXELS // (FEW_SAMPLES * x[0].numel()))
-    parts = [model.log_likelihood(part, samples, chunk=FEW_SAMPLES, generator=generator) for part in x.split(together)]
+    parts = [
+        model.log_likelihood(part, samples, chunk=FEW_SAMPLES, generator=generator) for part in torch.split(x, together)
+    ]
     return torch.cat(parts).double()
 
 
@@ -94,6 +97,7 @@ def _images(run: Run, dataset: Dataset) -> Tensor:
 
 MEASURES: dict[str, Callable[[Run], dict[str, float]]] = {
     "nll": nll,
+    "nll_200": lambda run: nll(run, samples=200, images=10_000),
     "elbo": elbo,
     "tutorial_loss": tutorial_loss,
     "knn": knn,
