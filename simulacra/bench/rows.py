@@ -7,6 +7,7 @@ what is changed. This module imports no torch, so that rows are listed and mista
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib import resources
 from typing import Annotated, Any, Literal
 
@@ -43,8 +44,9 @@ class Row(Section):
         return config.parse(config.merge(config.merge(base, self.values), {"seed": seed}))
 
     def digest(self, seed: int) -> str:
-        """SHA-256 of the config: results of another config are no results of this row."""
-        return hashlib.sha256(config.dumps(self.config(seed)).encode()).hexdigest()
+        """SHA-256 of all that the config sets: results of another config are no results of this row."""
+        settings = self.config(seed).model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def rows() -> dict[str, Row]:
