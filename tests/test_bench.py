@@ -1,0 +1,126 @@
+"""The ledger: rows that are whole, results that are kept, measures against values that are known."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from simulacra import Run, cli, config
+from simulacra.bench import measures, rows
+from simulacra.bench.ledger import Ledger
+from simulacra.bench.rows import Row
+from simulacra.distributions import LIKELIHOODS
+from simulacra.errors import ConfigError, RunError
+from simulacra.models.vae import VAE
+from simulacra.networks import Shape
+from tests.conftest import SHORT
+
+
+@pytest.mark.parametrize("row", rows.rows().values(), ids=lambda row: row.name)
+def test_every_row_can_be_trained_and_measured(row: Row) -> None:
+    values = row.config(seed=3)
+    assert values.seed == 3
+    assert row.measure in measures.MEASURES
+    assert row.title
+    assert row.protocol
+    assert row.published is None or row.source.count("http") or "docs/" in row.source
+
+
+def test_the_digest_is_of_what_is_set() -> None:
+    row = rows.rows()["vae-k1"]
+    longer = row.model_copy(update={"values": config.merge(row.values, {"train": {"images": 7}})})
+    assert row.digest(0) != row.digest(1)
+    assert row.digest(0) != longer.digest(0)
+    same = row.model_copy(update={"values": config.merge(row.values, {"train": {"retries": 2}})})
+    assert row.digest(0) == same.digest(0), "a default that is written out changes nothing"
+
+
+@pytest.fixture
+def short() -> Row:
+    """A row that takes a second."""
+    return Row(
+        name="short", title="a short training", published=1.5, unit="nats", better="lower", source="nowhere",
+        protocol="none", measure="elbo", recipe="quickstart", values=SHORT,
+    )  # fmt: skip
+
+
+def test_results_are_kept_and_measured_once(short: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulacra.bench.ledger.rows", lambda: {"short": short})
+    said: list[str] = []
+    ledger = Ledger(tmp_path / "page.md", tmp_path / "runs")
+    ledger.fill(short, 2, said.append)
+    page = (tmp_path / "page.md").read_text()
+    values = [result.value for result in ledger.results]
+    assert len(set(values)) == 2, "two seeds give two values"
+    assert f"{sum(values) / 2:.2f} ± {abs(values[0] - values[1]) / math.sqrt(2):.4g}" in page
+    said.clear()
+    again = Ledger(tmp_path / "page.md", tmp_path / "runs")
+    again.fill(short, 2, said.append)
+    assert again.results == ledger.results
+    assert all("measured already" in line for line in said)
+    changed = short.model_copy(update={"values": config.merge(SHORT, {"model": {"latent": 3}})})
+    again.fill(changed, 1, said.append)
+    assert again.results[-1].figures != ledger.results[0].figures
+
+
+def test_a_result_of_another_config_is_not_shown(short: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(tmp_path / "page.md", tmp_path / "runs")
+    monkeypatch.setattr("simulacra.bench.ledger.rows", lambda: {"short": short})
+    ledger.fill(short, 1, lambda _: None)
+    changed = short.model_copy(update={"values": config.merge(SHORT, {"model": {"latent": 3}})})
+    monkeypatch.setattr("simulacra.bench.ledger.rows", lambda: {"short": changed})
+    assert "not run yet" in "\n".join(ledger.lines())
+
+
+def test_a_damaged_ledger_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "page.json").write_text("{")
+    with pytest.raises(RunError, match="holds no results"):
+        Ledger(tmp_path / "page.md", tmp_path / "runs")
+
+
+def test_an_unknown_row_is_refused() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'gan-parzen'"):
+        rows.chosen(["gan-parzn"])
+
+
+def test_the_list_trains_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["bench", "ledger", "--list", "--page", str(tmp_path / "p.md")]) == 0
+    assert "vae-k1" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+class Linear(nn.Module):
+    """A decoder whose logits are ``2 z`` in every pixel, for one latent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return (self.weight * z).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+
+
+class Ignorant(nn.Module):
+    """An encoder that answers N(0, 1) whatever it sees."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(x), 2)
+
+
+def test_the_likelihood_agrees_with_quadrature() -> None:
+    """``log int N(z) prod_i p(x_i | z) dz`` on a fine grid, against importance samples from the prior."""
+    model = VAE(Ignorant(), Linear(), LIKELIHOODS["bernoulli"](), Shape(1, 2), 1)
+    x = torch.tensor([[1.0, 1, 1, 1], [1, 1, 1, -1], [1, -1, 1, -1]]).view(3, 1, 2, 2)
+    z = torch.linspace(-9, 9, 20_001, dtype=torch.float64)
+    white = (x > 0).flatten(1).sum(1, keepdim=True)
+    log_p = white * nn.functional.logsigmoid(2 * z) + (4 - white) * nn.functional.logsigmoid(-2 * z)
+    weight = torch.exp(-0.5 * z**2) / math.sqrt(2 * math.pi) * (z[1] - z[0])
+    exact = (log_p.exp() * weight).sum(1).log()
+    run = Run(Path("nowhere"), model, config.parse({"model": {"family": "vae"}}))
+    found = measures._log_likelihood(run, x, 20_000, torch.Generator().manual_seed(0))
+    assert found.tolist() == pytest.approx(exact.tolist(), abs=0.02)
