@@ -6,14 +6,15 @@ from typing import Any, cast
 
 from simulacra import config
 from simulacra.models.autoencoder import Autoencoder
-from simulacra.models.base import Generative, Inferential, Model, Round, Scored, Terms, Variational
+from simulacra.models.base import Coded, Generative, Inferential, Model, Round, Scored, Terms, Variational
 from simulacra.models.gan import GAN
+from simulacra.models.infogan import InfoGAN
 from simulacra.models.vae import IWAE, VAE
 from simulacra.networks import Shape
 
-__all__ = ["FAMILIES", "Generative", "Inferential", "Model", "Round", "Scored", "Terms", "Variational", "build"]
+__all__ = ["FAMILIES", "Coded", "Generative", "Inferential", "Model", "Round", "Scored", "Terms", "Variational", "build"]
 
-FAMILIES: dict[str, type[Model]] = {"autoencoder": Autoencoder, "vae": VAE, "iwae": IWAE, "gan": GAN}
+FAMILIES: dict[str, type[Model]] = {"autoencoder": Autoencoder, "vae": VAE, "iwae": IWAE, "gan": GAN, "infogan": InfoGAN}
 
 
 def build(values: config.ModelConfig, shape: Shape) -> Model:

@@ -9,9 +9,9 @@ from torch import nn
 
 from simulacra import config
 from simulacra.networks import conv, mlp
-from simulacra.networks.base import Shape
+from simulacra.networks.base import Network, Shape, activation, initialise
 
-__all__ = ["Shape", "decoder", "encoder"]
+__all__ = ["Shape", "decoder", "encoder", "head"]
 
 
 def encoder(network: config.Network, shape: Shape, outputs: int) -> nn.Module:
@@ -26,3 +26,8 @@ def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -
     if isinstance(network, config.Mlp):
         return mlp.decoder(network, inputs, shape, channels)
     return conv.decoder(network, inputs, shape, channels)
+
+
+def head(features: int, outputs: int) -> nn.Module:
+    """Build a network ``(B, features) -> (B, outputs)`` that reads a trunk: an activation and a dense layer."""
+    return Network(activation("leaky_relu"), initialise(nn.Linear(features, outputs), None))
