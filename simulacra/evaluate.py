@@ -23,7 +23,8 @@ from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Extractor
 from simulacra.images import atomic
 from simulacra.metrics.common import extra
-from simulacra.models import Generative, Inferential, Variational
+from simulacra.models import Coded, Generative, Inferential, Variational
+from simulacra.models.codes import Categorical
 from simulacra.run import Run
 
 LATENTS = 100  # of each image, for the importance-weighted estimate of log p(x)
@@ -65,6 +66,7 @@ def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[st
         ("latents", isinstance(run.model, Variational), evaluation.latents),
         ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
+        ("codes", isinstance(run.model, Coded), evaluation.codes_of_classes),
         ("samples", isinstance(run.model, Generative), evaluation.samples),
     ]
     scores = []
@@ -119,6 +121,8 @@ class _Evaluation:
         if isinstance(run.model, Inferential):
             for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
                 extra(module, "evaluate")
+        if isinstance(run.model, Coded):
+            extra("scipy.optimize", "evaluate")
         splits = run.splits
         if n < FEWEST:
             raise ConfigError(f"evaluate needs at least {FEWEST} images, not {n}. Type --n {FEWEST} or more.")
@@ -195,6 +199,22 @@ class _Evaluation:
         samples = (known, train.labels, self.codes, self.test.labels)
         yield self._score("knn_accuracy", metrics.knn_accuracy(*samples), "share")
         yield self._score("linear_probe_accuracy", metrics.linear_probe(*samples), "share")
+
+    def codes_of_classes(self) -> Iterator[Score]:
+        """Whether a categorical code without labels tells the classes: codes are named on training images."""
+        train = self._draw(self.run.splits.train, min(PROBED, len(self.run.splits.train)), "probes")
+        if train.labels is None or self.test.labels is None:
+            return
+        classes = int(train.labels.max()) + 1
+        known, tested = (
+            self.model.codes.values(c) for c in (generate.encode(self.run.model, self._images(train)), self.codes)
+        )
+        for code in self.model.codes:
+            if isinstance(code, Categorical) and code.categories == classes:
+                matching = metrics.match_codes(known[code.name], train.labels, classes)
+                named = torch.tensor(matching.label_of_code)[tested[code.name]]
+                agreeing = (named == self.test.labels).double().mean()
+                yield self._score("code_accuracy", float(agreeing), "share")
 
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""

@@ -19,7 +19,7 @@ from simulacra import checkpoint, data, generate, images
 from simulacra.config import Config
 from simulacra.data import Splits, files
 from simulacra.errors import RunError
-from simulacra.models import Inferential, Model
+from simulacra.models import Coded, Inferential, Model
 from simulacra.networks import Shape
 
 CONFIG, METRICS, MODEL, REPORT = "config.toml", "metrics.jsonl", "model.safetensors", "report.html"
@@ -77,9 +77,12 @@ class Run:
         """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""
         return read_metrics(self.path / METRICS) if self.path.is_dir() else []
 
-    def sample(self, n: int = 64, *, seed: int = 0) -> Tensor:
-        """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; the same seed gives the same images."""
-        return generate.sample(self.model, n, seed=seed)
+    def sample(self, n: int = 64, *, seed: int = 0, codes: Mapping[str, float] | None = None) -> Tensor:
+        """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; the same seed gives the same images.
+
+        ``codes`` sets named codes of a model that has them, for example ``{"digit": 3, "c1": -1.5}``.
+        """
+        return generate.sample(self.model, n, seed=seed, codes=codes)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the reconstructions of images ``(n, C, H, W)`` in [-1, 1]."""
@@ -105,10 +108,13 @@ class Run:
             first, last = generate.encode(self.model, torch.stack([start, end]))
         return generate.interpolate(self.model, first, last, steps)
 
-    def traverse(self, *, steps: int = 11, seed: int = 0) -> tuple[Tensor, list[int]]:
-        """Move one latent at a time: images ``(rows, steps, C, H, W)``, and the latent that each row moves."""
+    def traverse(self, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:
+        """Move one latent, or one named code, at a time: each row's caption and images ``(columns, C, H, W)``."""
+        if isinstance(self.model, Coded):
+            return generate.traverse_codes(self.model, steps=steps, seed=seed)
         reference = self.examples(500, seed=seed) if isinstance(self.model, Inferential) else None
-        return generate.traverse(self.model, reference, steps=steps, seed=seed)
+        rows, moved = generate.traverse(self.model, reference, steps=steps, seed=seed)
+        return [(f"z{k}", row) for k, row in zip(moved, rows, strict=True)]
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]."""

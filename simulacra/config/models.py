@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from simulacra.config.base import PositiveInt, Section
 from simulacra.config.networks import Conv, Mlp, Network
 
-
 CodeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 

@@ -59,4 +59,10 @@ def stroke(x: Tensor, generator: torch.Generator) -> Tensor:
     return x + (dilated - x) * amount.clamp(min=0) + (x - eroded) * amount.clamp(max=0)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"flip": flip, "shift": shift, "binarize": binarize, "affine": affine, "stroke": stroke}
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "flip": flip,
+    "shift": shift,
+    "binarize": binarize,
+    "affine": affine,
+    "stroke": stroke,
+}

@@ -12,9 +12,26 @@ from simulacra.models.infogan import InfoGAN
 from simulacra.models.vae import IWAE, VAE
 from simulacra.networks import Shape
 
-__all__ = ["FAMILIES", "Coded", "Generative", "Inferential", "Model", "Round", "Scored", "Terms", "Variational", "build"]
+__all__ = [
+    "FAMILIES",
+    "Coded",
+    "Generative",
+    "Inferential",
+    "Model",
+    "Round",
+    "Scored",
+    "Terms",
+    "Variational",
+    "build",
+]
 
-FAMILIES: dict[str, type[Model]] = {"autoencoder": Autoencoder, "vae": VAE, "iwae": IWAE, "gan": GAN, "infogan": InfoGAN}
+FAMILIES: dict[str, type[Model]] = {
+    "autoencoder": Autoencoder,
+    "vae": VAE,
+    "iwae": IWAE,
+    "gan": GAN,
+    "infogan": InfoGAN,
+}
 
 
 def build(values: config.ModelConfig, shape: Shape) -> Model:

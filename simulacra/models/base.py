@@ -5,8 +5,8 @@ it, the terms whose sum is that player's loss; players of one round move simulta
 weights have changed. `simulacra.training.Trainer` plays any such game and knows no family.
 
 What else a model can do follows from the methods it has: `Generative` models turn noise into images,
-`Inferential` ones turn images into latents, `Coded` ones read named codes off images, `Scored` ones measure themselves on held-out images, `Variational`
-ones also estimate log p(x).
+`Inferential` ones turn images into latents, `Coded` ones read named codes off images, `Scored` ones measure
+themselves on held-out images, `Variational` ones also estimate log p(x).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ it, `vector` writes one value of it. `Codes` lays several out in a latent, so th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -35,7 +35,7 @@ class Categorical:
         return self.categories
 
     @property
-    def range(self) -> str:
+    def domain(self) -> str:
         """The values it may have, in words."""
         return f"{self.name} (a whole number from 0 to {self.categories - 1})"
 
@@ -59,10 +59,10 @@ class Categorical:
     def vector(self, value: float) -> Tensor:
         """Return the one-hot vector ``(K,)`` of a category; raises `ConfigError` for one that there is not."""
         if value not in range(self.categories):
-            raise ConfigError(f"{self.name} cannot be {value:g}. It is {self.range}.")
+            raise ConfigError(f"{self.name} cannot be {value:g}. It is {self.domain}.")
         return F.one_hot(torch.tensor(int(value)), self.categories).float()
 
-    def sweep(self, steps: int) -> list[float]:
+    def sweep(self, _steps: int) -> list[float]:
         """Every category once, however many steps are asked for."""
         return [float(k) for k in range(self.categories)]
 
@@ -84,7 +84,7 @@ class Continuous:
     outputs = 2
 
     @property
-    def range(self) -> str:
+    def domain(self) -> str:
         """The values it may have, in words."""
         return f"{self.name} (a number from {-REACH:g} to {REACH:g}; drawn from -1 to 1)"
 
@@ -108,7 +108,7 @@ class Continuous:
     def vector(self, value: float) -> Tensor:
         """Return the value as ``(1,)``; raises `ConfigError` outside [-2, 2]."""
         if not -REACH <= value <= REACH:
-            raise ConfigError(f"{self.name} cannot be {value:g}. It is {self.range}.")
+            raise ConfigError(f"{self.name} cannot be {value:g}. It is {self.domain}.")
         return torch.tensor([float(value)])
 
     def sweep(self, steps: int) -> list[float]:
@@ -127,7 +127,7 @@ class Codes:
         self.noise = noise
         self.codes = tuple(codes)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Code]:
         return iter(self.codes)
 
     @property
@@ -157,12 +157,12 @@ class Codes:
 
     def split(self, z: Tensor) -> dict[str, Tensor]:
         """Return each code's part ``(n, width)`` of latents ``(n, latent)``, or of their codes alone."""
-        parts = z[:, z.shape[1] - self.width :].split([code.width for code in self.codes], dim=1)
+        parts = torch.split(z[:, z.shape[1] - self.width :], [code.width for code in self.codes], dim=1)
         return dict(zip(self.names, parts, strict=True))
 
     def split_outputs(self, outputs: Tensor) -> dict[str, Tensor]:
         """Return what a network's outputs ``(n, outputs)`` say about each code."""
-        return dict(zip(self.names, outputs.split([code.outputs for code in self.codes], dim=1), strict=True))
+        return dict(zip(self.names, torch.split(outputs, [code.outputs for code in self.codes], dim=1), strict=True))
 
     def nll(self, outputs: Tensor, z: Tensor) -> dict[str, Tensor]:
         """Return each code's ``-log Q(c | x)`` in nats, ``(n,)``: ``outputs`` of a network against latents ``z``."""
@@ -198,7 +198,7 @@ class Codes:
         for code in self.codes:
             if code.name == name:
                 return code
-        ranges = ", ".join(code.range for code in self.codes)
+        ranges = ", ".join(code.domain for code in self.codes)
         raise ConfigError(f"There is no code '{name}'.{nearest(name, self.names)} Codes: {ranges}.")
 
 

@@ -92,6 +92,7 @@ class InfoGAN(Model):
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First D and Q, on real images and on fakes; then the generator on the same fakes."""
+        del step
         z = self.prior(len(batch))
         fake = self.decode(z)
         on_real, seen = self.discriminator(batch.image)
