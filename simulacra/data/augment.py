@@ -38,7 +38,7 @@ def binarize(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def affine(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn and shear each image by up to 0.3 radians, scale it by up to a fifth, move it by up to 6 % of its side.
+    """Turn and shear each image by up to 0.3 radians, scale it by up to a fifth, move it by up to a tenth of its side.
 
     What comes in from outside is black.
     """
