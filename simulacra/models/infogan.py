@@ -31,7 +31,7 @@ class Recogniser(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.real = networks.head(features, 1)
-        self.codes = networks.head(features, outputs)
+        self.codes = networks.normalised_head(features, outputs)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return D's logits ``(B, 1)`` and Q's outputs ``(B, outputs)`` for images ``(B, C, H, W)``."""
