@@ -120,7 +120,13 @@ def test_each_players_gradient_is_that_of_its_own_loss() -> None:
     torch.manual_seed(3)
     z = model.prior(16)
     fake = model.decode(z)
-    real_logit, (fake_logit, told) = model.discriminator(x)[0], model.discriminator(fake)
+    features = model.discriminator.trunk(fake)
+    h, norm = model.discriminator.between(features), model.discriminator.norm
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    h = (h - norm.running_mean) / (norm.running_var + norm.eps).sqrt()  # scale 1 and shift 0 before training
+    fake_logit, told = model.discriminator.real(features), model.discriminator.codes(h)
+    real_logit = model.discriminator.real(model.discriminator.trunk(x))
     digit = F.cross_entropy(told[:, :10], z[:, 4:14].argmax(1))
     numbers = sum(
         F.gaussian_nll_loss(told[:, 10 + 2 * k], z[:, 14 + k], told[:, 11 + 2 * k].exp(), full=True) for k in (0, 1)
@@ -135,8 +141,9 @@ def test_each_players_gradient_is_that_of_its_own_loss() -> None:
     g_loss = F.binary_cross_entropy_with_logits(fake_logit, ones) + information
     for (player, loss), round_ in zip({"discriminator": d_loss, "generator": g_loss}.items(), rounds, strict=True):
         module = model.players()[player]
-        ours = gradients(sum(round_[player].values(), torch.zeros(())), module)
-        for a, b in zip(ours, gradients(loss, module), strict=True):
+        parameters = [p for p in module.parameters() if not any(p is q for q in norm.parameters())]
+        ours = torch.autograd.grad(sum(round_[player].values(), torch.zeros(())), parameters, retain_graph=True)
+        for a, b in zip(ours, torch.autograd.grad(loss, parameters, retain_graph=True), strict=True):
             assert torch.allclose(a, b, atol=1e-6)
 
 
@@ -190,7 +197,7 @@ def test_codes_are_those_that_q_infers() -> None:
     model, x = build().eval(), torch.rand(5, 1, 8, 8) * 2 - 1
     inferred = generate.encode(model, x)
     with torch.no_grad():
-        outputs = model.discriminator(x)[1]
+        outputs = model.discriminator(x, real=True)[1]
     assert inferred.shape == (5, 12)
     assert torch.allclose(inferred, torch.cat([outputs[:, :10].softmax(1), outputs[:, 10:11], outputs[:, 12:13]], 1))
     assert torch.equal(model.codes.values(inferred)["digit"], outputs[:, :10].argmax(1))

@@ -212,7 +212,7 @@ def test_shift_moves_by_up_to_an_eighth_and_repeats_the_border(size: int, reach:
 
 
 def test_affine_moves_what_it_shows_and_keeps_its_light() -> None:
-    """A blurred spot in the middle of black: it is carried by up to a tenth of the side, its area scaled by up to 1.2^2."""
+    """A blurred spot on black is carried by up to a tenth of the side, its area scaled by up to 1.2^2."""
     axis = torch.arange(33.0) - 16
     spot = torch.exp(-(axis.square().unsqueeze(0) + axis.square().unsqueeze(1)) / 18)
     found = (affine((2 * spot - 1).expand(400, 1, -1, -1), generator(1)) + 1).squeeze(1) / 2

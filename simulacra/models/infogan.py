@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Objective, accuracy
@@ -25,18 +26,34 @@ RAREST = 1e-12  # joint probability, whose logarithm is taken
 
 
 class Recogniser(nn.Module):
-    """D and Q: one trunk, a head for real or generated, a head for the codes."""
+    """D and Q: one trunk, a head for real or generated, a head for the codes.
+
+    The head for the codes is normalised by the statistics of real images, for generated ones too: by their own, the
+    least difference between generated images would be as good as a large one, and the generator would collapse.
+    """
 
     def __init__(self, trunk: nn.Module, features: int, outputs: int) -> None:
         super().__init__()
         self.trunk = trunk
         self.real = networks.head(features, 1)
-        self.codes = networks.normalised_head(features, outputs)
+        self.between = networks.head(features, features)
+        self.norm = nn.BatchNorm1d(features)
+        self.codes = networks.head(features, outputs)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return D's logits ``(B, 1)`` and Q's outputs ``(B, outputs)`` for images ``(B, C, H, W)``."""
+    def forward(self, x: Tensor, *, real: bool) -> tuple[Tensor, Tensor]:
+        """Return D's logits ``(B, 1)`` and Q's outputs ``(B, outputs)`` for images ``(B, C, H, W)``, real or not."""
         features = self.trunk(x)
-        return self.real(features), self.codes(features)
+        return self.real(features), self.codes(self._normalise(self.between(features), real))
+
+    def _normalise(self, h: Tensor, real: bool) -> Tensor:
+        norm = self.norm
+        if real:
+            normalised: Tensor = norm(h)
+            return normalised
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        mean, variance = norm.running_mean.clone(), norm.running_var.clone()  # the next real batch changes them
+        return F.batch_norm(h, mean, variance, norm.weight, norm.bias, training=False, eps=norm.eps)
 
 
 class InfoGAN(Model):
@@ -95,12 +112,12 @@ class InfoGAN(Model):
         del step
         z = self.prior(len(batch))
         fake = self.decode(z)
-        on_real, seen = self.discriminator(batch.image)
-        on_fake, told = self.discriminator(fake.detach())
+        on_real, seen = self.discriminator(batch.image, real=True)
+        on_fake, told = self.discriminator(fake.detach(), real=False)
         self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
         terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told, z)
         yield {"discriminator": terms | self._variance(batch.image, seen)}
-        on_fake, told = self.discriminator(fake)
+        on_fake, told = self.discriminator(fake, real=False)
         yield {"generator": self.loss.generator(on_fake) | self.uncertainty(told, z)}
 
     def uncertainty(self, told: Tensor, z: Tensor) -> Terms:
@@ -114,7 +131,7 @@ class InfoGAN(Model):
         if not self.invariance:
             return {}
         distorted = stroke(affine(x, torch.default_generator), torch.default_generator)
-        before, after = (self.codes.split_outputs(o) for o in (seen, self.discriminator(distorted)[1]))
+        before, after = (self.codes.split_outputs(o) for o in (seen, self.discriminator(distorted, real=True)[1]))
         return {
             f"variance_{code.name}": -self.invariance
             * mutual_information(before[code.name].softmax(1), after[code.name].softmax(1))
@@ -132,7 +149,7 @@ class InfoGAN(Model):
 
     def infer(self, x: Tensor) -> Tensor:
         """Return the codes ``(B, codes.width)`` that Q reads off images: probabilities of categories, and means."""
-        return self.codes.infer(self.discriminator(x)[1])
+        return self.codes.infer(self.discriminator(x, real=True)[1])
 
 
 def mutual_information(p: Tensor, q: Tensor) -> Tensor:

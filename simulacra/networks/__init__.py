@@ -11,7 +11,7 @@ from simulacra import config
 from simulacra.networks import conv, mlp
 from simulacra.networks.base import Network, Shape, activation, initialise
 
-__all__ = ["Shape", "decoder", "encoder", "head", "normalised_head"]
+__all__ = ["Shape", "decoder", "encoder", "head"]
 
 
 def encoder(network: config.Network, shape: Shape, outputs: int) -> nn.Module:
@@ -31,9 +31,3 @@ def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -
 def head(features: int, outputs: int) -> nn.Module:
     """Build a network ``(B, features) -> (B, outputs)`` that reads a trunk: an activation and a dense layer."""
     return Network(activation("leaky_relu"), initialise(nn.Linear(features, outputs), None))
-
-
-def normalised_head(features: int, outputs: int) -> nn.Module:
-    """Build the same with a layer between that is as wide as the trunk's output and is normalised over the batch."""
-    between = initialise(nn.Linear(features, features, bias=False), "leaky_relu")
-    return Network(activation("leaky_relu"), between, nn.BatchNorm1d(features), *head(features, outputs))
