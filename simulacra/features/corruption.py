@@ -33,6 +33,9 @@ class Corruption:
         """Whether each distance is above the one before."""
         return all(low < high for low, high in itertools.pairwise(self.distances))
 
+    def __str__(self) -> str:
+        return f"{self.name} ({', '.join(f'{distance:.4g}' for distance in self.distances)})"
+
 
 def self_test(extractor: Extractor, images: Tensor, generator: torch.Generator) -> list[Corruption]:
     """Corrupt every second image ``(N, C, H, W)`` in [-1, 1] more and more; measure how far they are from the others.
