@@ -57,13 +57,13 @@ def self_test(extractor: Extractor, images: Tensor, generator: torch.Generator) 
 
 def noise(x: Tensor, level: int, generator: torch.Generator) -> Tensor:
     """Add Gaussian noise of standard deviation 0.2, 0.4, 0.8."""
-    return (x + 0.1 * 2**level * torch.randn(x.shape, generator=generator)).clamp(-1, 1)
+    return (x + 0.1 * (1 << level) * torch.randn(x.shape, generator=generator)).clamp(-1, 1)
 
 
 def blur(x: Tensor, level: int, _: torch.Generator) -> Tensor:
     """Average over 3 x 3 pixels, 1, 2 and 4 times; of larger images over windows that grow with every 32 pixels."""
     reach = 1 + x.shape[-1] // 32
-    for _pass in range(2 ** (level - 1)):
+    for _pass in range(1 << (level - 1)):
         x = F.avg_pool2d(F.pad(x, (reach,) * 4, mode="replicate"), 2 * reach + 1, stride=1)
     return x
 

@@ -84,11 +84,11 @@ class Given:
         """The features of three images, which must be the same alone and in company."""
         shape = (3, self.shape.channels, self.shape.size, self.shape.size)
         x = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        together, alone = self.features(x), torch.cat([self.features(image) for image in x.split(1)])
+        together, alone = self.features(x), torch.cat([self.features(image) for image in torch.split(x, 1)])
         if float((together - alone).abs().max()) > TOLERANCE * float(together.abs().max()):
             raise ConfigError(
-                f"{self.name} gives an image other features when it is given alone. Put it into eval mode: module.eval() "
-                "before it is used or exported."
+                f"{self.name} gives an image other features when it is given alone. "
+                "Put it into eval mode, module.eval(), before it is used or exported."
             )
         return together
 

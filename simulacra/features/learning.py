@@ -121,7 +121,7 @@ def batches(dataset: Dataset, settings: Settings) -> Iterator[tuple[Tensor, Tens
     for epoch in range(settings.epochs):
         generator = torch.Generator().manual_seed(derived_seed(SEED, settings.name, epoch))
         order = torch.randperm(len(dataset), generator=generator)
-        for indices in order[:count].split(settings.batch):
+        for indices in torch.split(order[:count], settings.batch):
             x = moved(images.from_bytes(dataset.images[indices]), generator)
             if settings.mirrored:
                 mirrored = torch.rand(len(x), generator=generator) < 0.5
@@ -142,14 +142,14 @@ def moved(x: Tensor, generator: torch.Generator) -> Tensor:
 def accuracy(network: Network, dataset: Dataset) -> float:
     """The share of images whose most probable class is theirs."""
     assert dataset.labels is not None
-    logits = [network(images.from_bytes(part)) for part in dataset.images.split(CHUNK)]
+    logits = [network(images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
     return float((torch.cat(logits).argmax(1) == dataset.labels).double().mean())
 
 
 @torch.no_grad()
 def feature_rms(network: Network, dataset: Dataset) -> float:
     """The root mean square of the features of all images."""
-    features = [network.features(images.from_bytes(part)) for part in dataset.images.split(CHUNK)]
+    features = [network.features(images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
     return float(torch.cat(features).double().square().mean().sqrt())
 
 

@@ -11,7 +11,18 @@ from simulacra.models.gan import GAN
 from simulacra.models.vae import IWAE, VAE
 from simulacra.networks import Shape
 
-__all__ = ["FAMILIES", "Generative", "Inferential", "Model", "Round", "Scored", "Terms", "Variational", "build", "mean_score"]
+__all__ = [
+    "FAMILIES",
+    "Generative",
+    "Inferential",
+    "Model",
+    "Round",
+    "Scored",
+    "Terms",
+    "Variational",
+    "build",
+    "mean_score",
+]
 
 FAMILIES: dict[str, type[Model]] = {"autoencoder": Autoencoder, "vae": VAE, "iwae": IWAE, "gan": GAN}
 
