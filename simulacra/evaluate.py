@@ -36,7 +36,7 @@ DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the ti
 PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
 SUBSET = 1_000  # images at most in a subset of the kernel distance
-CORRUPTED = 1_000  # training images at most for the self-test of features
+CORRUPTED = 500  # training images at most for the self-test of features
 CODE = 1  # raised when the same images get other features: the cache then holds nothing of before
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
 
