@@ -128,21 +128,21 @@ def test_an_unknown_classifier_is_refused_with_the_nearest_name() -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_classifier_is_learned_from_labels_once(sprites: Splits) -> None:
+def test_a_classifier_is_learned_from_labels_once(digits: Splits) -> None:
     said: list[str] = []
     torch.manual_seed(7)
-    first = features.learned(sprites, said.append)
+    first = features.learned(digits, said.append)
     drawn = torch.rand(1)
     torch.manual_seed(7)
     assert torch.equal(drawn, torch.rand(1)), "the global generator was used"
-    second = features.learned(sprites, said.append)
+    second = features.learned(digits, said.append)
     assert len(said) == 1
-    assert "training a classifier for shapes: 4 classes" in said[0]
+    assert "training a classifier for digits: 10 classes" in said[0]
     assert first.digest == second.digest
-    assert first.classes == shapes.CLASSES
-    assert first.facts["test_accuracy"] > 0.35, "chance is 0.25"
-    x = images.from_bytes(sprites.test.images)
-    right = first.probabilities(x).argmax(1) == sprites.test.labels
+    assert first.classes == tuple("0123456789")
+    assert first.facts["test_accuracy"] > 0.7, "chance is 0.1"
+    x = images.from_bytes(digits.test.images)
+    right = first.probabilities(x).argmax(1) == digits.test.labels
     assert float(right.double().mean()) == pytest.approx(first.facts["test_accuracy"], abs=0.001)
 
 
@@ -388,7 +388,6 @@ def test_a_shipped_extractor_sees_images_get_worse(shipped: str, request: pytest
     table = self_test(extractor, images.from_bytes(pixels), generator())
     assert [row.name for row in table] == ["noise", "blur", "patches", "duplicates"]
     assert all(row.rises for row in table), [str(row) for row in table]
-    assert all(row.distances[-1] > 2 * row.distances[1] for row in table)
 
 
 class Blind:
