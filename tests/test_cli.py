@@ -329,7 +329,9 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         _features("--features", "net.pt2", "--features-sha256", "0" * 64), "It was not loaded."),
     "sha256 of no file": (_features("--features-sha256", "0" * 64), "give the file too"),
     "features without samples": (
-        lambda runs, _: ["evaluate", runs / "autoencoder", "--features", "pixels"], "needs a prior; autoencoder has none"),
+        lambda runs, _: ["evaluate", runs / "autoencoder", "--features", "pixels"],
+        "needs a prior; autoencoder has none",
+    ),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "images for a gan": (
         lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],
