@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import features, generate, metrics
+from simulacra import features, generate, latent, metrics
 from simulacra.data import Dataset, Images, Loader, derived_seed
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Extractor
@@ -34,6 +34,7 @@ DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the ti
 PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
 SUBSET = 1_000  # images at most in a subset of the kernel distance
+PATHS = 2_000  # at most, through latent space: each takes two images
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
 
 
@@ -66,6 +67,7 @@ def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[st
         ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
         ("samples", isinstance(run.model, Generative), evaluation.samples),
+        ("paths", isinstance(run.model, Generative), evaluation.paths),
     ]
     scores = []
     for name, supported, part in parts:
@@ -234,6 +236,17 @@ class _Evaluation:
         }
         for name, (value, unit) in values.items():
             yield self._score(name, value, unit, extractor, split="generated")
+
+    def paths(self) -> Iterator[Score]:
+        """How fast images change between two draws from the prior; arcs and lines as `generate.interpolate` takes."""
+        extractor = features.extractor(self.run.config.data.name, self.run.shape)
+        count = min(PATHS, len(self.x))
+        starts, ends = generate.latents(self.run.model, 2 * count, seed=derived_seed(self.seed, "paths")).chunk(2)
+        found = metrics.perceptual_path_length(
+            lambda z: generate.decode(self.run.model, z), extractor.features, starts, ends,
+            latent.along_arc if self.model.latent > 2 else latent.along_line, generator=self._generator("paths"),
+        )  # fmt: skip
+        yield self._score("perceptual_path_length", found.mean, "distance^2", extractor, n=count, split="generated")
 
     @cached_property
     def codes(self) -> Tensor:

@@ -30,6 +30,7 @@ ENCODER = {"l1", "psnr", "knn_accuracy", "linear_probe_accuracy"}
 SAMPLES = {
     "frechet_distance", "frechet_distance_floor", "kernel_distance", "precision", "recall", "density", "coverage",
     "memorisation", "classifier_score", "class_coverage", "class_evenness",
+    "perceptual_path_length",
 }  # fmt: skip
 SUPPORTED = {
     "vae": LIKELIHOOD | LATENTS | ENCODER | SAMPLES,
@@ -43,6 +44,7 @@ RANGES = {
     "knn_accuracy": (0, 1), "linear_probe_accuracy": (0, 1), "frechet_distance": (0, math.inf),
     "frechet_distance_floor": (0, math.inf), "precision": (0, 1), "recall": (0, 1), "density": (0, math.inf),
     "coverage": (0, 1), "memorisation": (0, 1), "classifier_score": (1, 10), "class_coverage": (0.1, 1),
+    "perceptual_path_length": (0, math.inf),
     "class_evenness": (0, 1),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import metrics
+from simulacra import latent, metrics
 from simulacra.errors import ConfigError
 from simulacra.metrics import common
 
@@ -378,6 +378,38 @@ def test_mutual_information_of_codes_that_name_their_image_is_log_n() -> None:
     assert found.mutual_information == pytest.approx(math.log(50), rel=1e-9)
 
 
+# ---------------------------------------------------------------------------------------------------- path
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-2, 1.0])
+def test_path_length_of_a_linear_decoder_is_the_squared_distance_of_the_ends(epsilon: float) -> None:
+    weight, starts, ends = gaussian(6, 9), gaussian(50, 6, 1), gaussian(50, 6, 2)
+    found = metrics.perceptual_path_length(
+        lambda z: z @ weight, lambda x: 3 * x, starts, ends, latent.along_line, epsilon, seeded()
+    )
+    expected = (3 * (ends - starts) @ weight).square().sum(1)
+    assert found.mean == pytest.approx(float(expected.mean()), rel=1e-7)
+    assert found.standard_error == pytest.approx(float(expected.std()) / math.sqrt(50), rel=1e-7)
+
+
+def test_path_length_on_a_sphere_is_the_squared_angle() -> None:
+    starts, ends = (torch.nn.functional.normalize(gaussian(40, 5, seed)) for seed in (1, 2))
+    found = metrics.perceptual_path_length(
+        lambda z: z, lambda x: x, starts, ends, latent.along_arc, 1e-4, generator=seeded()
+    )
+    angles = torch.acos((starts * ends).sum(1))
+    assert found.mean == pytest.approx(float(angles.square().mean()), rel=1e-6)
+
+
+def test_path_length_is_taken_at_uniform_times() -> None:
+    starts, ends = torch.zeros(20_000, 1, dtype=torch.float64), torch.ones(20_000, 1, dtype=torch.float64)
+    found = metrics.perceptual_path_length(  # z = t and images t^2 / 2, so the square of the speed is t^2
+        lambda z: z.square() / 2, lambda x: x, starts, ends, latent.along_line, generator=seeded()
+    )
+    assert found.mean == pytest.approx(1 / 3, abs=4 * found.standard_error + 1e-4)
+    assert found.standard_error == pytest.approx(math.sqrt(4 / 45 / 20_000), rel=0.05)
+
+
 # ----------------------------------------------------------------------------------------- disentanglement
 
 
@@ -608,6 +640,14 @@ X = gaussian(20, 3)
 NONE, WIDE, ONE, NAN = X[:0], gaussian(20, 4), X[:1], torch.full((20, 3), math.nan)
 LABELS, FACTORS = torch.arange(20) % 2, torch.stack([torch.arange(20) % 2, torch.arange(20) % 3], dim=1)
 PROBABILITIES = torch.softmax(X, dim=1)
+
+
+def path_length(
+    starts: Tensor, ends: Tensor, epsilon: float = 1e-4, features: Callable[[Tensor], Tensor] = lambda x: x
+) -> object:
+    return metrics.perceptual_path_length(lambda z: z, features, starts, ends, latent.along_line, epsilon)
+
+
 MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("real has 1 rows; at least 2", lambda: metrics.frechet_distance(ONE, X)),
     ("fake has 0 rows; at least 2", lambda: metrics.frechet_distance(X, NONE)),
@@ -636,6 +676,10 @@ MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("codes must be integers", lambda: metrics.match_codes(LABELS.float(), LABELS, 2)),
     ("means has 1 rows", lambda: metrics.active_units(ONE)),
     ("must have one shape", lambda: metrics.kl_decomposition(X, X, X[:5])),
+    ("epsilon must be positive", lambda: path_length(X, X, 0.0)),
+    ("as many rows; got 20 and 5", lambda: path_length(X, X[:5])),
+    ("starts has 1 rows", lambda: path_length(ONE, ONE)),
+    ("features holds NaN", lambda: path_length(X, X, features=lambda x: x * math.nan)),
     (r"factors must be \(20, F\)", lambda: metrics.mutual_information_gap(X, FACTORS[:5])),
     ("at least 2 latents", lambda: metrics.mutual_information_gap(X[:, :1], FACTORS)),
     ("factor 1 is constant", lambda: metrics.mutual_information_gap(X, FACTORS * torch.tensor([1, 0]))),

@@ -31,6 +31,7 @@ from simulacra.metrics.kernel import KernelDistance, kernel_distance, squared_di
 from simulacra.metrics.latents import KLDecomposition, active_units, kl_decomposition
 from simulacra.metrics.manifold import PRDC, prdc
 from simulacra.metrics.neighbours import Memorisation, memorisation, nearest
+from simulacra.metrics.path import PathLength, perceptual_path_length
 from simulacra.metrics.pixels import l1, ms_ssim, psnr, ssim
 from simulacra.metrics.probes import knn_accuracy, linear_probe
 from simulacra.metrics.window import Parzen, parzen, parzen_log_density
@@ -46,6 +47,7 @@ __all__ = [
     "Memorisation",
     "MixtureModes",
     "Parzen",
+    "PathLength",
     "active_units",
     "class_coverage",
     "classifier_score",
@@ -69,6 +71,7 @@ __all__ = [
     "nearest",
     "parzen",
     "parzen_log_density",
+    "perceptual_path_length",
     "prdc",
     "psnr",
     "reverse_kl",
