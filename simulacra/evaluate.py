@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from simulacra import features, generate, latent, metrics
-from simulacra.data import Dataset, Images, Loader, derived_seed
+from simulacra.data import Dataset, Images, Loader, derived_seed, shapes
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Extractor
 from simulacra.images import atomic
@@ -33,6 +33,7 @@ PIXELS = 2**20  # decoded at a time
 DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the time grows with their square
 PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
+IN_USE = 0.01  # variance of a latent, beside the prior's of 1 or, without a prior, beside the largest
 SUBSET = 1_000  # images at most in a subset of the kernel distance
 PATHS = 2_000  # at most, through latent space: each takes two images
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
@@ -66,6 +67,7 @@ def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[st
         ("latents", isinstance(run.model, Variational), evaluation.latents),
         ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
+        ("factors", isinstance(run.model, Inferential), evaluation.factors),
         ("samples", isinstance(run.model, Generative), evaluation.samples),
         ("paths", isinstance(run.model, Generative), evaluation.paths),
     ]
@@ -76,6 +78,20 @@ def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[st
                 progress(name)
             scores += list(part())
     return scores
+
+
+def disentanglement(codes: Tensor, dataset: Dataset, *, seed: int = 0, threshold: float = 0.01) -> dict[str, float]:
+    """Score how codes ``(n, D)`` of a data set's images separate the factors that can be seen in them.
+
+    See `metrics.disentanglement_scores`. The angle of `shapes` is left out: a square looks the same after a quarter
+    turn, a triangle after a third, a star after a fifth, a disc after any, so that no encoder can tell it.
+    Raises `DataError` for a data set without known factors.
+    """
+    if dataset.factors is None:
+        raise DataError(f"{dataset.name} has no known factors to be separated. Use the data set shapes.")
+    known = {name: dataset.factors[name] for name in shapes.VISIBLE}
+    generator = torch.Generator().manual_seed(derived_seed(seed, "disentanglement"))
+    return metrics.disentanglement_scores(codes, known, threshold, generator)
 
 
 def comparable(a: Score, b: Score) -> str | None:
@@ -197,6 +213,15 @@ class _Evaluation:
         samples = (known, train.labels, self.codes, self.test.labels)
         yield self._score("knn_accuracy", metrics.knn_accuracy(*samples), "share")
         yield self._score("linear_probe_accuracy", metrics.linear_probe(*samples), "share")
+
+    def factors(self) -> Iterator[Score]:
+        """How well single latents stand for the factors that generated the test images, where these are known."""
+        if self.test.factors is None:
+            return
+        scale = 1.0 if isinstance(self.run.model, Generative) else float(self.codes.var(0).max())
+        found = disentanglement(self.codes, self.test, seed=self.seed, threshold=IN_USE * scale)
+        for name, value in found.items():
+            yield self._score(name, value, "latents" if name == "latents_in_use" else "score")
 
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""

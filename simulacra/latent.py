@@ -15,7 +15,7 @@ def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return ``steps`` points on the great arc from ``start`` to ``end``, each ``(D,)``: ``(steps, D)``; `along_arc`."""
+    """Return ``steps`` points on the great arc from ``start`` to ``end``, each ``(D,)``: ``(steps, D)``."""
     return along_arc(start, end, _times(start, steps))
 
 

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from simulacra import cli, data, evaluate, features, images
 from simulacra.config import Data
-from simulacra.errors import ConfigError, RunError
+from simulacra.data import shapes
+from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.evaluate import Score, comparable
 from simulacra.features import CLASSIFIERS, Classifier, Classifying, Extractor, Pixels
 from simulacra.metrics import frechet_distance
@@ -131,7 +132,7 @@ def test_the_global_generator_is_left_alone(runs: dict[str, Path]) -> None:
 def test_progress_names_the_parts(runs: dict[str, Path]) -> None:
     said: list[str] = []
     evaluate.evaluate(Run.open(runs["autoencoder"]), n=20, progress=said.append)
-    assert said == ["reconstructions", "classes"]
+    assert said == ["reconstructions", "classes", "factors"]
 
 
 def test_too_few_images_are_refused(runs: dict[str, Path]) -> None:
@@ -162,6 +163,29 @@ def test_data_without_a_classifier_is_compared_by_pixels(tmp_path: Path) -> None
     assert found["frechet_distance"].features == f"pixels:{Pixels(run.shape).digest[:12]}"
     assert not {"classifier_score", "class_coverage"} & set(found)
     assert 0 < found["ssim"].value <= 1
+    assert {name for name in found if name.startswith("dci")} == {
+        "dci_disentanglement", "dci_completeness", "dci_informativeness"
+    }  # fmt: skip
+    assert found["latents_in_use"].value == found["active_units"].value
+
+
+def test_codes_that_are_the_factors_are_disentangled_and_rotated_ones_are_not() -> None:
+    sprites = shapes.generate(500, 8, torch.Generator().manual_seed(0))
+    assert sprites.factors is not None
+    codes = torch.stack([sprites.factors[name].double() for name in shapes.VISIBLE], dim=1)
+    codes = (codes - codes.mean(0)) / codes.std(0)
+    turned = codes @ torch.linalg.qr(torch.randn(5, 5, generator=torch.Generator().manual_seed(1)).double()).Q
+    clean, mixed = (evaluate.disentanglement(z, sprites, seed=1) for z in (codes, turned))
+    for name in ("mutual_information_gap", "factor_vae", "dci_disentanglement", "dci_completeness"):
+        assert clean[name] > 0.9, name
+        assert mixed[name] < 0.8, name
+    still = {**sprites.factors, "angle": torch.zeros(500)}
+    assert evaluate.disentanglement(codes, replace(sprites, factors=still), seed=1) == clean, "the angle does not count"
+
+
+def test_data_without_factors_has_no_disentanglement(digits: data.Splits) -> None:
+    with pytest.raises(DataError, match="digits has no known factors"):
+        evaluate.disentanglement(torch.zeros(len(digits.test), 2), digits.test)
 
 
 # ------------------------------------------------------------------------------------------------- the file

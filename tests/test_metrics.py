@@ -525,6 +525,38 @@ def test_dci_of_known_importances() -> None:
     assert shared.completeness == pytest.approx((0.5 + 1) / 2)  # the first factor needs two of the four: log 2 / log 4
 
 
+def test_bins_of_equal_frequency_are_equally_full_and_in_order() -> None:
+    values = gaussian(1003, 1)[:, 0].exp()
+    bins = metrics.equal_frequency_bins(values)
+    assert torch.bincount(bins).tolist() in ([101, 100, 100, 101, 100, 100, 101, 100, 100, 100], [100] * 7 + [101] * 3)
+    assert torch.equal(bins[values.argsort()], bins.sort().values)
+
+
+def test_all_scores_of_real_valued_factors() -> None:
+    pytest.importorskip("sklearn")
+    place = torch.rand(1000, generator=seeded())
+    factors = {"shape": known_factors(1000)[:, 0], "place": place}
+    codes = torch.stack([place.double(), factors["shape"].double()], dim=1)
+    found = metrics.disentanglement_scores(codes, factors, generator=seeded())
+    assert found.pop("latents_in_use") == 2
+    assert found.pop("sap") == pytest.approx(1 - (1 / 4 + 1 / 10) / 2, abs=0.1)
+    for name, value in found.items():
+        assert value == pytest.approx(1, abs=0.06), name
+
+
+def test_latents_that_are_not_in_use_take_no_part() -> None:
+    pytest.importorskip("sklearn")
+    factors = dict(zip("abc", known_factors(600).T, strict=True))
+    codes = perfect(known_factors(600))
+    traces = 1e-3 * codes  # each factor again, on a scale that no decoder notices
+    found = metrics.disentanglement_scores(torch.cat([codes, traces], dim=1), factors, generator=seeded())
+    assert found["latents_in_use"] == 3
+    assert found["mutual_information_gap"] == pytest.approx(1, abs=0.02)
+    assert found["dci_completeness"] == pytest.approx(1, abs=0.02)
+    assert metrics.disentanglement_scores(traces, factors) == {"latents_in_use": 0}
+    assert "sap" in metrics.disentanglement_scores(codes[:, :1], factors), "one latent has no rival"
+
+
 # -------------------------------------------------------------------------------------------------- probes
 
 
@@ -686,6 +718,10 @@ MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("factors must be integers", lambda: metrics.factor_vae_score(X, FACTORS.float())),
     ("group must be at least 2", lambda: metrics.factor_vae_score(X, FACTORS, group=1)),
     ("bins must be at least 2", lambda: metrics.mutual_information(X, FACTORS, 1)),
+    ("bins must be at least 2", lambda: metrics.equal_frequency_bins(X[:, 0], 1)),
+    ("values has 20 rows; at least 30", lambda: metrics.equal_frequency_bins(X[:, 0], 30)),
+    ("values holds NaN", lambda: metrics.equal_frequency_bins(NAN[:, 0])),
+    ("codes has 1 rows", lambda: metrics.disentanglement_scores(ONE, {"a": LABELS[:1]})),
     ("at least 2 columns for dci", lambda: metrics.dci(X, FACTORS[:, :1])),
     ("none negative", lambda: metrics.dci_from_importances(-torch.ones(2, 2), 1.0)),
     (r"k must lie in \[1, 20\]", lambda: metrics.knn_accuracy(X, LABELS, X, LABELS, k=21)),
