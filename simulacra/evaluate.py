@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from simulacra import features, generate, latent, metrics
-from simulacra.data import Dataset, Images, Loader, derived_seed, shapes
+from simulacra.data import Dataset, Images, Loader, derived_seed, shapes, stacked
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.features import Classifying, Extractor
+from simulacra.features import Classifying, Extractor, StackedDigits
 from simulacra.images import atomic
 from simulacra.metrics.common import extra
 from simulacra.models import Generative, Inferential, Variational
@@ -35,6 +35,7 @@ PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
 IN_USE = 0.01  # variance of a latent, beside the prior's of 1 or, without a prior, beside the largest
 SUBSET = 1_000  # images at most in a subset of the kernel distance
+SAMPLES_PER_IMAGE = 2.6  # of which modes are counted: 26,000, as in the literature, for 10,000 test images
 PATHS = 2_000  # at most, through latent space: each takes two images
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
 
@@ -69,6 +70,7 @@ def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[st
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
         ("factors", isinstance(run.model, Inferential), evaluation.factors),
         ("samples", isinstance(run.model, Generative), evaluation.samples),
+        ("modes", isinstance(run.model, Generative), evaluation.modes),
         ("paths", isinstance(run.model, Generative), evaluation.paths),
     ]
     scores = []
@@ -261,6 +263,28 @@ class _Evaluation:
         }
         for name, (value, unit) in values.items():
             yield self._score(name, value, unit, extractor, split="generated")
+
+    def modes(self) -> Iterator[Score]:
+        """How many of the 1,000 modes of `stacked-mnist` a sample falls into, and how far from their shares."""
+        extractor = features.extractor(self.run.config.data.name, self.run.shape)
+        train = self.run.splits.train
+        if not isinstance(extractor, StackedDigits) or train.labels is None:
+            return
+        samples = round(SAMPLES_PER_IMAGE * len(self.x))
+        counts = self._counts(extractor, samples)
+        away = metrics.reverse_kl(counts, stacked.mode_shares(train.labels))
+        found = float((counts > 0).sum())
+        yield self._score("modes", found, "modes", extractor, n=samples, split="generated")
+        yield self._score("reverse_kl", away, "nats", extractor, n=samples, split="generated")
+
+    def _counts(self, extractor: Classifying, samples: int) -> Tensor:
+        """How many of that many samples are likeliest of each class, ``(K,)``."""
+        labels = []
+        for start in range(0, samples, features.CHUNK):
+            seed = derived_seed(self.seed, "modes", start)
+            drawn = generate.sample(self.run.model, min(features.CHUNK, samples - start), seed=seed)
+            labels.append(extractor.probabilities(drawn).argmax(1))
+        return torch.bincount(torch.cat(labels), minlength=len(stacked.CLASSES))
 
     def paths(self) -> Iterator[Score]:
         """How fast images change between two draws from the prior; arcs and lines as `generate.interpolate` takes."""

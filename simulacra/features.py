@@ -138,8 +138,30 @@ class Classifier:
         return torch.cat([self.network(part).softmax(1) for part in torch.split(x.cpu(), CHUNK)])
 
 
+class StackedDigits:
+    """For `stacked-mnist`: what the classifier of MNIST says of each colour channel."""
+
+    name = "stacked-mnist"
+    dimensions = 3 * DENSE
+
+    def __init__(self) -> None:
+        self.digit = Classifier.load("mnist")
+        self.digest = hashlib.sha256(f"a digit a channel: {self.digit.digest}".encode()).hexdigest()
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the features ``(N, 192)`` of images ``(N, 3, H, W)`` in [-1, 1], channel by channel."""
+        return torch.cat([self.digit.features(channel) for channel in torch.split(x, 1, dim=1)], dim=1)
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Return the probabilities ``(N, 1000)`` of the modes ``100 a + 10 b + c``: products of those of the digits."""
+        a, b, c = (self.digit.probabilities(channel) for channel in torch.split(x, 1, dim=1))
+        return torch.einsum("na,nb,nc->nabc", a, b, c).flatten(1)
+
+
 def extractor(data: str, shape: Shape) -> Extractor:
     """Return the extractor for a data set: its classifier where one is shipped, else the pixels."""
+    if data == StackedDigits.name and shape.channels == 3:
+        return StackedDigits()
     return Classifier.load(data) if data in CLASSIFIERS else Pixels(shape)
 
 

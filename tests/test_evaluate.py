@@ -170,7 +170,7 @@ def test_data_without_a_classifier_is_compared_by_pixels(tmp_path: Path) -> None
 
 
 def test_codes_that_are_the_factors_are_disentangled_and_rotated_ones_are_not() -> None:
-    sprites = shapes.generate(500, 8, torch.Generator().manual_seed(0))
+    sprites = shapes.generate(1000, 8, torch.Generator().manual_seed(0))
     assert sprites.factors is not None
     codes = torch.stack([sprites.factors[name].double() for name in shapes.VISIBLE], dim=1)
     codes = (codes - codes.mean(0)) / codes.std(0)
@@ -179,7 +179,7 @@ def test_codes_that_are_the_factors_are_disentangled_and_rotated_ones_are_not() 
     for name in ("mutual_information_gap", "factor_vae", "dci_disentanglement", "dci_completeness"):
         assert clean[name] > 0.9, name
         assert mixed[name] < 0.8, name
-    still = {**sprites.factors, "angle": torch.zeros(500)}
+    still = {**sprites.factors, "angle": torch.zeros(1000)}
     assert evaluate.disentanglement(codes, replace(sprites, factors=still), seed=1) == clean, "the angle does not count"
 
 
