@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import features, generate, metrics
-from simulacra.data import Dataset, Images, Loader, derived_seed
+from simulacra import features, generate, latent, metrics
+from simulacra.data import Dataset, Images, Loader, derived_seed, shapes, stacked
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.features import Classifying, Corruption, Extractor, Pixels, cache
+from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
+from simulacra.features.base import CHUNK
 from simulacra.features.corruption import CORRUPTIONS
 from simulacra.images import atomic
 from simulacra.metrics.common import extra
@@ -35,9 +36,12 @@ PIXELS = 2**20  # decoded at a time
 DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the time grows with their square
 PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
+IN_USE = 0.01  # variance of a latent, beside the prior's of 1 or, without a prior, beside the largest
 SUBSET = 1_000  # images at most in a subset of the kernel distance
 CORRUPTED = 500  # training images at most for the self-test of features
 CODE = 1  # raised when the same images get other features: the cache then holds nothing of before
+SAMPLES_PER_IMAGE = 2.6  # of which modes are counted: 26,000, as in the literature, for 10,000 test images
+PATHS = 2_000  # at most, through latent space: each takes two images
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
 
 
@@ -82,7 +86,10 @@ def evaluate(
         ("latents", isinstance(run.model, Variational), evaluation.latents),
         ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
+        ("factors", isinstance(run.model, Inferential), evaluation.factors),
         ("samples", isinstance(run.model, Generative), evaluation.samples),
+        ("modes", isinstance(run.model, Generative), evaluation.modes),
+        ("paths", isinstance(run.model, Generative), evaluation.paths),
     ]
     scores = []
     for name, supported, part in parts:
@@ -91,6 +98,20 @@ def evaluate(
                 progress(name)
             scores += list(part())
     return scores
+
+
+def disentanglement(codes: Tensor, dataset: Dataset, *, seed: int = 0, threshold: float = 0.01) -> dict[str, float]:
+    """Score how codes ``(n, D)`` of a data set's images separate the factors that can be seen in them.
+
+    See `metrics.disentanglement_scores`. The angle of `shapes` is left out: a square looks the same after a quarter
+    turn, a triangle after a third, a star after a fifth, a disc after any, so that no encoder can tell it.
+    Raises `DataError` for a data set without known factors.
+    """
+    if dataset.factors is None:
+        raise DataError(f"{dataset.name} has no known factors to be separated. Use the data set shapes.")
+    known = {name: dataset.factors[name] for name in shapes.VISIBLE}
+    generator = torch.Generator().manual_seed(derived_seed(seed, "disentanglement"))
+    return metrics.disentanglement_scores(codes, known, threshold, generator)
 
 
 def comparable(a: Score, b: Score) -> str | None:
@@ -223,6 +244,15 @@ class _Evaluation:
         yield self._score("knn_accuracy", metrics.knn_accuracy(*samples), "share")
         yield self._score("linear_probe_accuracy", metrics.linear_probe(*samples), "share")
 
+    def factors(self) -> Iterator[Score]:
+        """How well single latents stand for the factors that generated the test images, where these are known."""
+        if self.test.factors is None:
+            return
+        scale = 1.0 if isinstance(self.run.model, Generative) else float(self.codes.var(0).max())
+        found = disentanglement(self.codes, self.test, seed=self.seed, threshold=IN_USE * scale)
+        for name, value in found.items():
+            yield self._score(name, value, "latents" if name == "latents_in_use" else "score")
+
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""
         drawn = generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
@@ -283,6 +313,36 @@ class _Evaluation:
         }
         for name, (value, unit) in values.items():
             yield self._compared(name, value, unit, split="generated")
+
+    def modes(self) -> Iterator[Score]:
+        """How many of the 1,000 modes of `stacked-mnist` a sample falls into, and how far from their shares."""
+        train = self.run.splits.train
+        if not isinstance(self.extractor, StackedDigits) or train.labels is None:
+            return
+        samples = round(SAMPLES_PER_IMAGE * len(self.x))
+        counts = self._counts(self.extractor, samples)
+        away = metrics.reverse_kl(counts, stacked.mode_shares(train.labels))
+        yield self._compared("modes", float((counts > 0).sum()), "modes", n=samples, split="generated")
+        yield self._compared("reverse_kl", away, "nats", n=samples, split="generated")
+
+    def _counts(self, extractor: Classifying, samples: int) -> Tensor:
+        """How many of that many samples are likeliest of each class, ``(K,)``."""
+        labels = []
+        for start in range(0, samples, CHUNK):
+            seed = derived_seed(self.seed, "modes", start)
+            drawn = generate.sample(self.run.model, min(CHUNK, samples - start), seed=seed)
+            labels.append(extractor.probabilities(drawn).argmax(1))
+        return torch.bincount(torch.cat(labels), minlength=len(stacked.CLASSES))
+
+    def paths(self) -> Iterator[Score]:
+        """How fast images change between two draws from the prior; arcs and lines as `generate.interpolate` takes."""
+        count = min(PATHS, len(self.x))
+        starts, ends = generate.latents(self.run.model, 2 * count, seed=derived_seed(self.seed, "paths")).chunk(2)
+        found = metrics.perceptual_path_length(
+            lambda z: generate.decode(self.run.model, z), self.extractor.features, starts, ends,
+            latent.along_arc if self.model.latent > 2 else latent.along_line, generator=self._generator("paths"),
+        )  # fmt: skip
+        yield self._compared("perceptual_path_length", found.mean, "distance^2", n=count, split="generated")
 
     @cached_property
     def codes(self) -> Tensor:

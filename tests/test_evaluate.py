@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from simulacra import cli, evaluate
-from simulacra.errors import ConfigError, RunError
+from simulacra import cli, data, evaluate
+from simulacra.config import Data
+from simulacra.data import shapes
+from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.evaluate import Score, comparable
 from simulacra.features import Classifier, Pixels
 from simulacra.run import Run
@@ -25,6 +27,7 @@ ENCODER = {"l1", "psnr", "knn_accuracy", "linear_probe_accuracy"}
 SAMPLES = {
     "frechet_distance", "frechet_distance_floor", "kernel_distance", "precision", "recall", "density", "coverage",
     "memorisation", "classifier_score", "class_coverage", "class_evenness", "features_self_test",
+    "perceptual_path_length",
 }  # fmt: skip
 SUPPORTED = {
     "vae": LIKELIHOOD | LATENTS | ENCODER | SAMPLES,
@@ -38,7 +41,7 @@ RANGES = {
     "knn_accuracy": (0, 1), "linear_probe_accuracy": (0, 1), "frechet_distance": (0, math.inf),
     "frechet_distance_floor": (0, math.inf), "precision": (0, 1), "recall": (0, 1), "density": (0, math.inf),
     "coverage": (0, 1), "memorisation": (0, 1), "classifier_score": (1, 10), "class_coverage": (0.1, 1),
-    "class_evenness": (0, 1), "features_self_test": (1, 1),
+    "class_evenness": (0, 1), "features_self_test": (1, 1), "perceptual_path_length": (0, math.inf),
 }  # fmt: skip
 
 
@@ -124,7 +127,7 @@ def test_the_global_generator_is_left_alone(runs: dict[str, Path]) -> None:
 def test_progress_names_the_parts(runs: dict[str, Path]) -> None:
     said: list[str] = []
     evaluate.evaluate(Run.open(runs["autoencoder"]), n=20, progress=said.append)
-    assert said == ["reconstructions", "classes"]
+    assert said == ["reconstructions", "classes", "factors"]
 
 
 def test_too_few_images_are_refused(runs: dict[str, Path]) -> None:
@@ -155,6 +158,30 @@ def test_data_may_be_compared_by_pixels(tmp_path: Path) -> None:
     assert found["frechet_distance"].features == f"pixels:{Pixels(run.shape).digest[:12]}"
     assert not {"classifier_score", "class_coverage"} & set(found)
     assert 0 < found["ssim"].value <= 1
+    assert {name for name in found if name.startswith("dci")} == {
+        "dci_disentanglement", "dci_completeness", "dci_informativeness"
+    }  # fmt: skip
+    assert found["latents_in_use"].value == found["active_units"].value
+
+
+def test_codes_that_are_the_factors_are_disentangled_and_rotated_ones_are_not() -> None:
+    sprites = shapes.generate(1000, 8, torch.Generator().manual_seed(0))
+    assert sprites.factors is not None
+    codes = torch.stack([sprites.factors[name].double() for name in shapes.VISIBLE], dim=1)
+    codes = (codes - codes.mean(0)) / codes.std(0)
+    turned = codes @ torch.linalg.qr(torch.randn(5, 5, generator=torch.Generator().manual_seed(1)).double()).Q
+    clean, mixed = (evaluate.disentanglement(z, sprites, seed=1) for z in (codes, turned))
+    for name in ("mutual_information_gap", "factor_vae", "dci_disentanglement", "dci_completeness"):
+        assert clean[name] > 0.9, name
+        assert mixed[name] < 0.8, name
+    still = {**sprites.factors, "angle": torch.zeros(1000)}
+    assert evaluate.disentanglement(codes, replace(sprites, factors=still), seed=1) == clean, "the angle does not count"
+
+
+def test_data_without_factors_has_no_disentanglement() -> None:
+    digits = data.load(Data(name="digits"))
+    with pytest.raises(DataError, match="digits has no known factors"):
+        evaluate.disentanglement(torch.zeros(len(digits.test), 2), digits.test)
 
 
 # ------------------------------------------------------------------------------------------------- the file

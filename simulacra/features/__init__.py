@@ -19,6 +19,7 @@ from simulacra.features.corruption import Corruption, self_test
 from simulacra.features.given import Given, GivenClassifier
 from simulacra.features.learning import learned
 from simulacra.features.pixels import Pixels
+from simulacra.features.stacked import StackedDigits
 
 __all__ = [
     "CLASSIFIERS",
@@ -30,6 +31,7 @@ __all__ = [
     "GivenClassifier",
     "Network",
     "Pixels",
+    "StackedDigits",
     "extractor",
     "grey",
     "learned",
@@ -60,6 +62,8 @@ def extractor(
         return given.load(Path(choice), sha256, splits.train.shape)
     if choice == "pixels":
         return Pixels(splits.train.shape)
+    if data == StackedDigits.name and splits.train.shape.channels == 3:
+        return StackedDigits()
     if data in CLASSIFIERS:
         return Classifier.load(data)
     if choice == "classifier" or learning.labelled(splits, learning.FEWEST):
