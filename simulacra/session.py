@@ -21,13 +21,14 @@ from typing import IO, Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import __version__, checkpoint, config, data, generate, images, machine, models, report
+from simulacra import __version__, checkpoint, config, data, generate, images, machine, models
 from simulacra.checkpoint import Checkpoints
 from simulacra.config import Config
 from simulacra.data import Loader, Splits, derived_seed
 from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
 from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, Model, Scored
+from simulacra.pages import report
 from simulacra.run import (
     CHECKPOINTS,
     CONFIG,

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import torch
 
-from simulacra import Run, checkpoint, config, images, report
+from simulacra import Run, checkpoint, config, images
 from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
 from simulacra.models import Round
 from simulacra.models.vae import VAE
+from simulacra.pages import report
 from simulacra.session import Session
 from tests.conftest import SHORT
 
