@@ -21,7 +21,7 @@ from simulacra import features, generate, metrics
 from simulacra.data import Dataset, Images, Loader, derived_seed
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Extractor
-from simulacra.images import atomic
+from simulacra.images import atomic, to_unit
 from simulacra.metrics.common import extra
 from simulacra.models import Generative, Inferential, Variational
 from simulacra.run import Run
@@ -50,7 +50,6 @@ class Score:
     seed: int
 
 
-@torch.no_grad()
 def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[str], None] | None = None) -> list[Score]:
     """Measure a run on up to ``n`` test images, and as many samples: each metric that its model supports.
 
@@ -59,7 +58,13 @@ def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[st
     name of each part. The same seed gives the same scores.
     Raises `ConfigError` for fewer than 10 images or a missing extra, `RunError` for a model that returns NaN.
     """
-    evaluation = _Evaluation(run, n, seed)
+    return measure(run, n=n, seed=seed, progress=progress).scores
+
+
+@torch.no_grad()
+def measure(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[str], None] | None = None) -> Evaluation:
+    """Do what `evaluate` does, and keep the images, latents and features behind the scores."""
+    evaluation = Evaluation(run, n, seed)
     parts: list[tuple[str, bool, Callable[[], Iterator[Score]]]] = [
         ("likelihood", isinstance(run.model, Variational), evaluation.likelihood),
         ("latents", isinstance(run.model, Variational), evaluation.latents),
@@ -67,13 +72,12 @@ def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[st
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
         ("samples", isinstance(run.model, Generative), evaluation.samples),
     ]
-    scores = []
     for name, supported, part in parts:
         if supported:
             if progress is not None:
                 progress(name)
-            scores += list(part())
-    return scores
+            evaluation.scores += part()
+    return evaluation
 
 
 def comparable(a: Score, b: Score) -> str | None:
@@ -108,14 +112,18 @@ def load(path: Path) -> list[Score]:
         raise RunError(f"{path} holds no scores. Write them: simulacra evaluate {path.parent} --out {path}") from None
 
 
-class _Evaluation:
-    """The images, latents and features that several metrics share, each computed once and when needed."""
+class Evaluation:
+    """The images, latents and features that metrics and pictures share, each computed once and when needed.
+
+    ``test`` are the test images that were measured, ``x`` ``(n, C, H, W)`` the same in [-1, 1].
+    """
 
     def __init__(self, run: Run, n: int, seed: int) -> None:
         self.run = run
         self.model: Any = run.model
         self.device = next(run.model.parameters()).device
         self.seed = seed
+        self.scores: list[Score] = []
         if isinstance(run.model, Inferential):
             for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
                 extra(module, "evaluate")
@@ -177,7 +185,7 @@ class _Evaluation:
 
     def reconstructions(self) -> Iterator[Score]:
         """Test images against what comes back through the latents, on the [0, 1] scale."""
-        returned = generate.decode(self.run.model, self.codes)
+        returned = self._returned()
         measures = [("l1", metrics.l1, "of the range"), ("psnr", metrics.psnr, "dB")]
         if self.run.shape.size >= metrics.pixels.WINDOW:
             measures.append(("ssim", metrics.ssim, "index"))
@@ -198,16 +206,13 @@ class _Evaluation:
 
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""
-        extractor = features.extractor(self.run.config.data.name, self.run.shape)
-        drawn = generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
-        real, fake = extractor.features(self.x), extractor.features(drawn)
-        train = self._features(extractor, self.run.splits.train)
-        yield from self._distances(extractor, real, fake, train)
-        yield from self._balls(extractor, real, fake)
-        copied = metrics.memorisation(fake, train, real)
+        extractor = self.extractor
+        yield from self._distances(extractor, self.real, self.fake, self.known)
+        yield from self._balls(extractor, self.real, self.fake)
+        copied = metrics.memorisation(self.fake, self.known, self.real)
         yield self._score("memorisation", copied.share, "share", extractor, split="train")
-        if isinstance(extractor, Classifying):
-            yield from self._classified(extractor, extractor.probabilities(drawn))
+        if self.probabilities is not None:
+            yield from self._classified(extractor, self.probabilities)
 
     def _distances(self, extractor: Extractor, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
         unit, count = "distance^2", len(real)
@@ -235,10 +240,49 @@ class _Evaluation:
         for name, (value, unit) in values.items():
             yield self._score(name, value, unit, extractor, split="generated")
 
+    def _returned(self) -> Tensor:
+        """The reconstructions ``(n, C, H, W)`` of the test images: not kept, to need less memory."""
+        return generate.decode(self.run.model, self.codes)
+
+    @cached_property
+    def errors(self) -> Tensor:
+        """The mean squared error ``(n,)`` of each test image's reconstruction, on the [0, 1] scale."""
+        return (to_unit(self._returned()) - to_unit(self.x)).square().flatten(1).mean(1)
+
     @cached_property
     def codes(self) -> Tensor:
         """The latents ``(n, D)`` of the test images."""
         return generate.encode(self.run.model, self.x)
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """What images are compared by."""
+        return features.extractor(self.run.config.data.name, self.run.shape)
+
+    @cached_property
+    def drawn(self) -> Tensor:
+        """As many samples as test images, ``(n, C, H, W)`` in [-1, 1]."""
+        return generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
+
+    @cached_property
+    def real(self) -> Tensor:
+        """The features ``(n, F)`` of the test images."""
+        return self.extractor.features(self.x)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """The features ``(n, F)`` of the samples."""
+        return self.extractor.features(self.drawn)
+
+    @cached_property
+    def known(self) -> Tensor:
+        """The features ``(N, F)`` of all training images, in their order."""
+        return self._features(self.extractor, self.run.splits.train)
+
+    @cached_property
+    def probabilities(self) -> Tensor | None:
+        """The class probabilities ``(n, K)`` of the samples, where the extractor knows classes."""
+        return self.extractor.probabilities(self.drawn) if isinstance(self.extractor, Classifying) else None
 
     def _score(
         self, metric: str, value: float, unit: str, extractor: Extractor | None = None, *, n: int | None = None,

@@ -34,6 +34,7 @@ from simulacra.run import (
     CONFIG,
     ENVIRONMENT,
     EVALUATION,
+    EVALUATION_PAGE,
     METRICS,
     MODEL,
     RECONSTRUCTIONS,
@@ -127,7 +128,8 @@ class Session:
         with atomic(self.path / ENVIRONMENT) as temporary:
             temporary.write_text(json.dumps(self._environment(), indent=2) + "\n")
         if not self.trainer.finished:
-            (self.path / EVALUATION).unlink(missing_ok=True)  # scores of weights that will be no more
+            for name in (EVALUATION, EVALUATION_PAGE):  # about weights that will be no more
+                (self.path / name).unlink(missing_ok=True)
         self._forget_after(self.trainer.step)
 
     def _restore(self, state: dict[str, Any], origin: Path | None) -> None:

@@ -30,12 +30,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
     from simulacra import evaluate
+    from simulacra.pages import evaluation
     from simulacra.run import EVALUATION
 
     run = open_run(options)
-    scores = evaluate.evaluate(run, n=options.n, seed=options.seed, progress=_tell_part)
-    _show_scores(scores)
-    say(evaluate.save(scores, target(options, run, EVALUATION)))
+    path = target(options, run, EVALUATION)
+    measured = evaluate.measure(run, n=options.n, seed=options.seed, progress=_tell_part)
+    _show_scores(measured.scores)
+    _tell_part("pictures")
+    say(evaluate.save(measured.scores, path))
+    say(evaluation.write(measured, path.with_suffix(".html")))
 
 
 def _tell_part(name: str) -> None:
