@@ -24,7 +24,7 @@ _SAMPLES, _KINDS = "Samples against test images", "Kinds of samples"
 
 MEANINGS = {
     "elbo": Meaning(_LIKELIHOOD, "A lower bound on the log-probability of a test image.", "higher"),
-    "reconstruction_nll": Meaning(_LIKELIHOOD, "The part of the bound that reconstruction costs.", "lower"),
+    "reconstruction_nll": Meaning(_LIKELIHOOD, "The part of the bound that reconstruction costs."),
     "kl": Meaning(_LIKELIHOOD, "The part of the bound that is spent on saying which image it was."),
     "nll": Meaning(_LIKELIHOOD, "Minus the log-probability of a test image, estimated more tightly than the bound.",
                    "lower"),

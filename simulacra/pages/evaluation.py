@@ -161,7 +161,7 @@ def _farthest_samples(evaluation: Evaluation) -> str:
 
 
 def _reconstructions(evaluation: Evaluation) -> str:
-    chosen = _at_equal_steps(evaluation.x, 2 * FEW)[: 2 * FEW]
+    chosen = _at_equal_steps(evaluation.x, 2 * FEW)
     note = "Test images, framed, not chosen; below each what came back through the latents."
     return _pairs("Reconstructions", note, evaluation, chosen, lambda _: "")
 
@@ -206,5 +206,5 @@ def _principal(codes: Tensor) -> tuple[Tensor, str]:
 
 
 def _at_equal_steps(values: Tensor, count: int) -> Tensor:
-    """At most that many rows, from the first on."""
-    return values[:: max(1, -(-len(values) // count))]
+    """At most that many rows, from the first to the last."""
+    return values[torch.linspace(0, len(values) - 1, min(count, len(values))).round().long()]
