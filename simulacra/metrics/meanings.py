@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,10 +78,16 @@ def meaning(metric: str) -> Meaning:
     return MEANINGS.get(metric, UNKNOWN)
 
 
-def by_group(metrics: list[str]) -> dict[str, list[str]]:
+def by_group(metrics: Iterable[str]) -> dict[str, list[str]]:
     """Names of metrics by their group, both in the order of `MEANINGS`."""
     order = {name: index for index, name in enumerate(MEANINGS)}
     groups: dict[str, list[str]] = {}
     for name in sorted(metrics, key=lambda name: order.get(name, len(order))):
         groups.setdefault(meaning(name).group, []).append(name)
     return groups
+
+
+def without_floors(metrics: Iterable[str]) -> list[str]:
+    """Names of metrics, but for the floors of others, which stand beside them."""
+    known = list(metrics)
+    return [name for name in known if not (name.endswith(FLOOR) and name.removesuffix(FLOOR) in known)]

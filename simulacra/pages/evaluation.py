@@ -10,7 +10,7 @@ from torch import Tensor
 
 from simulacra import generate, images
 from simulacra.evaluate import Evaluation, Score
-from simulacra.metrics.meanings import FLOOR, by_group, meaning
+from simulacra.metrics.meanings import FLOOR, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
 from simulacra.models import Generative, Inferential
 from simulacra.pages import charts, layout
@@ -49,7 +49,7 @@ def _table(scores: Sequence[Score]) -> str:
     """Scores in groups, a distance with its floor beside it."""
     of = {score.metric: score for score in scores}
     rows: list[list[Cell | str]] = []
-    for group, names in by_group(_without_floors(of)).items():
+    for group, names in by_group(without_floors(of)).items():
         rows.append([Cell(group, kind="group", span=5)])
         rows += [_row(of[name], of.get(name + FLOOR)) for name in names]
     note = (
@@ -59,12 +59,6 @@ def _table(scores: Sequence[Score]) -> str:
     return layout.section(
         "Scores", note, layout.table(["metric", number("value"), "", "better", number("images")], rows)
     )
-
-
-def _without_floors(names: Iterable[str]) -> list[str]:
-    """Names of scores, but for the floors of others, which stand beside them."""
-    known = set(names)
-    return [name for name in names if not (name.endswith(FLOOR) and name.removesuffix(FLOOR) in known)]
 
 
 def _row(score: Score, floor: Score | None) -> list[Cell | str]:
