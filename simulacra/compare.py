@@ -1,7 +1,7 @@
 """Runs side by side: which of their scores may be compared, and which is best.
 
-What measuring again can mend, another count, split or features, is refused as a whole. What it cannot, likelihoods of
-different densities, is refused by the metric. A metric that only some runs have, as their families differ, is no mistake.
+What measuring again can mend (another count, split or features) is refused as a whole. What it cannot (likelihoods of
+different densities) is refused by the metric. A metric that only some runs have, as their families differ, is fine.
 """
 
 from __future__ import annotations
@@ -110,8 +110,12 @@ class Comparison:
 
     @property
     def refusals(self) -> list[str]:
-        """Why some metrics are not compared, each reason once."""
-        return list({row.refused: None for rows in self.groups.values() for row in rows if row.refused})
+        """Which metrics are not compared and why, a line for each reason."""
+        metrics: dict[str, list[str]] = {}
+        for row in itertools.chain(*self.groups.values()):
+            if row.refused:
+                metrics.setdefault(row.refused, []).append(row.metric)
+        return [f"{', '.join(names)} {reason}." for reason, names in metrics.items()]
 
 
 def compare(paths: Sequence[Path], data_root: Path | None = None) -> Comparison:

@@ -25,10 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--n", type=count, default=10_000, metavar="N", help="test images and samples at most (10,000)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the samples and the noise (0)")
     sub.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE.json",
-        help="where the scores go, and beside them a page, FILE.html (RUN/evaluation.json)",
+        "--out", type=Path, metavar="FILE.json", help="the scores; FILE.html is their page (RUN/evaluation.json)"
     )
 
     sub = verbs.add("compare", _compare, "Lay runs that were evaluated alike side by side: one page, and a table.")
