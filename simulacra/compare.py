@@ -79,7 +79,7 @@ class Entry:
     def _machine(self) -> str:
         known = [str(self.environment.get(name, "")) for name in ("processor", "device")]
         threads = self.environment.get("threads")
-        return ", ".join([word for word in known if word] + ([f"{threads} threads"] if threads else []))
+        return ", ".join(word for word in [*known, f"threads: {threads}" if threads else ""] if word)
 
 
 @dataclass(frozen=True)
