@@ -49,7 +49,8 @@ class Entry:
     @property
     def binarised(self) -> bool:
         """Whether its images, also those that it is measured on, are black or white only."""
-        return "binarize" in self.run.config.data.augment
+        values = self.run.config.data
+        return values.binarize_once or "binarize" in values.augment
 
     @property
     def count(self) -> int:

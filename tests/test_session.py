@@ -292,6 +292,18 @@ def test_missing_tools_are_named_before_anything_is_written(tmp_path: Path, monk
     assert not (tmp_path / "a").exists()
 
 
+def test_scores_of_weights_that_will_be_no_more_are_removed(tmp_path: Path) -> None:
+    constant = {"schedule": {"kind": "constant"}}
+    start(tmp_path / "a", images=320, **constant).run()
+    files = [tmp_path / "a" / name for name in ("evaluation.json", "evaluation.html")]
+    for file in files:
+        file.write_text("")
+    start(tmp_path / "a", images=320, resume=True, **constant)
+    assert all(file.exists() for file in files), "nothing is left to train"
+    start(tmp_path / "a", images=640, resume=True, **constant)
+    assert not any(file.exists() for file in files)
+
+
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     start(tmp_path / "a", tensorboard=True).run()
