@@ -31,8 +31,8 @@ const clocks = { images: 0, seconds: 1 };
 function chart({ name, series }, clock) {
   const along = point => point[clocks[clock]];
   const x1 = Math.max(1e-9, ...series.flatMap(s => s.points.map(along)));
-  const sorted = series.flatMap(s => s.points.map(p => p[2])).sort((a, b) => a - b);
-  let y0 = sorted[0], y1 = sorted[Math.max(0, Math.ceil(sorted.length * 0.98) - 1)];
+  const sorted = series.map(s => s.points.map(p => p[2]).sort((a, b) => a - b));
+  let y0 = Math.min(...sorted.map(ys => ys[0])), y1 = Math.max(...sorted.map(ys => ys[Math.max(0, Math.ceil(ys.length * 0.98) - 1)]));
   if (y1 - y0 < 1e-9) { y0 -= 0.5; y1 += 0.5; }
   const X = v => (L + (W - L - R) * v / x1).toFixed(1);
   const Y = v => Math.max(T, T + (H - T - B) * (1 - (v - y0) / (y1 - y0))).toFixed(1);
