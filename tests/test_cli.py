@@ -314,6 +314,14 @@ def _out_is_a_file(runs: Path, tmp: Path) -> list[object]:
     return ["train", "vae", "--data", "digits", "--out", tmp / "out"]
 
 
+def _features(*options: str) -> Mistake:
+    def prepare(runs: Path, tmp: Path) -> list[object]:
+        (tmp / "net.pt2").write_bytes(b"not loaded")
+        return ["evaluate", runs / "gan", *(tmp / word if word == "net.pt2" else word for word in options)]
+
+    return prepare
+
+
 MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
     "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
@@ -353,6 +361,16 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a run as data": (lambda runs, t: ["train", "vae", "--data", runs / "vae", "--out", t / "out"], "is a run, not"),
     "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, gan, vae"),
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
+    "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
+    "features of no file": (lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt2"], "cannot be read"),
+    "features nobody vouches for": (_features("--features", "net.pt2"), "--features-sha256 HEX"),
+    "features of another file": (
+        _features("--features", "net.pt2", "--features-sha256", "0" * 64), "It was not loaded."),
+    "sha256 of no file": (_features("--features-sha256", "0" * 64), "give the file too"),
+    "features without samples": (
+        lambda runs, _: ["evaluate", runs / "autoencoder", "--features", "pixels"],
+        "needs a prior; autoencoder has none",
+    ),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "images for a gan": (
         lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],

@@ -6,12 +6,23 @@ from typing import Any, cast
 
 from simulacra import config
 from simulacra.models.autoencoder import Autoencoder
-from simulacra.models.base import Generative, Inferential, Model, Round, Scored, Terms, Variational
+from simulacra.models.base import Generative, Inferential, Model, Round, Scored, Terms, Variational, mean_score
 from simulacra.models.gan import GAN
 from simulacra.models.vae import IWAE, VAE
 from simulacra.networks import Shape
 
-__all__ = ["FAMILIES", "Generative", "Inferential", "Model", "Round", "Scored", "Terms", "Variational", "build"]
+__all__ = [
+    "FAMILIES",
+    "Generative",
+    "Inferential",
+    "Model",
+    "Round",
+    "Scored",
+    "Terms",
+    "Variational",
+    "build",
+    "mean_score",
+]
 
 FAMILIES: dict[str, type[Model]] = {"autoencoder": Autoencoder, "vae": VAE, "iwae": IWAE, "gan": GAN}
 

@@ -13,6 +13,7 @@ from simulacra.errors import DataError
 from simulacra.metrics.meanings import FLOOR, meaning, without_floors
 from simulacra.models import Generative, Inferential
 from simulacra.pages import layout
+from simulacra.pages.evaluation import beside
 from simulacra.pages.layout import Cell, number
 
 SAMPLES, SAMPLE_COLUMNS = 30, 6
@@ -69,7 +70,7 @@ def _row(row: Row, floor: Row | None) -> list[Cell | str]:
     floors = floor.scores if floor is not None else [None] * len(row.scores)
     cells: list[Cell | str] = []
     for index, (score, least) in enumerate(zip(row.scores, floors, strict=True)):
-        below = "" if least is None else f"floor {least.value:.4g}"
+        below = "" if score is None else beside(score, least)
         cells.append(number("–" if score is None else f"{score.value:.4g}", below, best=index in row.best))
     unit = next(score.unit for score in row.scores if score is not None)
     return [name, *cells, unit, said.better or ""]

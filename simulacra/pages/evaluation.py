@@ -64,14 +64,21 @@ def _table(scores: Sequence[Score]) -> str:
 def _row(score: Score, floor: Score | None) -> list[Cell | str]:
     said = meaning(score.metric)
     split = "" if score.split == "test" else score.split
-    below = "" if floor is None else f"floor {floor.value:.4g}"
     return [
         Cell(score.metric, said.sentence),
-        number(f"{score.value:.4g}", below),
+        number(f"{score.value:.4g}", beside(score, floor)),
         score.unit,
         said.better or "",
         number(f"{score.n:,}", split),
     ]
+
+
+def beside(score: Score, floor: Score | None) -> str:
+    """What belongs below a value: its floor, its interval."""
+    parts = [] if floor is None else [f"floor {floor.value:.4g}"]
+    if score.interval is not None:
+        parts.append("{:.4g} to {:.4g}".format(*score.interval))
+    return ", ".join(parts)
 
 
 # ---------------------------------------------------------------------------------------------- the pictures
