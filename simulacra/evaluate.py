@@ -24,7 +24,7 @@ from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
 from simulacra.features.base import CHUNK
 from simulacra.features.corruption import CORRUPTIONS
-from simulacra.images import atomic
+from simulacra.images import atomic, to_unit
 from simulacra.metrics.common import extra
 from simulacra.models import Generative, Inferential, Variational, mean_score
 from simulacra.run import Run
@@ -62,7 +62,6 @@ class Score:
     interval: tuple[float, float] | None = None
 
 
-@torch.no_grad()
 def evaluate(
     run: Run,
     *,
@@ -80,7 +79,21 @@ def evaluate(
     ``warn`` with a sentence if the features fail their self-test. The same seed gives the same scores.
     Raises `ConfigError` for fewer than 10 images or a missing extra, `RunError` for a model that returns NaN.
     """
-    evaluation = _Evaluation(run, n, seed, extractor, warn)
+    return measure(run, n=n, seed=seed, extractor=extractor, progress=progress, warn=warn).scores
+
+
+@torch.no_grad()
+def measure(
+    run: Run,
+    *,
+    n: int = 10_000,
+    seed: int = 0,
+    extractor: Extractor | None = None,
+    progress: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Evaluation:
+    """Do what `evaluate` does, and keep the images, latents and features behind the scores."""
+    evaluation = Evaluation(run, n, seed, extractor, warn)
     parts: list[tuple[str, bool, Callable[[], Iterator[Score]]]] = [
         ("likelihood", isinstance(run.model, Variational), evaluation.likelihood),
         ("latents", isinstance(run.model, Variational), evaluation.latents),
@@ -91,13 +104,12 @@ def evaluate(
         ("modes", isinstance(run.model, Generative), evaluation.modes),
         ("paths", isinstance(run.model, Generative), evaluation.paths),
     ]
-    scores = []
     for name, supported, part in parts:
         if supported:
             if progress is not None:
                 progress(name)
-            scores += list(part())
-    return scores
+            evaluation.scores += part()
+    return evaluation
 
 
 def disentanglement(codes: Tensor, dataset: Dataset, *, seed: int = 0, threshold: float = 0.01) -> dict[str, float]:
@@ -158,8 +170,11 @@ def _score(record: dict[str, Any]) -> Score:
     return Score(**record)
 
 
-class _Evaluation:
-    """The images, latents and features that several metrics share, each computed once and when needed."""
+class Evaluation:
+    """The images, latents and features that metrics and pictures share, each computed once and when needed.
+
+    ``test`` are the test images that were measured, ``x`` ``(n, C, H, W)`` the same in [-1, 1].
+    """
 
     def __init__(
         self, run: Run, n: int, seed: int, extractor: Extractor | None, warn: Callable[[str], None]
@@ -169,6 +184,7 @@ class _Evaluation:
         self.model: Any = run.model
         self.device = next(run.model.parameters()).device
         self.seed = seed
+        self.scores: list[Score] = []
         if isinstance(run.model, Inferential):
             for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
                 extra(module, "evaluate")
@@ -225,7 +241,7 @@ class _Evaluation:
 
     def reconstructions(self) -> Iterator[Score]:
         """Test images against what comes back through the latents, on the [0, 1] scale."""
-        returned = generate.decode(self.run.model, self.codes)
+        returned = self._returned()
         measures = [("l1", metrics.l1, "of the range"), ("psnr", metrics.psnr, "dB")]
         if self.run.shape.size >= metrics.pixels.WINDOW:
             measures.append(("ssim", metrics.ssim, "index"))
@@ -255,15 +271,13 @@ class _Evaluation:
 
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""
-        drawn = generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
-        real, train = self._features(self.test), self._features(self.run.splits.train)
-        fake = self.extractor.features(drawn)
-        yield from self._distances(real, fake, train)
+        yield from self._distances(self.real, self.fake, self.known)
         yield self._self_test()
-        yield from self._balls(real, fake)
-        yield self._compared("memorisation", metrics.memorisation(fake, train, real).share, "share", split="train")
-        if isinstance(self.extractor, Classifying):
-            yield from self._classified(self.extractor.probabilities(drawn))
+        yield from self._balls(self.real, self.fake)
+        copied = metrics.memorisation(self.fake, self.known, self.real)
+        yield self._compared("memorisation", copied.share, "share", split="train")
+        if self.probabilities is not None:
+            yield from self._classified(self.probabilities)
 
     def _distances(self, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
         unit, count = "distance^2", len(real)
@@ -344,10 +358,44 @@ class _Evaluation:
         )  # fmt: skip
         yield self._compared("perceptual_path_length", found.mean, "distance^2", n=count, split="generated")
 
+    def _returned(self) -> Tensor:
+        """The reconstructions ``(n, C, H, W)`` of the test images: not kept, to need less memory."""
+        return generate.decode(self.run.model, self.codes)
+
+    @cached_property
+    def errors(self) -> Tensor:
+        """The mean squared error ``(n,)`` of each test image's reconstruction, on the [0, 1] scale."""
+        return (to_unit(self._returned()) - to_unit(self.x)).square().flatten(1).mean(1)
+
     @cached_property
     def codes(self) -> Tensor:
         """The latents ``(n, D)`` of the test images."""
         return generate.encode(self.run.model, self.x)
+
+    @cached_property
+    def drawn(self) -> Tensor:
+        """As many samples as test images, ``(n, C, H, W)`` in [-1, 1]."""
+        return generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
+
+    @cached_property
+    def real(self) -> Tensor:
+        """The features ``(n, F)`` of the test images."""
+        return self._features(self.test)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """The features ``(n, F)`` of the samples."""
+        return self.extractor.features(self.drawn)
+
+    @cached_property
+    def known(self) -> Tensor:
+        """The features ``(N, F)`` of all training images, in their order."""
+        return self._features(self.run.splits.train)
+
+    @cached_property
+    def probabilities(self) -> Tensor | None:
+        """The class probabilities ``(n, K)`` of the samples, where the extractor knows classes."""
+        return self.extractor.probabilities(self.drawn) if isinstance(self.extractor, Classifying) else None
 
     def _score(
         self, metric: str, value: float, unit: str, *, n: int | None = None, split: str = "test"

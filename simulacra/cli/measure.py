@@ -31,21 +31,27 @@ def add_verbs(verbs: Verbs) -> None:
         help="what samples are compared by: pixels, classifier, or a .pt2 file of torch.export (the data decides)",
     )
     sub.add_argument("--features-sha256", metavar="HEX", help="of that .pt2 file: loading it can run code")
-    sub.add_argument("--out", type=Path, metavar="FILE.json", help="where the scores go (RUN/evaluation.json)")
+    sub.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="the scores; FILE.html is their page (RUN/evaluation.json)"
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
     from simulacra import evaluate
+    from simulacra.pages import evaluation
     from simulacra.run import EVALUATION
 
     run = open_run(options)
-    scores = evaluate.evaluate(
+    path = target(options, run, EVALUATION)
+    measured = evaluate.measure(
         run, n=options.n, seed=options.seed, extractor=_extractor(options, run), progress=_tell_part, warn=_tell
     )
-    _show_scores(scores)
-    say(evaluate.save(scores, target(options, run, EVALUATION)))
+    _show_scores(measured.scores)
+    _tell_part("pictures")
+    say(evaluate.save(measured.scores, path))
+    say(evaluation.write(measured, path.with_suffix(".html")))
 
 
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor | None:
