@@ -77,12 +77,20 @@ class Run:
         """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""
         return read_metrics(self.path / METRICS) if self.path.is_dir() else []
 
-    def sample(self, n: int = 64, *, seed: int = 0, codes: Mapping[str, float] | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        label: str | int | None = None,
+        codes: Mapping[str, float | str] | None = None,
+    ) -> Tensor:
         """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; the same seed gives the same images.
 
-        ``codes`` sets named codes of a model that has them, for example ``{"digit": 3, "c1": -1.5}``.
+        ``label`` asks a conditional model for a class, by name or index; ``codes`` sets named codes of a model that has
+        them, for example ``{"digit": 3, "c1": -1.5}``.
         """
-        return generate.sample(self.model, n, seed=seed, codes=codes)
+        return generate.sample(self.model, n, seed=seed, label=label, codes=codes)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the reconstructions of images ``(n, C, H, W)`` in [-1, 1]."""

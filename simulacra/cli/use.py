@@ -25,6 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--code", type=_code, action="append", default=[], metavar="NAME=VALUE",
         help="set a named code, such as digit=3; may be repeated",
     )  # fmt: skip
+    sub.add_argument("--label", metavar="K", help="draw this class only, by name or index")
     sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="one sheet, or a folder of single images")
 
     sub = verbs.add_on_run("reconstruct", _reconstruct, "Show originals beside their reconstructions.")
@@ -57,12 +58,11 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
 
 
-def _code(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE with a number, such as digit=3") from None
+def _code(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE, such as digit=3")
+    return name, value
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -70,7 +70,7 @@ def _sample(options: argparse.Namespace) -> None:
     path = target(options, run, "sample.png")
     refuse_picture_name(path, folder_allowed=True)
     codes = dict(options.code)
-    _save_sheet(run.sample(options.n, seed=options.seed, codes=codes), path)
+    _save_sheet(run.sample(options.n, seed=options.seed, label=options.label, codes=codes), path)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:

@@ -6,7 +6,20 @@ from typing import Any, cast
 
 from simulacra import config
 from simulacra.models.autoencoder import Autoencoder
-from simulacra.models.base import Coded, Generative, Inferential, Model, Round, Scored, Terms, Variational, mean_score
+from simulacra.models.base import (
+    Coded,
+    Generative,
+    Inferential,
+    Model,
+    Recognising,
+    Round,
+    Scored,
+    Terms,
+    Variational,
+    mean_score,
+)
+from simulacra.models.cgan import CGAN
+from simulacra.models.cvae import CVAE
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN
 from simulacra.models.vae import IWAE, VAE
@@ -18,6 +31,7 @@ __all__ = [
     "Generative",
     "Inferential",
     "Model",
+    "Recognising",
     "Round",
     "Scored",
     "Terms",
@@ -32,6 +46,8 @@ FAMILIES: dict[str, type[Model]] = {
     "iwae": IWAE,
     "gan": GAN,
     "infogan": InfoGAN,
+    "cgan": CGAN,
+    "cvae": CVAE,
 }
 
 

@@ -18,7 +18,7 @@ from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Objective, accuracy
 from simulacra.data.augment import affine, stroke
 from simulacra.data.dataset import Images
-from simulacra.models.base import Model, Round, Terms
+from simulacra.models.base import CodePrior, Model, Round, Terms
 from simulacra.models.codes import Categorical, Codes, Continuous
 from simulacra.networks import Shape
 
@@ -56,7 +56,7 @@ class Recogniser(nn.Module):
         return F.batch_norm(h, mean, variance, norm.weight, norm.bias, training=False, eps=norm.eps)
 
 
-class InfoGAN(Model):
+class InfoGAN(CodePrior, Model):
     """Two players; the discriminator's parameters include Q's, and both players maximise the information L.
 
     With ``invariance``, Q also maximises the information between the categories it sees in a real image and in a
@@ -80,7 +80,6 @@ class InfoGAN(Model):
         self.generator = generator
         self.discriminator = discriminator
         self.codes = codes
-        self.latent = codes.latent
         self.loss = loss
         self.information = information
         self.continuous = continuous
@@ -138,10 +137,6 @@ class InfoGAN(Model):
             for code in self.codes
             if isinstance(code, Categorical)
         }
-
-    def prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw latents ``(n, latent)``: noise from N(0, I), categories and numbers from their own distributions."""
-        return self.codes.prior(n, next(self.parameters()), generator)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``, noise and codes."""
