@@ -433,6 +433,11 @@ class Evaluation:
         """The latents ``(n, D)`` of the test images."""
         return generate.encode(self.run.model, self.x)
 
+    @property
+    def untold(self) -> Tensor:
+        """The latents ``(n, D)`` of the test images without the label, where a model is told one."""
+        return self.codes[:, : self.model.codes.noise] if self.model.batch is Labelled else self.codes
+
     @cached_property
     def drawn(self) -> Tensor:
         """As many samples as test images, ``(n, C, H, W)`` in [-1, 1]."""

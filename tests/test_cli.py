@@ -25,7 +25,7 @@ from tests.conftest import SHORT
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one short run of each family: vae (2 latents), gan, autoencoder, infogan (digit, c1, c2), cgan, cvae."""
+    """A folder with one short run of each family; vae has 2 latents, infogan the codes digit, c1, c2."""
     folder = tmp_path_factory.mktemp("runs")
     Session.start("quickstart", out=folder / "vae", changes=SHORT).run()
     data_train = {"data": SHORT["data"], "train": SHORT["train"]}
