@@ -56,7 +56,7 @@ class Table(nn.Module):
         self.logits = nn.Parameter(logits)
 
     def forward(self, z: Tensor) -> Tensor:
-        return (z[:, -len(self.logits) :] @ self.logits.flatten(1)).view(-1, *self.logits.shape[1:])
+        return ((z[:, -len(self.logits) :] > 0).float() @ self.logits.flatten(1)).view(-1, *self.logits.shape[1:])
 
 
 def cvae(mean: float = 0.0, log_variance: float = 0.0) -> tuple[CVAE, Tensor]:

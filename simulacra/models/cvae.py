@@ -11,6 +11,7 @@ https://papers.nips.cc/paper/5775; with p(z | y) = p(z) as in Semi-Supervised Le
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -31,7 +32,7 @@ class ConditionalEncoder(nn.Module):
     def __init__(self, trunk: nn.Module, features: int, classes: int, outputs: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.vectors = networks.embedding(classes, features)
+        self.vectors = nn.Embedding(classes, features)  # N(0, 1): they vary as much as the features
         self.head = networks.head(features, outputs)
 
     def forward(self, hidden: Tensor, label: Tensor) -> Tensor:
@@ -87,7 +88,7 @@ class CVAE(labels.LabelPrior, Model):
 
     def nll(self, z: Tensor, x: Tensor, label: Tensor) -> Tensor:
         """Return ``-log p(x | z, y)`` in nats, ``(B,)``, for ``z`` ``(B, D)``, images and labels ``(B,)``."""
-        return self.likelihood.nll(self.decoder(self.conditioned(z, label)), x)
+        return self.likelihood.nll(self.output(self.conditioned(z, label)), x)
 
     def bounds(self, x: Tensor) -> Tensor:
         """Return ``ELBO(x, y)`` in nats for every class y, ``(B, K)``, at the mean of each q(z | x, y)."""
@@ -108,7 +109,16 @@ class CVAE(labels.LabelPrior, Model):
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the expected images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``, [z | one-hot y]."""
-        return self.likelihood.mean(self.decoder(z))
+        return self.likelihood.mean(self.output(z))
+
+    def output(self, z: Tensor) -> Tensor:
+        """Return the likelihood's parameters for latents [z | one-hot y].
+
+        The decoder sees ``sqrt(K) y``, which varies about as much as z does: else it learns to read the class off z.
+        """
+        noise, label = z.split([self.codes.noise, self.classes], dim=1)
+        parameters: Tensor = self.decoder(torch.cat([noise, math.sqrt(self.classes) * label], dim=1))
+        return parameters
 
     def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Return the negative bound (one latent an image) and its two terms, given the labels, in nats per image."""
