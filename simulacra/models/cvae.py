@@ -116,7 +116,7 @@ class CVAE(labels.LabelPrior, Model):
 
         The decoder sees ``sqrt(K) y``, which varies about as much as z does: else it learns to read the class off z.
         """
-        noise, label = z.split([self.codes.noise, self.classes], dim=1)
+        noise, label = torch.split(z, [self.codes.noise, self.classes], dim=1)
         parameters: Tensor = self.decoder(torch.cat([noise, math.sqrt(self.classes) * label], dim=1))
         return parameters
 
