@@ -264,6 +264,9 @@ class Evaluation:
         for name, measure, unit in measures:
             values = torch.cat([measure(*pair) for pair in pairs]).clamp(max=CLEAREST)
             yield self._score(name, float(values.mean()), unit)
+        if isinstance(self.extractor, Classifying):
+            kinds, found = (self.extractor.probabilities(images).argmax(1) for images in (self.x, returned))
+            yield self._compared("class_agreement", float((kinds == found).double().mean()), "share")
 
     def classes(self) -> Iterator[Score]:
         """Whether the latents of training images tell the classes of test images."""
