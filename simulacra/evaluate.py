@@ -214,8 +214,7 @@ class Evaluation:
         self.loader = Loader(splits.train, 1, augment=run.config.data.augment)
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
-        if self.sampled:
-            self.extractor = extractor or features.extractor(run.config.data.name, splits)
+        self.extractor = extractor or features.extractor(run.config.data.name, splits)
 
     def likelihood(self) -> Iterator[Score]:
         """The evidence lower bound and its terms; the tighter, importance-weighted estimate of ``-log p(x)``."""
