@@ -80,13 +80,13 @@ class VAEGAN(Family):
     family: Literal["vaegan"] = Field("vaegan", description="of the model")
     latent: PositiveInt = Field(32, description="dimensions of the latent")
     gamma: Annotated[float, Field(ge=0)] = Field(
-        1e-3, description="weight of the feature error, a sum over features, in the decoder's loss"
+        1e-2, description="weight of the feature error, a sum over features, in the decoder's loss"
     )
     layer: PositiveInt | None = Field(
         None, description="hidden layer of the discriminator where images are compared; absent: the last"
     )
     loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
-    network: Network = Conv(norm="batch")
+    network: Network = Conv(norm="group")
     discriminator: Network = Conv(activation="leaky_relu", norm="group")
 
 
