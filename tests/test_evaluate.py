@@ -43,7 +43,8 @@ RANGES = {
     "knn_accuracy": (0, 1), "linear_probe_accuracy": (0, 1), "frechet_distance": (0, math.inf),
     "frechet_distance_floor": (0, math.inf), "precision": (0, 1), "recall": (0, 1), "density": (0, math.inf),
     "coverage": (0, 1), "memorisation": (0, 1), "classifier_score": (1, 10), "class_coverage": (0.1, 1),
-    "class_evenness": (0, 1), "class_agreement": (0, 1), "features_self_test": (1, 1), "perceptual_path_length": (0, math.inf),
+    "class_evenness": (0, 1), "class_agreement": (0, 1), "features_self_test": (1, 1),
+    "perceptual_path_length": (0, math.inf),
 }  # fmt: skip
 
 
