@@ -58,7 +58,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "vae": ("vae", {"model": small}),
         "iwae": ("vae", {"model": {**small, "family": "iwae", "beta": 1.0, "warmup": 0, "samples": 3}}),
         "gan": ("gan-mlp", {}),
-        "vaegan": ("vaegan", {"model": {**small, "discriminator": small["network"]}}),
+        "vaegan": ("vaegan", {"model": {**small, "layer": 1, "discriminator": small["network"]}}),
         "bigan": ("bigan", {"model": {**small, "discriminator": small["network"]}}),
         "autoencoder": ("autoencoder", {"model": small}),
     }

@@ -54,7 +54,8 @@ def split(network: Network, layer: int | None) -> tuple[Network, Network]:
     layer = len(ends) if layer is None else layer
     if not 1 <= layer <= len(ends):
         raise ConfigError(
-            f"There is no hidden layer {layer}: this network has {len(ends)}. Choose from 1 to {len(ends)}."
+            f"There is no hidden layer {layer}: this network has {len(ends)}. Choose --model.layer from 1 to "
+            f"{len(ends)}."
         )
     end = ends[layer - 1]
     parts = list(network)
