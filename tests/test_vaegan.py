@@ -13,7 +13,6 @@ from simulacra import config, models, networks
 from simulacra.config import Conv, Mlp, Optimizer, Train
 from simulacra.data import Images, Loader, derived_seed
 from simulacra.errors import ConfigError
-from simulacra.latent import direction
 from simulacra.models.vaegan import VAEGAN, feature_nll
 from simulacra.networks import Shape
 from simulacra.training import Trainer
@@ -132,10 +131,3 @@ def test_a_network_is_cut_after_any_hidden_layer(network: config.Network) -> Non
     assert [len(part) for part in networks.split(whole, None)] == [len(first), len(rest)]
     with pytest.raises(ConfigError, match=f"hidden layer {hidden + 1}: .* 1 to {hidden}"):
         networks.split(whole, hidden + 1)
-
-
-def test_the_direction_between_classes() -> None:
-    z = torch.tensor([[0.0, 0.0], [2.0, 0.0], [5.0, 7.0], [9.0, 9.0]])
-    assert direction(z, torch.tensor([0, 0, 1, 2]), 0, 1).tolist() == [4.0, 7.0]
-    with pytest.raises(ConfigError, match="class 3"):
-        direction(z, torch.tensor([0, 0, 1, 2]), 0, 3)
