@@ -214,8 +214,7 @@ class Evaluation:
         self.loader = Loader(splits.train, 1, augment=run.config.data.augment)
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
-        if self.sampled:
-            self.extractor = extractor or features.extractor(run.config.data.name, splits)
+        self.extractor = extractor or features.extractor(run.config.data.name, splits)
 
     def likelihood(self) -> Iterator[Score]:
         """The evidence lower bound and its terms; the tighter, importance-weighted estimate of ``-log p(x)``."""
@@ -264,6 +263,9 @@ class Evaluation:
         for name, measure, unit in measures:
             values = torch.cat([measure(*pair) for pair in pairs]).clamp(max=CLEAREST)
             yield self._score(name, float(values.mean()), unit)
+        if isinstance(self.extractor, Classifying):
+            kinds, found = (self.extractor.probabilities(images).argmax(1) for images in (self.x, returned))
+            yield self._compared("class_agreement", float((kinds == found).double().mean()), "share")
 
     def classes(self) -> Iterator[Score]:
         """Whether the latents of training images tell the classes of test images."""

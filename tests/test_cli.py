@@ -400,6 +400,10 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         _train_on("b.png", _png(16, 16), "--data.size", 8, "--model.network.widths", "4,4,4,4"),
         "at most 3 layers of stride 2",
     ),
+    "a hidden layer that is none": (
+        lambda _, t: ["train", "vaegan", "--data", "digits", "--model.layer", 9, "--out", t / "out"],
+        "no hidden layer 9: this network has 3. Choose --model.layer from 1 to 3",
+    ),
     "one image": (lambda _, t: ["train", "vae", "--data", _one(t), "--out", t / "out"], "at least 2 are needed"),
     "run folder that exists": (lambda runs, _: ["train", "vae", "--data", "digits", "--out", runs / "vae"], "--resume"),
     "out is a file": (_out_is_a_file, "is a file"),

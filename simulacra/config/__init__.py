@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from simulacra.config.base import Section
 from simulacra.config.data import Data
-from simulacra.config.models import GAN, IWAE, VAE, Autoencoder, ModelConfig
+from simulacra.config.models import ALI, GAN, IWAE, VAE, VAEGAN, Autoencoder, BiGAN, ModelConfig
 from simulacra.config.networks import Conv, Mlp, Network
 from simulacra.config.recipes import Recipe, recipe, recipe_names
 from simulacra.config.tables import Option, dumps, loads, merge, options, override
@@ -16,10 +16,13 @@ from simulacra.config.training import Optimizer, OptimizerChange, Schedule, Trai
 from simulacra.config.whole import Config, model_sections, parse
 
 __all__ = [
+    "ALI",
     "GAN",
     "IWAE",
     "VAE",
+    "VAEGAN",
     "Autoencoder",
+    "BiGAN",
     "Config",
     "Conv",
     "Data",

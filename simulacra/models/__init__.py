@@ -7,8 +7,10 @@ from typing import Any, cast
 from simulacra import config
 from simulacra.models.autoencoder import Autoencoder
 from simulacra.models.base import Generative, Inferential, Model, Round, Scored, Terms, Variational, mean_score
+from simulacra.models.bigan import ALI, BiGAN
 from simulacra.models.gan import GAN
 from simulacra.models.vae import IWAE, VAE
+from simulacra.models.vaegan import VAEGAN
 from simulacra.networks import Shape
 
 __all__ = [
@@ -24,7 +26,15 @@ __all__ = [
     "mean_score",
 ]
 
-FAMILIES: dict[str, type[Model]] = {"autoencoder": Autoencoder, "vae": VAE, "iwae": IWAE, "gan": GAN}
+FAMILIES: dict[str, type[Model]] = {
+    "autoencoder": Autoencoder,
+    "vae": VAE,
+    "iwae": IWAE,
+    "gan": GAN,
+    "vaegan": VAEGAN,
+    "bigan": BiGAN,
+    "ali": ALI,
+}
 
 
 def build(values: config.ModelConfig, shape: Shape) -> Model:

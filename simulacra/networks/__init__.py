@@ -5,23 +5,21 @@ Both kinds, `mlp` and `conv`, offer the same two functions, so every family runs
 
 from __future__ import annotations
 
-from torch import nn
-
 from simulacra import config
 from simulacra.networks import conv, mlp
-from simulacra.networks.base import Shape
+from simulacra.networks.base import Network, Shape, split
 
-__all__ = ["Shape", "decoder", "encoder"]
+__all__ = ["Shape", "decoder", "encoder", "split"]
 
 
-def encoder(network: config.Network, shape: Shape, outputs: int) -> nn.Module:
+def encoder(network: config.Network, shape: Shape, outputs: int) -> Network:
     """Build a network ``(B, C, H, W) -> (B, outputs)`` for images of a shape; its output is float32."""
     if isinstance(network, config.Mlp):
         return mlp.encoder(network, shape, outputs)
     return conv.encoder(network, shape, outputs)
 
 
-def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -> nn.Module:
+def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -> Network:
     """Build a network ``(B, inputs) -> (B, channels, H, W)`` for images of a shape; its output is float32."""
     if isinstance(network, config.Mlp):
         return mlp.decoder(network, inputs, shape, channels)
