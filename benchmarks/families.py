@@ -36,6 +36,14 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "model": {"family": "gan", "latent": 64, "generator": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
         "train": {"optimizer": {"rate": 2e-4, "betas": [0.5, 0.999]}},
     },
+    "vaegan": {
+        "model": {"family": "vaegan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
+        "train": {"optimizer": {"rate": 3e-4, "betas": [0.5, 0.999]}},
+    },
+    "bigan": {
+        "model": {"family": "bigan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
+        "train": {"optimizer": {"rate": 2e-4, "betas": [0.5, 0.999]}},
+    },
 }
 COMMON: dict[str, Any] = {"train": {"batch": 128, "ema": 20_000, "precision": "auto", "sheet": 100_000}}
 PROBE_SECONDS = 5.0  # of training, to know how many images a budget of seconds buys

@@ -94,8 +94,8 @@ class Session:
         values = config.parse(config.merge(shipped, _changes(data_name, seed, changes or {})))
         path = Path(out) if out is not None else _default_folder(values, config.parse(shipped))
         root = None if data_root is None else Path(data_root)
-        splits = data.load(values.data, root)
         exists = _check_folder(path, resume)
+        splits = data.load(values.data, root)
         device = machine.device(values.train.device)
         machine.check_tools(values.train, device)
         before = _saved_config(path) if exists else None

@@ -23,7 +23,7 @@ from tests.conftest import SHORT
 
 LIKELIHOOD = {"elbo", "reconstruction_nll", "kl", "nll", "bits_per_dimension"}
 LATENTS = {"active_units", "kl_mutual_information", "kl_total_correlation", "kl_dimension_wise"}
-ENCODER = {"l1", "psnr", "knn_accuracy", "linear_probe_accuracy"}
+ENCODER = {"l1", "psnr", "class_agreement", "knn_accuracy", "linear_probe_accuracy"}
 SAMPLES = {
     "frechet_distance", "frechet_distance_floor", "kernel_distance", "precision", "recall", "density", "coverage",
     "memorisation", "classifier_score", "class_coverage", "class_evenness", "features_self_test",
@@ -33,6 +33,8 @@ SUPPORTED = {
     "vae": LIKELIHOOD | LATENTS | ENCODER | SAMPLES,
     "iwae": LIKELIHOOD | LATENTS | ENCODER | SAMPLES,
     "gan": SAMPLES,
+    "vaegan": ENCODER | SAMPLES,
+    "bigan": ENCODER | SAMPLES,
     "autoencoder": ENCODER,
     "cgan": SAMPLES | {"label_agreement"},
     "cvae": SAMPLES
@@ -45,8 +47,8 @@ RANGES = {
     "knn_accuracy": (0, 1), "linear_probe_accuracy": (0, 1), "frechet_distance": (0, math.inf),
     "frechet_distance_floor": (0, math.inf), "precision": (0, 1), "recall": (0, 1), "density": (0, math.inf),
     "coverage": (0, 1), "memorisation": (0, 1), "classifier_score": (1, 10), "class_coverage": (0.1, 1),
-    "class_evenness": (0, 1), "features_self_test": (1, 1), "perceptual_path_length": (0, math.inf),
-    "label_agreement": (0, 1), "label_accuracy": (0, 1),
+    "class_evenness": (0, 1), "class_agreement": (0, 1), "features_self_test": (1, 1),
+    "perceptual_path_length": (0, math.inf), "label_agreement": (0, 1), "label_accuracy": (0, 1),
 }  # fmt: skip
 
 
@@ -60,6 +62,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "vae": ("vae", {"model": small}),
         "iwae": ("vae", {"model": {**small, "family": "iwae", "beta": 1.0, "warmup": 0, "samples": 3}}),
         "gan": ("gan-mlp", {}),
+        "vaegan": ("vaegan", {"model": {**small, "layer": 1, "discriminator": small["network"]}}),
+        "bigan": ("bigan", {"model": {**small, "discriminator": small["network"]}}),
         "autoencoder": ("autoencoder", {"model": small}),
         "cgan": ("cgan", {}),
         "cvae": ("cvae", {"model": small}),
@@ -94,7 +98,7 @@ def test_scores_are_finite_in_range_and_say_what_they_depend_on(
         assert score.n == (500 if name == "features_self_test" else 297), name
         assert score.seed == 0
         assert score.split in ("train", "test", "generated")
-        assert (score.features is not None) == (name in SAMPLES | {"label_agreement"}), name
+        assert (score.features is not None) == (name in SAMPLES | {"class_agreement", "label_agreement"}), name
 
 
 def test_likelihoods_agree_with_each_other(scores: dict[str, dict[str, Score]]) -> None:

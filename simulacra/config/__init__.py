@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from simulacra.config.base import Section
 from simulacra.config.data import Data
-from simulacra.config.models import CGAN, CVAE, GAN, IWAE, VAE, Autoencoder, InfoGAN, ModelConfig
+from simulacra.config.models import (
+    ALI,
+    CGAN,
+    CVAE,
+    GAN,
+    IWAE,
+    VAE,
+    VAEGAN,
+    Autoencoder,
+    BiGAN,
+    InfoGAN,
+    ModelConfig,
+)  # fmt: skip
 from simulacra.config.networks import Conv, Mlp, Network
 from simulacra.config.recipes import Recipe, recipe, recipe_names
 from simulacra.config.tables import Option, dumps, loads, merge, options, override
@@ -16,12 +28,15 @@ from simulacra.config.training import Optimizer, OptimizerChange, Schedule, Trai
 from simulacra.config.whole import Config, model_sections, parse
 
 __all__ = [
+    "ALI",
     "CGAN",
     "CVAE",
     "GAN",
     "IWAE",
     "VAE",
+    "VAEGAN",
     "Autoencoder",
+    "BiGAN",
     "Config",
     "Conv",
     "Data",

@@ -37,6 +37,7 @@ MEANINGS = {
     "kl_total_correlation": Meaning(_LATENTS, "The part of kl by which latents depend on each other."),
     "kl_dimension_wise": Meaning(_LATENTS, "The part of kl by which single latents differ from the prior."),
     "l1": Meaning(_IMAGES, "Mean absolute error of a pixel, 1 being the whole range.", "lower"),
+    "class_agreement": Meaning(_IMAGES, "Share of reconstructions taken for the class of their original.", "higher"),
     "psnr": Meaning(_IMAGES, "Peak signal-to-noise ratio: squared error on a logarithmic scale.", "higher"),
     "ssim": Meaning(_IMAGES, "Structural similarity in small windows; 1 is equal.", "higher"),
     "knn_accuracy": Meaning(_CLASSES, "Share of test images whose nearest training image, in latents, has their class.",

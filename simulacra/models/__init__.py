@@ -18,11 +18,13 @@ from simulacra.models.base import (
     Variational,
     mean_score,
 )
+from simulacra.models.bigan import ALI, BiGAN
 from simulacra.models.cgan import CGAN
 from simulacra.models.cvae import CVAE
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN
 from simulacra.models.vae import IWAE, VAE
+from simulacra.models.vaegan import VAEGAN
 from simulacra.networks import Shape
 
 __all__ = [
@@ -45,6 +47,9 @@ FAMILIES: dict[str, type[Model]] = {
     "vae": VAE,
     "iwae": IWAE,
     "gan": GAN,
+    "vaegan": VAEGAN,
+    "bigan": BiGAN,
+    "ali": ALI,
     "infogan": InfoGAN,
     "cgan": CGAN,
     "cvae": CVAE,

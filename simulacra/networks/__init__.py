@@ -11,19 +11,19 @@ from torch import nn
 
 from simulacra import config
 from simulacra.networks import conv, mlp
-from simulacra.networks.base import Network, Shape, activation, initialise
+from simulacra.networks.base import Network, Shape, activation, initialise, split
 
-__all__ = ["Shape", "decoder", "embedding", "encoder", "head", "trunk"]
+__all__ = ["Shape", "decoder", "embedding", "encoder", "head", "split", "trunk"]
 
 
-def encoder(network: config.Network, shape: Shape, outputs: int) -> nn.Module:
+def encoder(network: config.Network, shape: Shape, outputs: int) -> Network:
     """Build a network ``(B, C, H, W) -> (B, outputs)`` for images of a shape; its output is float32."""
     if isinstance(network, config.Mlp):
         return mlp.encoder(network, shape, outputs)
     return conv.encoder(network, shape, outputs)
 
 
-def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -> nn.Module:
+def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -> Network:
     """Build a network ``(B, inputs) -> (B, channels, H, W)`` for images of a shape; its output is float32."""
     if isinstance(network, config.Mlp):
         return mlp.decoder(network, inputs, shape, channels)

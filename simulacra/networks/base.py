@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from simulacra.errors import ConfigError
+
 SLOPE = 0.2  # of leaky ReLU, as in DCGAN and after
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -41,6 +43,23 @@ class Network(nn.Sequential):
         """Run the layers."""
         output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
         return output.float()
+
+
+def split(network: Network, layer: int | None) -> tuple[Network, Network]:
+    """Cut a network after the activation of a hidden layer, counted from the input; None is the last one.
+
+    Raises `ConfigError` where there is no such layer.
+    """
+    ends = [place + 1 for place, part in enumerate(network) if isinstance(part, tuple(ACTIVATIONS.values()))]
+    layer = len(ends) if layer is None else layer
+    if not 1 <= layer <= len(ends):
+        raise ConfigError(
+            f"There is no hidden layer {layer}: this network has {len(ends)}. Choose --model.layer from 1 to "
+            f"{len(ends)}."
+        )
+    end = ends[layer - 1]
+    parts = list(network)
+    return Network(*parts[:end]), Network(*parts[end:])
 
 
 def activation(name: str) -> nn.Module:

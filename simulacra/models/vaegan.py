@@ -1,0 +1,111 @@
+"""VAE-GAN: a VAE that compares images by what a discriminator sees in them, with a decoder that also deceives it.
+
+D_l(x) is the output of the discriminator's l-th hidden layer; x~ = Dec(z) with z ~ q(z | x), x_p with z ~ p(z).
+
+    L_prior = KL(q(z | x) || p(z))
+    L_llike = -E_q[ log N(D_l(x); D_l(x~), I) ]
+    L_GAN   = the discriminator's loss on x as real, x~ and x_p as generated
+
+    encoder: L_prior + L_llike        decoder: gamma L_llike - L_GAN        discriminator: L_GAN
+
+Source: Autoencoding beyond pixels using a learned similarity metric (2016), algorithm 1,
+https://arxiv.org/abs/1512.09300
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from simulacra import config, networks
+from simulacra.adversarial import OBJECTIVES, Objective, accuracy
+from simulacra.data.dataset import Images
+from simulacra.distributions import DiagonalGaussian
+from simulacra.models.base import Model, Round, StandardNormalPrior
+from simulacra.networks import Shape
+
+
+class VAEGAN(StandardNormalPrior, Model):
+    """Three players that move simultaneously; where the paper has -L_GAN, the decoder's loss is the objective's."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        similarity: nn.Module,
+        head: nn.Module,
+        loss: Objective,
+        shape: Shape,
+        latent: int,
+        *,
+        gamma: float,
+    ) -> None:
+        super().__init__(shape)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.similarity = similarity  # the discriminator up to its l-th hidden layer
+        self.head = head  # the discriminator from there
+        self.loss = loss
+        self.latent = latent
+        self.gamma = gamma
+
+    @classmethod
+    def build(cls, values: config.VAEGAN, shape: Shape) -> VAEGAN:
+        """Build the model of a config for images of a shape; raises `ConfigError` for a layer that does not exist."""
+        similarity, head = networks.split(networks.encoder(values.discriminator, shape, 1), values.layer)
+        return cls(
+            networks.encoder(values.network, shape, 2 * values.latent),
+            networks.decoder(values.network, values.latent, shape, shape.channels),
+            similarity,
+            head,
+            OBJECTIVES[values.loss],
+            shape,
+            values.latent,
+            gamma=values.gamma,
+        )
+
+    def players(self) -> dict[str, nn.Module]:
+        """Three players: encoder, decoder and discriminator."""
+        discriminator = nn.ModuleList([self.similarity, self.head])
+        return {"encoder": self.encoder, "decoder": self.decoder, "discriminator": discriminator}
+
+    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
+        """One round. The KL term is summed over latents, the feature error over features, both in nats per image.
+
+        Nothing is detached: a player's loss moves only that player's parameters, so the decoder's deceit does not
+        reach the encoder, nor the feature error the discriminator.
+        """
+        del step
+        q = self.posterior(batch.image)
+        reconstruction, sample = self.decode(q.rsample()), self.decode(self.prior(len(batch)))
+        seen, returned, imagined = (self.similarity(x) for x in (batch.image, reconstruction, sample))
+        nll = feature_nll(seen, returned).mean()
+        on_real, on_fake = self.head(seen), self.head(torch.cat([returned, imagined]))
+        self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
+        yield {
+            "encoder": {"kl": q.kl().mean(), "feature_nll": nll},
+            "decoder": {"feature_nll": self.gamma * nll, **self.loss.generator(on_fake)},
+            "discriminator": self.loss.discriminator(torch.cat([on_real, on_real]), on_fake),
+        }
+
+    def posterior(self, x: Tensor) -> DiagonalGaussian:
+        """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
+        return DiagonalGaussian.from_output(self.encoder(x))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the means ``(B, latent)`` of q(z | x)."""
+        return self.posterior(x).mean
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``."""
+        return torch.tanh(self.decoder(z))
+
+
+def feature_nll(features: Tensor, mean: Tensor) -> Tensor:
+    """Return ``-log N(features; mean, I)`` in nats, less its constant ``D/2 log 2 pi``: ``(B, ...) -> (B,)``.
+
+    ``1/2 |features - mean|^2``, summed over all D features of an image.
+    """
+    return 0.5 * (features - mean).square().flatten(1).sum(1)

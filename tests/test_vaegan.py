@@ -1,0 +1,133 @@
+"""VAE-GAN: each player's step against one computed in isolation; signs; where the discriminator is cut."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from simulacra import config, models, networks
+from simulacra.config import Conv, Mlp, Optimizer, Train
+from simulacra.data import Images, Loader, derived_seed
+from simulacra.errors import ConfigError
+from simulacra.models.vaegan import VAEGAN, feature_nll
+from simulacra.networks import Shape
+from simulacra.training import Trainer
+from tests.conftest import noise_images
+
+BATCH, SEED, RATE, GAMMA = 6, 5, 0.5, 0.3
+SHAPE = Shape(1, 8)
+
+
+def game(gamma: float = GAMMA, seed: int = 0) -> VAEGAN:
+    torch.manual_seed(seed)
+    network = Mlp(hidden=(12, 10), activation="tanh")
+    values = config.VAEGAN(latent=3, gamma=gamma, layer=1, network=network, discriminator=network)
+    model = models.build(values, SHAPE)
+    assert isinstance(model, VAEGAN)
+    return model
+
+
+def play(model: VAEGAN) -> Trainer:
+    """A trainer whose step moves every weight by its gradient times the rate."""
+    optimizer = Optimizer(kind="sgd", rate=RATE, betas=(0.0, 0.0))
+    values = Train(images=BATCH, batch=BATCH, optimizer=optimizer)
+    return Trainer(model, Loader(noise_images(BATCH, 1, 8), BATCH, seed=SEED), values, seed=SEED)
+
+
+def isolated(model: VAEGAN, x: torch.Tensor, player: str) -> torch.Tensor:
+    """The loss of one player written from algorithm 1, with everything of the others cut off."""
+    torch.manual_seed(derived_seed(SEED, "noise", 0, 0))
+    mean, log_variance = model.encoder(x).chunk(2, dim=1)
+    z = mean + torch.exp(log_variance / 2) * torch.randn(BATCH, 3)
+    p = torch.randn(BATCH, 3)
+    if player != "encoder":
+        z = z.detach()
+    back, drawn = torch.tanh(model.decoder(z)), torch.tanh(model.decoder(p))
+    if player == "discriminator":
+        back, drawn = back.detach(), drawn.detach()
+    seen, returned, imagined = (model.similarity(image) for image in (x, back, drawn))
+    nll = 0.5 * (seen.detach() - returned).pow(2).sum() / BATCH
+    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum() / BATCH
+    real, fakes = model.head(seen), [model.head(returned), model.head(imagined)]
+    return {
+        "encoder": kl + nll,
+        "decoder": GAMMA * nll - sum(F.logsigmoid(fake).mean() for fake in fakes) / 2,
+        "discriminator": -F.logsigmoid(real).mean() - sum(F.logsigmoid(-fake).mean() for fake in fakes) / 2,
+    }[player]
+
+
+@pytest.mark.parametrize("player", ["encoder", "decoder", "discriminator"])
+def test_a_players_step_is_that_of_its_loss_in_isolation(player: str) -> None:
+    model = game()
+    alone, trainer = deepcopy(model), play(model)
+    own = [(name, p) for name, p in alone.named_parameters() if name in names_of(alone, player)]
+    expected = torch.autograd.grad(isolated(alone, trainer.loader.batch(0).image, player), [p for _, p in own])
+    trainer.advance()
+    after = dict(model.named_parameters())
+    for (name, before), gradient in zip(own, expected, strict=True):
+        moved = (before - after[name]) / RATE
+        assert float(gradient.abs().max()) > 0, name
+        torch.testing.assert_close(moved, gradient, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def names_of(model: VAEGAN, player: str) -> set[str]:
+    owned = {id(p) for p in model.players()[player].parameters()}
+    return {name for name, p in model.named_parameters() if id(p) in owned}
+
+
+def terms(model: VAEGAN) -> dict[str, dict[str, float]]:
+    torch.manual_seed(1)
+    (round_,) = model.rounds(Images(play(model).loader.batch(0).image), 0)
+    return {player: {name: float(term.detach()) for name, term in of.items()} for player, of in round_.items()}
+
+
+def test_the_terms_of_the_decoder_are_weighed_by_gamma() -> None:
+    once, thrice = terms(game(0.1)), terms(game(0.3))
+    assert thrice["decoder"]["feature_nll"] == pytest.approx(3 * once["decoder"]["feature_nll"])
+    assert once["decoder"]["feature_nll"] == pytest.approx(0.1 * once["encoder"]["feature_nll"])
+    assert once["encoder"] == thrice["encoder"]
+
+
+@pytest.mark.parametrize("player", ["encoder", "decoder", "discriminator"])
+def test_a_players_step_lowers_its_own_loss(player: str) -> None:
+    """And so a decoder that only deceives raises the logits of what it makes: its sign is not the discriminator's."""
+    model = game(gamma=0.0)
+    before = terms(model)
+    torch.manual_seed(1)
+    (round_,) = model.rounds(Images(play(model).loader.batch(0).image), 0)
+    owned = list(model.players()[player].parameters())
+    loss = torch.stack(list(round_[player].values())).sum()
+    with torch.no_grad():
+        for parameter, gradient in zip(owned, torch.autograd.grad(loss, owned), strict=True):
+            parameter -= 1e-3 * gradient
+    after = terms(model)
+    assert sum(after[player].values()) < sum(before[player].values())
+    if player == "decoder":
+        assert after["discriminator"]["fake"] > before["discriminator"]["fake"]
+    if player == "discriminator":
+        assert after["decoder"]["adversarial"] > before["decoder"]["adversarial"]
+
+
+def test_the_feature_error_is_a_gaussian_in_nats() -> None:
+    features, mean = torch.randn(4, 3, 2, 2), torch.randn(4, 3, 2, 2)
+    expected = -torch.distributions.Normal(mean, 1.0).log_prob(features).flatten(1).sum(1) - 6 * math.log(2 * math.pi)
+    torch.testing.assert_close(feature_nll(features, mean), expected)
+
+
+@pytest.mark.parametrize(
+    "network", [Mlp(hidden=(6, 5)), Conv(widths=(4, 6), dense=5, norm="group")], ids=["mlp", "conv"]
+)
+def test_a_network_is_cut_after_any_hidden_layer(network: config.Network) -> None:
+    whole, x = networks.encoder(network, SHAPE, 2), torch.randn(3, 1, 8, 8)
+    hidden = len(network.hidden) if isinstance(network, Mlp) else len(network.widths) + 1
+    for layer in range(1, hidden + 1):
+        first, rest = networks.split(whole, layer)
+        assert torch.equal(rest(first(x)), whole(x))
+        assert len(list(rest.parameters())) > 0
+    assert [len(part) for part in networks.split(whole, None)] == [len(first), len(rest)]
+    with pytest.raises(ConfigError, match=f"hidden layer {hidden + 1}: .* 1 to {hidden}"):
+        networks.split(whole, hidden + 1)
