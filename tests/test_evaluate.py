@@ -38,7 +38,7 @@ SUPPORTED = {
     "autoencoder": ENCODER,
     "cgan": SAMPLES | {"label_agreement"},
     "cvae": SAMPLES
-    | {"conditional_elbo", "reconstruction_nll", "kl", "l1", "psnr"}
+    | {"conditional_elbo", "reconstruction_nll", "kl", "l1", "psnr", "class_agreement"}
     | {"label_agreement", "label_accuracy"},
 }
 RANGES = {
