@@ -101,24 +101,24 @@ class InfoGAN(Model):
         del step
         z = self.prior(len(batch))
         fake = self.decode(z)
-        real = batch.image
-        views = (
-            [real, stroke(affine(real, torch.default_generator), torch.default_generator)]
-            if self.invariance
-            else [real]
-        )
-        seen = [self.discriminator.trunk(view) for view in views]
-        seen_fake = self.discriminator.trunk(fake.detach())
-        *told_real, told = self.discriminator.codes(torch.cat([*seen, seen_fake])).chunk(len(views) + 1)
+        yield {"discriminator": self._recognise(batch.image, fake.detach(), z)}
+        yield {"generator": self._deceive(batch.image, fake, z)}
+
+    def _recognise(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
+        views = [real, distorted(real)] if self.invariance else [real]
+        *seen, seen_fake = [self.discriminator.trunk(x) for x in (*views, fake)]
+        *told, told_fake = self.discriminator.codes(torch.cat([*seen, seen_fake])).chunk(len(views) + 1)
         on_real, on_fake = self.discriminator.real(seen[0]), self.discriminator.real(seen_fake)
         self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
-        terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told, z)
-        yield {"discriminator": terms | (self.variance(*told_real) if self.invariance else {})}
+        terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told_fake, z)
+        return terms | self.variance(*told) if self.invariance else terms
+
+    def _deceive(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
         with torch.no_grad():
-            seen_real = self.discriminator.trunk(real)
+            seen_real = self.discriminator.trunk(real)  # beside which Q's head sees the fakes
         seen_fake = self.discriminator.trunk(fake)
-        told = self.discriminator.codes(torch.cat([seen_real, seen_fake]))[len(real) :]
-        yield {"generator": self.loss.generator(self.discriminator.real(seen_fake)) | self.uncertainty(told, z)}
+        told_fake = self.discriminator.codes(torch.cat([seen_real, seen_fake]))[len(real) :]
+        return self.loss.generator(self.discriminator.real(seen_fake)) | self.uncertainty(told_fake, z)
 
     def uncertainty(self, told: Tensor, z: Tensor) -> Terms:
         """Return the weighted ``-log Q(c | x)`` of each code c of ``z``: what L lacks of the codes' entropy."""
@@ -147,6 +147,11 @@ class InfoGAN(Model):
     def infer(self, x: Tensor) -> Tensor:
         """Return the codes ``(B, codes.width)`` that Q reads off images: probabilities of categories, and means."""
         return self.codes.infer(self.discriminator.infer(x))
+
+
+def distorted(x: Tensor) -> Tensor:
+    """Return another view of each image: turned, sheared, scaled, moved, its strokes thicker or thinner."""
+    return stroke(affine(x, torch.default_generator), torch.default_generator)
 
 
 def mutual_information(p: Tensor, q: Tensor) -> Tensor:
