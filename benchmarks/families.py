@@ -5,7 +5,8 @@
 
 Decoders (generators) are the same network, encoders and discriminators its mirror image; the rest is what the recipe
 of the family says. Runs go to runs/families/DATA-BUDGET/FAMILY; those that are there are resumed, or kept.
-The printed table is Markdown; `simulacra compare` makes the page of the same runs.
+The printed table is Markdown; the page of `simulacra compare` lies beside the runs. Seconds are of one processor core:
+images a second are measured first, in time of the processor, so that what else the machine does matters little.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any
 
 import torch
 
-from simulacra import Run, checkpoint, config, data, evaluate, machine, models
+from simulacra import Run, checkpoint, compare, config, data, evaluate, machine, models
 from simulacra.config import Config
 from simulacra.data import Loader
+from simulacra.pages import comparison
 from simulacra.run import CONFIG, EVALUATION
 from simulacra.session import Session
 from simulacra.training import Trainer
@@ -54,19 +56,26 @@ def main() -> None:
     text = f"{options.images}-images" if options.images else f"{options.seconds:g}-seconds"
     folder = options.out / f"{options.data}-{text}"
     print(f"{machine.processor()}, {torch.get_num_threads()} threads; {options.data}, {text}, n = {MEASURED:,}\n")
-    print(f"| family | images | seconds | {' | '.join(COLUMNS)} |")
-    print(f"| --- | ---: | ---: |{' ---: |' * len(COLUMNS)}")
+    print(f"| family | images | {' | '.join(COLUMNS)} |")
+    print(f"| --- | ---: |{' ---: |' * len(COLUMNS)}")
+    paths = []
     for family in options.families:
-        run = _trained(family, options.data, folder / family, options.images, options.seconds)
+        path = folder / family
+        run = _trained(family, options.data, path, options.images, options.seconds)
         print(_row(family, run, _evaluated(run)), flush=True)
+        paths.append(path)
+    if len(paths) > 1:
+        print(f"\n{comparison.write(compare.compare(paths), folder / 'compare.html')}")
 
 
 def _trained(family: str, name: str, path: Path, images: int | None, seconds: float | None) -> Run:
+    """The finished run of a family: trained, resumed, or as it is there."""
     if not (path / CONFIG).exists():
-        values = _config(family, name, images or 1)
-        count = images or int(_rate(values) * (seconds or 0))
+        count = images or int(_rate(_config(family, name, 1)) * (seconds or 0))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".toml").write_text(config.dumps(_config(family, name, count)))
+    elif (path / EVALUATION).exists():
+        return Run.open(path)
     return Session.start(str(path.with_suffix(".toml")), out=path, resume=(path / CONFIG).exists()).run()
 
 
@@ -76,7 +85,7 @@ def _config(family: str, name: str, images: int) -> Config:
 
 
 def _rate(values: Config) -> float:
-    """Images per second of training on this machine, now."""
+    """Images per second of a processor core in training."""
     splits = data.load(values.data)
     values = values.model_copy(update={"data": values.data.model_copy(update={"size": splits.train.shape.size,
                                "channels": splits.train.shape.channels})})  # fmt: skip
@@ -85,11 +94,11 @@ def _rate(values: Config) -> float:
         model, Loader(splits.train, values.train.batch), values.train.model_copy(update={"precision": "float32"})
     )
     trainer.advance()
-    start, steps = time.perf_counter(), 0
-    while time.perf_counter() - start < PROBE_SECONDS:
+    start, steps = time.process_time(), 0
+    while time.process_time() - start < PROBE_SECONDS:
         trainer.advance()
         steps += 1
-    return steps * values.train.batch / (time.perf_counter() - start)
+    return steps * values.train.batch / (time.process_time() - start)
 
 
 def _evaluated(run: Run) -> dict[str, float]:
@@ -102,7 +111,7 @@ def _evaluated(run: Run) -> dict[str, float]:
 def _row(family: str, run: Run, scores: dict[str, float]) -> str:
     last = run.history()[-1]
     values = " | ".join(f"{scores[name]:.4g}" if name in scores else "-" for name in COLUMNS)
-    return f"| {family} | {last['images']:,} | {last['seconds']:.0f} | {values} |"
+    return f"| {family} | {last['images']:,} | {values} |"
 
 
 if __name__ == "__main__":

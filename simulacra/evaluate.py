@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import features, generate, metrics
-from simulacra.data import Dataset, Images, Loader, derived_seed
+from simulacra import features, generate, latent, metrics
+from simulacra.data import Dataset, Images, Loader, derived_seed, shapes, stacked
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.features import Classifying, Extractor
-from simulacra.images import atomic
+from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
+from simulacra.features.base import CHUNK
+from simulacra.features.corruption import CORRUPTIONS
+from simulacra.images import atomic, to_unit
 from simulacra.metrics.common import extra
-from simulacra.models import Coded, Generative, Inferential, Variational
+from simulacra.models import Coded, Generative, Inferential, Variational, mean_score
 from simulacra.models.codes import Categorical
 from simulacra.run import Run
 
@@ -34,13 +37,21 @@ PIXELS = 2**20  # decoded at a time
 DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the time grows with their square
 PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
+IN_USE = 0.01  # variance of a latent, beside the prior's of 1 or, without a prior, beside the largest
 SUBSET = 1_000  # images at most in a subset of the kernel distance
+CORRUPTED = 500  # training images at most for the self-test of features
+CODE = 1  # raised when the same images get other features: the cache then holds nothing of before
+SAMPLES_PER_IMAGE = 2.6  # of which modes are counted: 26,000, as in the literature, for 10,000 test images
+PATHS = 2_000  # at most, through latent space: each takes two images
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
 
 
 @dataclass(frozen=True)
 class Score:
-    """One number and what it depends on; ``features`` is ``NAME:DIGEST``, or None where images are not compared."""
+    """One number and what it depends on; ``features`` is ``NAME:DIGEST``, or None where images are not compared.
+
+    ``interval`` holds the ends of its 95 % interval, for images drawn anew, where one is known.
+    """
 
     metric: str
     value: float
@@ -49,33 +60,72 @@ class Score:
     n: int
     features: str | None
     seed: int
+    interval: tuple[float, float] | None = None
 
 
-@torch.no_grad()
-def evaluate(run: Run, *, n: int = 10_000, seed: int = 0, progress: Callable[[str], None] | None = None) -> list[Score]:
+def evaluate(
+    run: Run,
+    *,
+    n: int = 10_000,
+    seed: int = 0,
+    extractor: Extractor | None = None,
+    progress: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> list[Score]:
     """Measure a run on up to ``n`` test images, and as many samples: each metric that its model supports.
 
     With a posterior: bounds and estimates of log p(x), use of the latents. With an encoder: reconstructions, and
-    how well latents tell classes apart. With a prior: samples against test images. ``progress`` is called with the
-    name of each part. The same seed gives the same scores.
+    how well latents tell classes apart. With a prior: samples against test images, by the features of ``extractor``,
+    which is `features.extractor`'s own choice where none is given. ``progress`` is called with the name of each part,
+    ``warn`` with a sentence if the features fail their self-test. The same seed gives the same scores.
     Raises `ConfigError` for fewer than 10 images or a missing extra, `RunError` for a model that returns NaN.
     """
-    evaluation = _Evaluation(run, n, seed)
+    return measure(run, n=n, seed=seed, extractor=extractor, progress=progress, warn=warn).scores
+
+
+@torch.no_grad()
+def measure(
+    run: Run,
+    *,
+    n: int = 10_000,
+    seed: int = 0,
+    extractor: Extractor | None = None,
+    progress: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Evaluation:
+    """Do what `evaluate` does, and keep the images, latents and features behind the scores."""
+    evaluation = Evaluation(run, n, seed, extractor, warn)
     parts: list[tuple[str, bool, Callable[[], Iterator[Score]]]] = [
         ("likelihood", isinstance(run.model, Variational), evaluation.likelihood),
         ("latents", isinstance(run.model, Variational), evaluation.latents),
         ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
+        ("factors", isinstance(run.model, Inferential), evaluation.factors),
         ("codes", isinstance(run.model, Coded), evaluation.codes_of_classes),
         ("samples", isinstance(run.model, Generative), evaluation.samples),
+        ("modes", isinstance(run.model, Generative), evaluation.modes),
+        ("paths", isinstance(run.model, Generative), evaluation.paths),
     ]
-    scores = []
     for name, supported, part in parts:
         if supported:
             if progress is not None:
                 progress(name)
-            scores += list(part())
-    return scores
+            evaluation.scores += part()
+    return evaluation
+
+
+def disentanglement(codes: Tensor, dataset: Dataset, *, seed: int = 0, threshold: float = 0.01) -> dict[str, float]:
+    """Score how codes ``(n, D)`` of a data set's images separate the factors that can be seen in them.
+
+    See `metrics.disentanglement_scores`. The angle of `shapes` is left out: a square looks the same after a quarter
+    turn, a triangle after a third, a star after a fifth, a disc after any, so that no encoder can tell it.
+    Raises `DataError` for a data set without known factors.
+    """
+    if dataset.factors is None:
+        raise DataError(f"{dataset.name} has no known factors to be separated. Use the data set shapes.")
+    known = {name: dataset.factors[name] for name in shapes.VISIBLE}
+    generator = torch.Generator().manual_seed(derived_seed(seed, "disentanglement"))
+    return metrics.disentanglement_scores(codes, known, threshold, generator)
 
 
 def comparable(a: Score, b: Score) -> str | None:
@@ -96,7 +146,11 @@ def comparable(a: Score, b: Score) -> str | None:
 
 def save(scores: list[Score], path: Path) -> Path:
     """Write scores as JSON, whole or not at all. Raises `StorageError`."""
-    text = json.dumps({"scores": [asdict(score) for score in scores]}, indent=2, allow_nan=False)
+    records = [
+        {name: value for name, value in asdict(score).items() if name != "interval" or value is not None}
+        for score in scores
+    ]
+    text = json.dumps({"scores": records}, indent=2, allow_nan=False)
     with atomic(path) as temporary:
         temporary.write_text(text + "\n")
     return path
@@ -105,19 +159,34 @@ def save(scores: list[Score], path: Path) -> Path:
 def load(path: Path) -> list[Score]:
     """Read what `save` wrote. Raises `RunError`."""
     try:
-        return [Score(**score) for score in json.loads(path.read_text("utf-8"))["scores"]]
+        return [_score(record) for record in json.loads(path.read_text("utf-8"))["scores"]]
     except (OSError, ValueError, TypeError, KeyError):
         raise RunError(f"{path} holds no scores. Write them: simulacra evaluate {path.parent} --out {path}") from None
 
 
-class _Evaluation:
-    """The images, latents and features that several metrics share, each computed once and when needed."""
+def _score(record: dict[str, Any]) -> Score:
+    interval = record.get("interval")
+    if interval is not None:
+        low, high = map(float, interval)
+        record = {**record, "interval": (low, high)}
+    return Score(**record)
 
-    def __init__(self, run: Run, n: int, seed: int) -> None:
+
+class Evaluation:
+    """The images, latents and features that metrics and pictures share, each computed once and when needed.
+
+    ``test`` are the test images that were measured, ``x`` ``(n, C, H, W)`` the same in [-1, 1].
+    """
+
+    def __init__(
+        self, run: Run, n: int, seed: int, extractor: Extractor | None, warn: Callable[[str], None]
+    ) -> None:  # fmt: skip
         self.run = run
+        self.warn = warn
         self.model: Any = run.model
         self.device = next(run.model.parameters()).device
         self.seed = seed
+        self.scores: list[Score] = []
         if isinstance(run.model, Inferential):
             for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
                 extra(module, "evaluate")
@@ -134,11 +203,14 @@ class _Evaluation:
         self.loader = Loader(splits.train, 1, augment=run.config.data.augment)
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
+        if isinstance(run.model, Generative):
+            self.extractor = extractor or features.extractor(run.config.data.name, splits)
 
     def likelihood(self) -> Iterator[Score]:
         """The evidence lower bound and its terms; the tighter, importance-weighted estimate of ``-log p(x)``."""
         generator = self._generator("likelihood")
-        mean = self._bound(generator)
+        parts = (Images(part.to(self.device)) for part in torch.split(self.x, generate.CHUNK))
+        mean = mean_score(self.model, parts, generator)
         yield self._score("elbo", -mean["negative_elbo"], "nats")
         yield self._score("reconstruction_nll", mean["nll"], "nats")
         yield self._score("kl", mean["kl"], "nats")
@@ -151,14 +223,6 @@ class _Evaluation:
         nll = -float(torch.cat(logs).double().mean())
         yield self._score("nll", nll, "nats", n=len(few))
         yield self._score("bits_per_dimension", nll / (self.x[0].numel() * math.log(2)), "bits", n=len(few))
-
-    def _bound(self, generator: torch.Generator) -> dict[str, float]:
-        """The mean of the model's own score over the test images."""
-        total: dict[str, float] = {}
-        for part in torch.split(self.x, generate.CHUNK):
-            for name, value in self.model.score(Images(part.to(self.device)), generator).items():
-                total[name] = total.get(name, 0.0) + float(value) * len(part) / len(self.x)
-        return total
 
     def _few(self, count: int) -> Tensor:
         """At most that many of the test images, at equal steps."""
@@ -181,7 +245,7 @@ class _Evaluation:
 
     def reconstructions(self) -> Iterator[Score]:
         """Test images against what comes back through the latents, on the [0, 1] scale."""
-        returned = generate.decode(self.run.model, self.codes)
+        returned = self._returned()
         measures = [("l1", metrics.l1, "of the range"), ("psnr", metrics.psnr, "dB")]
         if self.run.shape.size >= metrics.pixels.WINDOW:
             measures.append(("ssim", metrics.ssim, "index"))
@@ -199,6 +263,15 @@ class _Evaluation:
         samples = (known, train.labels, self.codes, self.test.labels)
         yield self._score("knn_accuracy", metrics.knn_accuracy(*samples), "share")
         yield self._score("linear_probe_accuracy", metrics.linear_probe(*samples), "share")
+
+    def factors(self) -> Iterator[Score]:
+        """How well single latents stand for the factors that generated the test images, where these are known."""
+        if self.test.factors is None:
+            return
+        scale = 1.0 if isinstance(self.run.model, Generative) else float(self.codes.var(0).max())
+        found = disentanglement(self.codes, self.test, seed=self.seed, threshold=IN_USE * scale)
+        for name, value in found.items():
+            yield self._score(name, value, "latents" if name == "latents_in_use" else "score")
 
     def codes_of_classes(self) -> Iterator[Score]:
         """Whether a categorical code without labels tells the classes: codes are named on training images."""
@@ -218,34 +291,54 @@ class _Evaluation:
 
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""
-        extractor = features.extractor(self.run.config.data.name, self.run.shape)
-        drawn = generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
-        real, fake = extractor.features(self.x), extractor.features(drawn)
-        train = self._features(extractor, self.run.splits.train)
-        yield from self._distances(extractor, real, fake, train)
-        yield from self._balls(extractor, real, fake)
-        copied = metrics.memorisation(fake, train, real)
-        yield self._score("memorisation", copied.share, "share", extractor, split="train")
-        if isinstance(extractor, Classifying):
-            yield from self._classified(extractor, extractor.probabilities(drawn))
+        yield from self._distances(self.real, self.fake, self.known)
+        yield self._self_test()
+        yield from self._balls(self.real, self.fake)
+        copied = metrics.memorisation(self.fake, self.known, self.real)
+        yield self._compared("memorisation", copied.share, "share", split="train")
+        if self.probabilities is not None:
+            yield from self._classified(self.probabilities)
 
-    def _distances(self, extractor: Extractor, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
+    def _distances(self, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
         unit, count = "distance^2", len(real)
         chosen = train[torch.randperm(len(train), generator=self._generator("floor"))[:count]]
         subset, generator = min(SUBSET, count // 2), self._generator("kernel")
         kernel = metrics.kernel_distance(real, fake, subset_size=subset, generator=generator)
-        yield self._score("frechet_distance", metrics.frechet_distance(real, fake), unit, extractor)
-        yield self._score("frechet_distance_floor", metrics.frechet_distance(real, chosen), unit, extractor)
-        yield self._score("kernel_distance", kernel.mean, unit, extractor)
+        yield self._compared("frechet_distance", metrics.frechet_distance(real, fake), unit)
+        yield self._compared("frechet_distance_floor", metrics.frechet_distance(real, chosen), unit)
+        yield replace(self._compared("kernel_distance", kernel.mean, unit), interval=(kernel.low, kernel.high))
 
-    def _balls(self, extractor: Extractor, real: Tensor, fake: Tensor) -> Iterator[Score]:
+    def _self_test(self) -> Score:
+        """The share of corruptions that the features see growing; a failure is told, too."""
+        dataset = self.run.splits.train
+        few = dataset.take(torch.arange(0, len(dataset), math.ceil(len(dataset) / CORRUPTED)))
+        table = self._corruptions(few)
+        for row in table:
+            if not row.rises:
+                self.warn(
+                    f"the features {self.extractor.name} fail their self-test: the distance to {dataset.name} does not "
+                    f"rise with growing {row}. Do not trust what is measured by them."
+                )
+        share = sum(row.rises for row in table) / len(table)
+        return self._compared("features_self_test", share, "share", split="train", n=len(few))
+
+    def _corruptions(self, dataset: Dataset) -> list[Corruption]:
+        def compute() -> Tensor:
+            generator = torch.Generator().manual_seed(derived_seed("self-test"))
+            table = features.self_test(self.extractor, self._images(dataset), generator)
+            return torch.tensor([row.distances for row in table], dtype=torch.float64)
+
+        distances = cache.tensor(self._key("self-test", dataset), compute).tolist()
+        return [Corruption(name, tuple(row)) for name, row in zip(CORRUPTIONS, distances, strict=True)]
+
+    def _balls(self, real: Tensor, fake: Tensor) -> Iterator[Score]:
         found = metrics.prdc(real, fake)
-        yield self._score("precision", found.precision, "share", extractor)
-        yield self._score("recall", found.recall, "share", extractor)
-        yield self._score("density", found.density, "ratio", extractor)
-        yield self._score("coverage", found.coverage, "share", extractor)
+        yield self._compared("precision", found.precision, "share")
+        yield self._compared("recall", found.recall, "share")
+        yield self._compared("density", found.density, "ratio")
+        yield self._compared("coverage", found.coverage, "share")
 
-    def _classified(self, extractor: Extractor, probabilities: Tensor) -> Iterator[Score]:
+    def _classified(self, probabilities: Tensor) -> Iterator[Score]:
         kinds = metrics.class_coverage(probabilities)
         values = {
             "classifier_score": (metrics.classifier_score(probabilities).mean, "classes"),
@@ -253,21 +346,88 @@ class _Evaluation:
             "class_evenness": (kinds.evenness, "share"),
         }
         for name, (value, unit) in values.items():
-            yield self._score(name, value, unit, extractor, split="generated")
+            yield self._compared(name, value, unit, split="generated")
+
+    def modes(self) -> Iterator[Score]:
+        """How many of the 1,000 modes of `stacked-mnist` a sample falls into, and how far from their shares."""
+        train = self.run.splits.train
+        if not isinstance(self.extractor, StackedDigits) or train.labels is None:
+            return
+        samples = round(SAMPLES_PER_IMAGE * len(self.x))
+        counts = self._counts(self.extractor, samples)
+        away = metrics.reverse_kl(counts, stacked.mode_shares(train.labels))
+        yield self._compared("modes", float((counts > 0).sum()), "modes", n=samples, split="generated")
+        yield self._compared("reverse_kl", away, "nats", n=samples, split="generated")
+
+    def _counts(self, extractor: Classifying, samples: int) -> Tensor:
+        """How many of that many samples are likeliest of each class, ``(K,)``."""
+        labels = []
+        for start in range(0, samples, CHUNK):
+            seed = derived_seed(self.seed, "modes", start)
+            drawn = generate.sample(self.run.model, min(CHUNK, samples - start), seed=seed)
+            labels.append(extractor.probabilities(drawn).argmax(1))
+        return torch.bincount(torch.cat(labels), minlength=len(stacked.CLASSES))
+
+    def paths(self) -> Iterator[Score]:
+        """How fast images change between two draws from the prior; arcs and lines as `generate.interpolate` takes."""
+        count = min(PATHS, len(self.x))
+        starts, ends = generate.latents(self.run.model, 2 * count, seed=derived_seed(self.seed, "paths")).chunk(2)
+        found = metrics.perceptual_path_length(
+            lambda z: generate.decode(self.run.model, z), self.extractor.features, starts, ends,
+            latent.along_arc if self.model.latent > 2 else latent.along_line, generator=self._generator("paths"),
+        )  # fmt: skip
+        yield self._compared("perceptual_path_length", found.mean, "distance^2", n=count, split="generated")
+
+    def _returned(self) -> Tensor:
+        """The reconstructions ``(n, C, H, W)`` of the test images: not kept, to need less memory."""
+        return generate.decode(self.run.model, self.codes)
+
+    @cached_property
+    def errors(self) -> Tensor:
+        """The mean squared error ``(n,)`` of each test image's reconstruction, on the [0, 1] scale."""
+        return (to_unit(self._returned()) - to_unit(self.x)).square().flatten(1).mean(1)
 
     @cached_property
     def codes(self) -> Tensor:
         """The latents ``(n, D)`` of the test images."""
         return generate.encode(self.run.model, self.x)
 
+    @cached_property
+    def drawn(self) -> Tensor:
+        """As many samples as test images, ``(n, C, H, W)`` in [-1, 1]."""
+        return generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
+
+    @cached_property
+    def real(self) -> Tensor:
+        """The features ``(n, F)`` of the test images."""
+        return self._features(self.test)
+
+    @cached_property
+    def fake(self) -> Tensor:
+        """The features ``(n, F)`` of the samples."""
+        return self.extractor.features(self.drawn)
+
+    @cached_property
+    def known(self) -> Tensor:
+        """The features ``(N, F)`` of all training images, in their order."""
+        return self._features(self.run.splits.train)
+
+    @cached_property
+    def probabilities(self) -> Tensor | None:
+        """The class probabilities ``(n, K)`` of the samples, where the extractor knows classes."""
+        return self.extractor.probabilities(self.drawn) if isinstance(self.extractor, Classifying) else None
+
     def _score(
-        self, metric: str, value: float, unit: str, extractor: Extractor | None = None, *, n: int | None = None,
-        split: str = "test",
+        self, metric: str, value: float, unit: str, *, n: int | None = None, split: str = "test"
     ) -> Score:  # fmt: skip
         if not math.isfinite(value):
             raise RunError(f"{metric} of {self.run.path} is {value}: its weights are of no use. Train it again.")
-        name = None if extractor is None else f"{extractor.name}:{extractor.digest[:12]}"
-        return Score(metric, value, unit, split, len(self.x) if n is None else n, name, self.seed)
+        return Score(metric, value, unit, split, len(self.x) if n is None else n, None, self.seed)
+
+    def _compared(self, metric: str, value: float, unit: str, *, n: int | None = None, split: str = "test") -> Score:
+        """A score of features."""
+        name = f"{self.extractor.name}:{self.extractor.digest[:12]}"
+        return replace(self._score(metric, value, unit, n=n, split=split), features=name)
 
     def _generator(self, purpose: str) -> torch.Generator:
         return torch.Generator().manual_seed(derived_seed(self.seed, "evaluate", purpose))
@@ -276,9 +436,19 @@ class _Evaluation:
         """That many of its images, drawn at random, in their own order."""
         return dataset.take(torch.randperm(len(dataset), generator=self._generator(purpose))[:count].sort().values)
 
-    def _features(self, extractor: Extractor, dataset: Dataset) -> Tensor:
-        """The features ``(N, D)`` of all its images, which need not fit into memory as floats."""
-        return torch.cat([extractor.features(batch.image) for batch in self.loader.fixed(dataset)])
+    def _features(self, dataset: Dataset) -> Tensor:
+        """The features ``(N, D)`` of all its images, which need not fit into memory as floats; kept in the cache."""
+
+        def compute() -> Tensor:
+            return torch.cat([self.extractor.features(batch.image) for batch in self.loader.fixed(dataset)])
+
+        quick = isinstance(self.extractor, Pixels)
+        return compute() if quick else cache.tensor(self._key("features", dataset), compute)
+
+    def _key(self, what: str, dataset: Dataset) -> str:
+        """Everything that features of a data set depend on."""
+        binarised = "binarize" in self.run.config.data.augment
+        return cache.key(what, CODE, self.extractor.digest, dataset.digest(), tuple(dataset.images.shape), binarised)
 
     def _images(self, dataset: Dataset) -> Tensor:
         """Its images ``(N, C, H, W)`` in [-1, 1], binarised where the training images were."""

@@ -34,7 +34,7 @@ def sample(model: Model, n: int, *, seed: int = 0, codes: Mapping[str, float] | 
 
 def latents(model: Model, n: int, *, seed: int = 0) -> Tensor:
     """Return ``n`` latents ``(n, D)`` from the prior."""
-    return _generative(model, "sample").prior(n, torch.Generator().manual_seed(seed))
+    return require_prior(model, "sample").prior(n, torch.Generator().manual_seed(seed))
 
 
 def decode(model: Model, z: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def manifold(model: Model, side: int = 15) -> Tensor:
     The grid runs through the inverse normal CDF from 0.05 to 0.95 along each axis, so that equal areas of the
     picture are equally probable under the prior.
     """
-    generative = _generative(model, "manifold")
+    generative = require_prior(model, "manifold")
     if generative.latent != 2:
         raise CapabilityError(
             f"manifold shows models with 2 latents; this one has {generative.latent}. "
@@ -133,7 +133,8 @@ def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor)
         model.train(training)
 
 
-def _generative(model: Model, verb: str) -> Generative:
+def require_prior(model: Model, verb: str) -> Generative:
+    """Return the model if it has a prior; raises `CapabilityError` naming the verb and the families that do."""
     if not isinstance(model, Generative):
         raise _lacking(model, verb, "prior", "a prior")
     return model

@@ -6,27 +6,42 @@ import torch
 from torch import Tensor
 
 MANIFOLD_RANGE = (0.05, 0.95)  # quantiles of N(0, 1) between which the manifold is shown
+PARALLEL = 1e-4  # sine of an angle, below which a great arc is taken for a straight line
 
 
 def lerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """Return ``steps`` points on the straight line from ``start`` to ``end``, each ``(D,)``: ``(steps, D)``."""
-    t = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device).unsqueeze(1)
-    return start + t * (end - start)
+    return along_line(start, end, _times(start, steps))
 
 
 def slerp(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Return ``steps`` points on the great arc from ``start`` to ``end``, each ``(D,)``: ``(steps, D)``.
+    """Return ``steps`` points on the great arc from ``start`` to ``end``, each ``(D,)``: ``(steps, D)``."""
+    return along_arc(start, end, _times(start, steps))
 
-    ``(sin((1 - t) w) a + sin(t w) b) / sin(w)`` with w the angle between them; the straight line where they are
-    nearly parallel. Keeps the length typical of a Gaussian in many dimensions.
+
+def along_line(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """Return the points at ``t`` ``(n,)`` on straight lines from ``start`` to ``end``, ``(n, D)`` or ``(D,)``.
+
+    ``a + t (b - a)``, ``(n, D)``.
+    """
+    return start + t.unsqueeze(1) * (end - start)
+
+
+def along_arc(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """Return the points at ``t`` ``(n,)`` on great arcs from ``start`` to ``end``, ``(n, D)`` or ``(D,)``.
+
+    ``(sin((1 - t) w) a + sin(t w) b) / sin(w)`` with w the angle between them, ``(n, D)``; the straight line where
+    they are nearly parallel. Keeps the length typical of a Gaussian in many dimensions.
     Source: Sampling Generative Networks (2016), section 2.1, https://arxiv.org/abs/1609.04468
     """
-    cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
-    angle = torch.acos(cosine)
-    if float(angle.sin()) < 1e-4:
-        return lerp(start, end, steps)
-    t = torch.linspace(0, 1, steps, dtype=start.dtype, device=start.device).unsqueeze(1)
-    return (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+    angle = torch.acos(torch.nn.functional.cosine_similarity(start, end, dim=-1).clamp(-1, 1)).unsqueeze(-1)
+    at = t.unsqueeze(1)
+    arc = (torch.sin((1 - at) * angle) * start + torch.sin(at * angle) * end) / torch.sin(angle)
+    return torch.where(angle.sin() < PARALLEL, along_line(start, end, t), arc)
+
+
+def _times(like: Tensor, steps: int) -> Tensor:
+    return torch.linspace(0, 1, steps, dtype=like.dtype, device=like.device)
 
 
 def normal_quantiles(steps: int, low: float = MANIFOLD_RANGE[0], high: float = MANIFOLD_RANGE[1]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -28,6 +29,11 @@ def device(name: str) -> torch.device:
     if found.type == "meta":
         raise ConfigError("train.device: 'meta' holds no numbers. Use auto, cpu, cuda or mps.")
     return found
+
+
+def cache() -> Path:
+    """The user's cache folder of this package: ``$XDG_CACHE_HOME/simulacra``, else ``~/.cache/simulacra``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simulacra"
 
 
 def check_tools(values: Train, device: torch.device) -> None:

@@ -1,7 +1,7 @@
 """A run folder, opened: its config, its averaged weights, its history, and the verbs its model offers.
 
 RUN/ config.toml  environment.json  metrics.jsonl  samples/STEP.png  reconstructions/STEP.png
-     checkpoints/STEP.pt + latest  model.safetensors  evaluation.json  report.html
+     checkpoints/STEP.pt + latest  model.safetensors  report.html  evaluation.json  evaluation.html
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from simulacra.networks import Shape
 
 CONFIG, METRICS, MODEL, REPORT = "config.toml", "metrics.jsonl", "model.safetensors", "report.html"
 ENVIRONMENT, SAMPLES, RECONSTRUCTIONS, CHECKPOINTS = "environment.json", "samples", "reconstructions", "checkpoints"
-EVALUATION = "evaluation.json"
+EVALUATION, EVALUATION_PAGE = "evaluation.json", "evaluation.html"
 
 
 class Run:

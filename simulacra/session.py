@@ -21,18 +21,20 @@ from typing import IO, Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import __version__, checkpoint, config, data, generate, images, machine, models, report
+from simulacra import __version__, checkpoint, config, data, generate, images, machine, models
 from simulacra.checkpoint import Checkpoints
 from simulacra.config import Config
 from simulacra.data import Loader, Splits, derived_seed
 from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
 from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, Model, Scored
+from simulacra.pages import report
 from simulacra.run import (
     CHECKPOINTS,
     CONFIG,
     ENVIRONMENT,
     EVALUATION,
+    EVALUATION_PAGE,
     METRICS,
     MODEL,
     RECONSTRUCTIONS,
@@ -92,8 +94,8 @@ class Session:
         values = config.parse(config.merge(shipped, _changes(data_name, seed, changes or {})))
         path = Path(out) if out is not None else _default_folder(values, config.parse(shipped))
         root = None if data_root is None else Path(data_root)
-        splits = data.load(values.data, root)
         exists = _check_folder(path, resume)
+        splits = data.load(values.data, root)
         device = machine.device(values.train.device)
         machine.check_tools(values.train, device)
         before = _saved_config(path) if exists else None
@@ -126,7 +128,8 @@ class Session:
         with atomic(self.path / ENVIRONMENT) as temporary:
             temporary.write_text(json.dumps(self._environment(), indent=2) + "\n")
         if not self.trainer.finished:
-            (self.path / EVALUATION).unlink(missing_ok=True)  # scores of weights that will be no more
+            for name in (EVALUATION, EVALUATION_PAGE):  # about weights that will be no more
+                (self.path / name).unlink(missing_ok=True)
         self._forget_after(self.trainer.step)
 
     def _restore(self, state: dict[str, Any], origin: Path | None) -> None:

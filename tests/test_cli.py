@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from simulacra import cli, config
+from simulacra.evaluate import Score, save
 from simulacra.session import Session
 from tests.conftest import SHORT
 
@@ -295,9 +296,55 @@ def _mixed_channels(runs: Path, tmp: Path) -> list[object]:
     return prepared
 
 
+def _evaluated(run: Path, to: Path, n: int = 50) -> Path:
+    scores = [Score("psnr", 20.0, "dB", "test", n, None, 0), Score("l1", 0.1, "of the range", "test", n, None, 0)]
+    save(scores, _copy(run, to) / "evaluation.json")
+    return to
+
+
+def _compare(first: str, second: str, *, n: int = 50, out: str = "page.html") -> Mistake:
+    def prepare(runs: Path, tmp: Path) -> list[object]:
+        return [
+            "compare",
+            _evaluated(runs / first, tmp / "a"),
+            _evaluated(runs / second, tmp / "b", n),
+            "--out",
+            tmp / out,
+        ]
+
+    return prepare
+
+
+def _compare_on_other_data(runs: Path, tmp: Path) -> list[object]:
+    prepared = _compare("vae", "autoencoder")(runs, tmp)
+    environment = tmp / "b" / "environment.json"
+    environment.write_text(json.dumps({**json.loads(environment.read_text()), "data_sha256": "0" * 64}))
+    return prepared
+
+
+def _compare_without_common_scores(runs: Path, tmp: Path) -> list[object]:
+    prepared = _compare("vae", "gan")(runs, tmp)
+    save([Score("precision", 0.5, "share", "test", 50, "digits:0", 0)], tmp / "b" / "evaluation.json")
+    return prepared
+
+
+def _compare_damaged_scores(runs: Path, tmp: Path) -> list[object]:
+    prepared = _compare("vae", "gan")(runs, tmp)
+    (tmp / "b" / "evaluation.json").write_text('{"scores": []')
+    return prepared
+
+
 def _out_is_a_file(runs: Path, tmp: Path) -> list[object]:
     (tmp / "out").write_text("")
     return ["train", "vae", "--data", "digits", "--out", tmp / "out"]
+
+
+def _features(*options: str) -> Mistake:
+    def prepare(runs: Path, tmp: Path) -> list[object]:
+        (tmp / "net.pt2").write_bytes(b"not loaded")
+        return ["evaluate", runs / "gan", *(tmp / word if word == "net.pt2" else word for word in options)]
+
+    return prepare
 
 
 MISTAKES: dict[str, tuple[Mistake, str]] = {
@@ -344,6 +391,16 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a run as data": (lambda runs, t: ["train", "vae", "--data", runs / "vae", "--out", t / "out"], "is a run, not"),
     "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, gan, infogan, vae"),
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
+    "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
+    "features of no file": (lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt2"], "cannot be read"),
+    "features nobody vouches for": (_features("--features", "net.pt2"), "--features-sha256 HEX"),
+    "features of another file": (
+        _features("--features", "net.pt2", "--features-sha256", "0" * 64), "It was not loaded."),
+    "sha256 of no file": (_features("--features-sha256", "0" * 64), "give the file too"),
+    "features without samples": (
+        lambda runs, _: ["evaluate", runs / "autoencoder", "--features", "pixels"],
+        "needs a prior; autoencoder has none",
+    ),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "images for a gan": (
         lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],
@@ -351,6 +408,16 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     ),
     "no such device": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out", "--train.device", "tpu9"],
                        "train.device: 'tpu9'"),
+    "one run to compare": (lambda runs, _: ["compare", runs / "vae"], "needs at least two runs"),
+    "a run compared with itself": (lambda runs, _: ["compare", runs / "vae", f"{runs}/./vae"], "the same run twice"),
+    "a run that was not evaluated": (
+        lambda runs, _: ["compare", runs / "vae", runs / "gan"], "has not been evaluated. Type: simulacra evaluate"),
+    "no run to compare": (lambda runs, t: ["compare", t / "nothing", runs / "vae"], "There is no run"),
+    "scores of other counts": (_compare("vae", "autoencoder", n=40), "--n 40. The same holds for 1 more. Type: simu"),
+    "scores of other images": (_compare_on_other_data, "its images, or their division into training and test"),
+    "scores of other kinds": (_compare_without_common_scores, "no score in common"),
+    "damaged scores": (_compare_damaged_scores, "holds no scores"),
+    "a page without a format": (_compare("vae", "autoencoder", out="page.png"), "ending in .html"),
     "unknown player": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out",
                                      "--train.players.critic.rate", 1], "Players: model"),
 }  # fmt: skip

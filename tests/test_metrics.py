@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import metrics
+from simulacra import latent, metrics
 from simulacra.errors import ConfigError
 from simulacra.metrics import common
 
@@ -378,6 +378,38 @@ def test_mutual_information_of_codes_that_name_their_image_is_log_n() -> None:
     assert found.mutual_information == pytest.approx(math.log(50), rel=1e-9)
 
 
+# ---------------------------------------------------------------------------------------------------- path
+
+
+@pytest.mark.parametrize("epsilon", [1e-4, 1e-2, 1.0])
+def test_path_length_of_a_linear_decoder_is_the_squared_distance_of_the_ends(epsilon: float) -> None:
+    weight, starts, ends = gaussian(6, 9), gaussian(50, 6, 1), gaussian(50, 6, 2)
+    found = metrics.perceptual_path_length(
+        lambda z: z @ weight, lambda x: 3 * x, starts, ends, latent.along_line, epsilon, seeded()
+    )
+    expected = (3 * (ends - starts) @ weight).square().sum(1)
+    assert found.mean == pytest.approx(float(expected.mean()), rel=1e-7)
+    assert found.standard_error == pytest.approx(float(expected.std()) / math.sqrt(50), rel=1e-7)
+
+
+def test_path_length_on_a_sphere_is_the_squared_angle() -> None:
+    starts, ends = (torch.nn.functional.normalize(gaussian(40, 5, seed)) for seed in (1, 2))
+    found = metrics.perceptual_path_length(
+        lambda z: z, lambda x: x, starts, ends, latent.along_arc, 1e-4, generator=seeded()
+    )
+    angles = torch.acos((starts * ends).sum(1))
+    assert found.mean == pytest.approx(float(angles.square().mean()), rel=1e-6)
+
+
+def test_path_length_is_taken_at_uniform_times() -> None:
+    starts, ends = torch.zeros(20_000, 1, dtype=torch.float64), torch.ones(20_000, 1, dtype=torch.float64)
+    found = metrics.perceptual_path_length(  # z = t and images t^2 / 2, so the square of the speed is t^2
+        lambda z: z.square() / 2, lambda x: x, starts, ends, latent.along_line, generator=seeded()
+    )
+    assert found.mean == pytest.approx(1 / 3, abs=4 * found.standard_error + 1e-4)
+    assert found.standard_error == pytest.approx(math.sqrt(4 / 45 / 20_000), rel=0.05)
+
+
 # ----------------------------------------------------------------------------------------- disentanglement
 
 
@@ -491,6 +523,38 @@ def test_dci_of_known_importances() -> None:
     shared = metrics.dci_from_importances(torch.tensor([[0.5, 0.0], [0.5, 0.0], [0.0, 1.0], [0.0, 0.0]]), 1.0)
     assert shared.disentanglement == pytest.approx(1)  # each latent serves one factor
     assert shared.completeness == pytest.approx((0.5 + 1) / 2)  # the first factor needs two of the four: log 2 / log 4
+
+
+def test_bins_of_equal_frequency_are_equally_full_and_in_order() -> None:
+    values = gaussian(1003, 1)[:, 0].exp()
+    bins = metrics.equal_frequency_bins(values)
+    assert torch.bincount(bins).tolist() in ([101, 100, 100, 101, 100, 100, 101, 100, 100, 100], [100] * 7 + [101] * 3)
+    assert torch.equal(bins[values.argsort()], bins.sort().values)
+
+
+def test_all_scores_of_real_valued_factors() -> None:
+    pytest.importorskip("sklearn")
+    place = torch.rand(1000, generator=seeded())
+    factors = {"shape": known_factors(1000)[:, 0], "place": place}
+    codes = torch.stack([place.double(), factors["shape"].double()], dim=1)
+    found = metrics.disentanglement_scores(codes, factors, generator=seeded())
+    assert found.pop("latents_in_use") == 2
+    assert found.pop("sap") == pytest.approx(1 - (1 / 4 + 1 / 10) / 2, abs=0.1)
+    for name, value in found.items():
+        assert value == pytest.approx(1, abs=0.06), name
+
+
+def test_latents_that_are_not_in_use_take_no_part() -> None:
+    pytest.importorskip("sklearn")
+    factors = dict(zip("abc", known_factors(600).T, strict=True))
+    codes = perfect(known_factors(600))
+    traces = 1e-3 * codes  # each factor again, on a scale that no decoder notices
+    found = metrics.disentanglement_scores(torch.cat([codes, traces], dim=1), factors, generator=seeded())
+    assert found["latents_in_use"] == 3
+    assert found["mutual_information_gap"] == pytest.approx(1, abs=0.02)
+    assert found["dci_completeness"] == pytest.approx(1, abs=0.02)
+    assert metrics.disentanglement_scores(traces, factors) == {"latents_in_use": 0}
+    assert "sap" in metrics.disentanglement_scores(codes[:, :1], factors), "one latent has no rival"
 
 
 # -------------------------------------------------------------------------------------------------- probes
@@ -608,6 +672,14 @@ X = gaussian(20, 3)
 NONE, WIDE, ONE, NAN = X[:0], gaussian(20, 4), X[:1], torch.full((20, 3), math.nan)
 LABELS, FACTORS = torch.arange(20) % 2, torch.stack([torch.arange(20) % 2, torch.arange(20) % 3], dim=1)
 PROBABILITIES = torch.softmax(X, dim=1)
+
+
+def path_length(
+    starts: Tensor, ends: Tensor, epsilon: float = 1e-4, features: Callable[[Tensor], Tensor] = lambda x: x
+) -> object:
+    return metrics.perceptual_path_length(lambda z: z, features, starts, ends, latent.along_line, epsilon)
+
+
 MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("real has 1 rows; at least 2", lambda: metrics.frechet_distance(ONE, X)),
     ("fake has 0 rows; at least 2", lambda: metrics.frechet_distance(X, NONE)),
@@ -636,12 +708,20 @@ MISTAKES: list[tuple[str, Callable[[], object]]] = [
     ("codes must be integers", lambda: metrics.match_codes(LABELS.float(), LABELS, 2)),
     ("means has 1 rows", lambda: metrics.active_units(ONE)),
     ("must have one shape", lambda: metrics.kl_decomposition(X, X, X[:5])),
+    ("epsilon must be positive", lambda: path_length(X, X, 0.0)),
+    ("as many rows; got 20 and 5", lambda: path_length(X, X[:5])),
+    ("starts has 1 rows", lambda: path_length(ONE, ONE)),
+    ("features holds NaN", lambda: path_length(X, X, features=lambda x: x * math.nan)),
     (r"factors must be \(20, F\)", lambda: metrics.mutual_information_gap(X, FACTORS[:5])),
     ("at least 2 latents", lambda: metrics.mutual_information_gap(X[:, :1], FACTORS)),
     ("factor 1 is constant", lambda: metrics.mutual_information_gap(X, FACTORS * torch.tensor([1, 0]))),
     ("factors must be integers", lambda: metrics.factor_vae_score(X, FACTORS.float())),
     ("group must be at least 2", lambda: metrics.factor_vae_score(X, FACTORS, group=1)),
     ("bins must be at least 2", lambda: metrics.mutual_information(X, FACTORS, 1)),
+    ("bins must be at least 2", lambda: metrics.equal_frequency_bins(X[:, 0], 1)),
+    ("values has 20 rows; at least 30", lambda: metrics.equal_frequency_bins(X[:, 0], 30)),
+    ("values holds NaN", lambda: metrics.equal_frequency_bins(NAN[:, 0])),
+    ("codes has 1 rows", lambda: metrics.disentanglement_scores(ONE, {"a": LABELS[:1]})),
     ("at least 2 columns for dci", lambda: metrics.dci(X, FACTORS[:, :1])),
     ("none negative", lambda: metrics.dci_from_importances(-torch.ones(2, 2), 1.0)),
     (r"k must lie in \[1, 20\]", lambda: metrics.knn_accuracy(X, LABELS, X, LABELS, k=21)),

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 import torch
 
-from simulacra import Run, checkpoint, config, images, report
+from simulacra import Run, checkpoint, config, images
 from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
 from simulacra.models import Round
 from simulacra.models.vae import VAE
+from simulacra.pages import report
 from simulacra.session import Session
 from tests.conftest import SHORT
 
@@ -289,6 +290,18 @@ def test_missing_tools_are_named_before_anything_is_written(tmp_path: Path, monk
     with pytest.raises(ConfigError, match=r"C\+\+ compiler"):
         start(tmp_path / "a", compile=True)
     assert not (tmp_path / "a").exists()
+
+
+def test_scores_of_weights_that_will_be_no_more_are_removed(tmp_path: Path) -> None:
+    constant = {"schedule": {"kind": "constant"}}
+    start(tmp_path / "a", images=320, **constant).run()
+    files = [tmp_path / "a" / name for name in ("evaluation.json", "evaluation.html")]
+    for file in files:
+        file.write_text("")
+    start(tmp_path / "a", images=320, resume=True, **constant)
+    assert all(file.exists() for file in files), "nothing is left to train"
+    start(tmp_path / "a", images=640, resume=True, **constant)
+    assert not any(file.exists() for file in files)
 
 
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:

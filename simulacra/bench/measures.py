@@ -75,6 +75,13 @@ def samples(run: Run) -> dict[str, float]:
     return {name: found[name] for name in names if name in found}
 
 
+def disentanglement(run: Run) -> dict[str, float]:
+    """How well single latents stand for the known factors of the test images."""
+    test = run.splits.test
+    found = evaluate.disentanglement(run.encode(_images(run, test)), test, seed=run.config.seed)
+    return {name: found[name] for name in sorted(found, key=lambda name: name != "mutual_information_gap")}
+
+
 def _scores(run: Run, *names: str) -> dict[str, float]:
     found = scores(run.history(), run.config.train.keep)
     return {name: found[f"test/{name}"] for name in names}
@@ -103,4 +110,5 @@ MEASURES: dict[str, Callable[[Run], dict[str, float]]] = {
     "knn": knn,
     "parzen": parzen,
     "samples": samples,
+    "disentanglement": disentanglement,
 }

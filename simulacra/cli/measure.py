@@ -14,6 +14,8 @@ from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulacra.evaluate import Score
+    from simulacra.features import Extractor
+    from simulacra.run import Run
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -23,23 +25,56 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("--n", type=count, default=10_000, metavar="N", help="test images and samples at most (10,000)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the samples and the noise (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.json", help="where the scores go (RUN/evaluation.json)")
+    sub.add_argument(
+        "--features",
+        metavar="NAME|FILE",
+        help="what samples are compared by: pixels, classifier, or a .pt2 file of torch.export (the data decides)",
+    )
+    sub.add_argument("--features-sha256", metavar="HEX", help="of that .pt2 file: loading it can run code")
+    sub.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="the scores; FILE.html is their page (RUN/evaluation.json)"
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
     from simulacra import evaluate
+    from simulacra.pages import evaluation
     from simulacra.run import EVALUATION
 
     run = open_run(options)
-    scores = evaluate.evaluate(run, n=options.n, seed=options.seed, progress=_tell_part)
-    _show_scores(scores)
-    say(evaluate.save(scores, target(options, run, EVALUATION)))
+    path = target(options, run, EVALUATION)
+    measured = evaluate.measure(
+        run, n=options.n, seed=options.seed, extractor=_extractor(options, run), progress=_tell_part, warn=_tell
+    )
+    _show_scores(measured.scores)
+    _tell_part("pictures")
+    say(evaluate.save(measured.scores, path))
+    say(evaluation.write(measured, path.with_suffix(".html")))
+
+
+def _extractor(options: argparse.Namespace, run: Run) -> Extractor | None:
+    """What samples are compared by; models without a prior have none to compare."""
+    from simulacra import features, generate
+    from simulacra.models import Generative
+
+    features.check(options.features, options.features_sha256)
+    if options.features is not None:
+        generate.require_prior(run.model, "evaluate --features")
+    if not isinstance(run.model, Generative):
+        return None
+    return features.extractor(
+        run.config.data.name, run.splits, options.features, sha256=options.features_sha256, tell=_tell
+    )
 
 
 def _tell_part(name: str) -> None:
-    print(f"measuring {name} ...", file=sys.stderr, flush=True)
+    _tell(f"measuring {name} ...")
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def _show_scores(scores: Sequence[Score]) -> None:
@@ -51,7 +86,15 @@ def _show_scores(scores: Sequence[Score]) -> None:
     table.add_column("images", justify="right")
     table.add_column("split")
     for score in scores:
-        table.add_row(score.metric, f"{score.value:.4g}", score.unit, f"{score.n:,}", score.split)
+        table.add_row(score.metric, _value(score), score.unit, f"{score.n:,}", score.split)
     print_table(table)
     for name in {score.features: None for score in scores if score.features}:
         print(f"samples are compared by the features {name}")
+
+
+def _value(score: Score) -> str:
+    """The value, and half the width of its 95 % interval where that is known."""
+    if score.interval is None:
+        return f"{score.value:.4g}"
+    low, high = score.interval
+    return f"{score.value:.4g} +- {(high - low) / 2:.1g}"

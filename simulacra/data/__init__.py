@@ -12,7 +12,7 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.config import Data
-from simulacra.data import digits, files, idx, shapes
+from simulacra.data import digits, files, idx, shapes, stacked
 from simulacra.data.dataset import Dataset, Images, Labelled, Splits
 from simulacra.data.loader import Loader, derived_seed
 from simulacra.errors import DataError, nearest
@@ -31,11 +31,17 @@ class Named:
 
 
 def _idx(source: idx.Source, title: str) -> Named:
-    def where(root: Path | None) -> str | None:
-        folder = idx.find(source, root)
-        return None if folder is None else str(folder)
+    return Named(
+        title,
+        "60,000 + 10,000, grey, 28 x 28",
+        lambda _, root: idx.load(source, root),
+        lambda root: _where(source, root),
+    )
 
-    return Named(title, "60,000 + 10,000, grey, 28 x 28", lambda _, root: idx.load(source, root), where)
+
+def _where(source: idx.Source, root: Path | None) -> str | None:
+    folder = idx.find(source, root)
+    return None if folder is None else str(folder)
 
 
 SOURCES: dict[str, Named] = {
@@ -50,6 +56,12 @@ SOURCES: dict[str, Named] = {
     ),
     "mnist": _idx(idx.MNIST, "handwritten digits (MNIST)"),
     "fashion-mnist": _idx(idx.FASHION_MNIST, "clothes (Fashion-MNIST)"),
+    stacked.NAME: Named(
+        "three MNIST digits, one a colour: 1,000 modes",
+        "60,000 + 10,000, colour, 28 x 28",
+        lambda _, root: stacked.load(root),
+        lambda root: _where(idx.MNIST, root),
+    ),
 }
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from simulacra import machine
 from simulacra.data.dataset import Dataset
 from simulacra.errors import DataError
 from simulacra.images import atomic
@@ -87,8 +88,7 @@ def roots(root: Path | None = None) -> list[Path]:
     places = [root] if root is not None else []
     if os.environ.get(ROOT_VARIABLE):
         places.append(Path(os.environ[ROOT_VARIABLE]))
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return [*places, cache / "simulacra" / "data"]
+    return [*places, machine.cache() / "data"]
 
 
 def find(source: Source, root: Path | None = None) -> Path | None:

@@ -16,6 +16,7 @@ CLASSES = ("disc", "square", "triangle", "star")
 COLOURS = torch.tensor(
     [[228, 26, 28], [255, 140, 0], [246, 214, 40], [66, 170, 72], [52, 120, 212], [146, 70, 180]], dtype=torch.float32
 )
+VISIBLE = ("shape", "colour", "radius", "x", "y")  # the angle shows only up to a symmetry, on a disc not at all
 TRAIN, TEST = 12_000, 2_000
 
 

@@ -21,6 +21,8 @@ from simulacra.metrics.disentanglement import (
     DCI,
     dci,
     dci_from_importances,
+    disentanglement_scores,
+    equal_frequency_bins,
     factor_vae_score,
     mutual_information,
     mutual_information_gap,
@@ -31,6 +33,7 @@ from simulacra.metrics.kernel import KernelDistance, kernel_distance, squared_di
 from simulacra.metrics.latents import KLDecomposition, active_units, kl_decomposition
 from simulacra.metrics.manifold import PRDC, prdc
 from simulacra.metrics.neighbours import Memorisation, memorisation, nearest
+from simulacra.metrics.path import PathLength, perceptual_path_length
 from simulacra.metrics.pixels import l1, ms_ssim, psnr, ssim
 from simulacra.metrics.probes import knn_accuracy, linear_probe
 from simulacra.metrics.window import Parzen, parzen, parzen_log_density
@@ -46,11 +49,14 @@ __all__ = [
     "Memorisation",
     "MixtureModes",
     "Parzen",
+    "PathLength",
     "active_units",
     "class_coverage",
     "classifier_score",
     "dci",
     "dci_from_importances",
+    "disentanglement_scores",
+    "equal_frequency_bins",
     "factor_vae_score",
     "frechet_distance",
     "frechet_from_moments",
@@ -69,6 +75,7 @@ __all__ = [
     "nearest",
     "parzen",
     "parzen_log_density",
+    "perceptual_path_length",
     "prdc",
     "psnr",
     "reverse_kl",

@@ -7,6 +7,7 @@ none tells more than the others. Values depend on N, on the bins and on the clas
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,48 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import extra, integers, matrix, positive
+
+BINS = 10  # of a continuous factor
+
+
+def disentanglement_scores(
+    codes: Tensor, factors: Mapping[str, Tensor], threshold: float = 0.01, generator: torch.Generator | None = None
+) -> dict[str, float]:
+    """Return every score of this file by its name, and the number of ``latents_in_use``.
+
+    ``codes`` ``(N, D)``; ``factors`` ``(N,)`` each: integers as they are, real numbers in `equal_frequency_bins`.
+    Latents with variance up to ``threshold`` are not in use and set to 0: all scores but FactorVAE's would otherwise
+    read factors from traces that the decoder never sees. With none in use that is all there is to say.
+    Raises `ConfigError` for fewer than 2 factors, a constant one, or where scikit-learn is missing.
+    """
+    codes = matrix(codes, "codes", at_least=BINS)
+    used = codes.var(0) > threshold
+    scores = {"latents_in_use": float(used.sum())}
+    if not used.any():
+        return scores
+    codes = torch.cat([torch.where(used, codes, 0.0), codes.new_zeros(len(codes), 1)], dim=1)[:, : max(2, len(used))]
+    values = [v if not v.is_floating_point() else equal_frequency_bins(v) for v in factors.values()]
+    table = torch.stack([v.to(codes.device) for v in values], dim=1)
+    parts = dci(codes, table, generator=generator)
+    return scores | {
+        "mutual_information_gap": mutual_information_gap(codes, table),
+        "factor_vae": factor_vae_score(codes, table, threshold=0.0, generator=generator),
+        "sap": sap(codes, table, generator),
+        "dci_disentanglement": parts.disentanglement,
+        "dci_completeness": parts.completeness,
+        "dci_informativeness": parts.informativeness,
+    }
+
+
+def equal_frequency_bins(values: Tensor, bins: int = BINS) -> Tensor:
+    """Return for each of ``(N,)`` real values its bin, 0 to ``bins - 1``, all bins equally full: ``(N,)``.
+
+    Raises `ConfigError` for NaN, fewer than 2 bins or fewer values than bins.
+    """
+    if bins < 2:
+        raise ConfigError(f"bins must be at least 2; got {bins}.")
+    values = matrix(values.reshape(-1, 1), "values", at_least=bins).squeeze(1)
+    return values.argsort(stable=True).argsort() * bins // len(values)
 
 
 def mutual_information_gap(codes: Tensor, factors: Tensor, bins: int = 20) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from simulacra.metrics.common import distance_blocks, matrices
+from simulacra.metrics.common import distance_blocks, matrices, positive
 
 
 def nearest(queries: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
@@ -21,6 +21,21 @@ def nearest(queries: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:
     index = torch.cat([distance.argmin(1) for distance in distance_blocks(queries, references)])
     distance: Tensor = torch.linalg.vector_norm(queries - references[index], dim=1)
     return distance, index
+
+
+def nearest_few(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the distances of each query ``(N, D)`` to its k nearest references ``(M, D)``, and their indices.
+
+    Both ``(N, min(k, M))``, the nearest first; distances as in `nearest`.
+    Raises `ConfigError` for empty input, different dimensions, k below 1.
+    """
+    positive(k, "k")
+    queries, references = matrices(queries, references, ("queries", "references"))
+    few = min(k, len(references))
+    index = torch.cat([distance.topk(few, largest=False).indices for distance in distance_blocks(queries, references)])
+    distance: Tensor = torch.linalg.vector_norm(queries[:, None] - references[index], dim=2)
+    order = distance.argsort(dim=1, stable=True)
+    return distance.gather(1, order), index.gather(1, order)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,17 @@ from typing import Any, cast
 
 from simulacra import config
 from simulacra.models.autoencoder import Autoencoder
-from simulacra.models.base import Coded, Generative, Inferential, Model, Round, Scored, Terms, Variational
+from simulacra.models.base import (
+    Coded,
+    Generative,
+    Inferential,
+    Model,
+    Round,
+    Scored,
+    Terms,
+    Variational,
+    mean_score,
+)
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN
 from simulacra.models.vae import IWAE, VAE
@@ -23,6 +33,7 @@ __all__ = [
     "Terms",
     "Variational",
     "build",
+    "mean_score",
 ]
 
 FAMILIES: dict[str, type[Model]] = {

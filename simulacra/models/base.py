@@ -11,7 +11,7 @@ themselves on held-out images, `Variational` ones also estimate log p(x).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -97,6 +97,18 @@ class Scored(Protocol):
     def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Return named means over the batch, the decisive one first."""
         ...
+
+
+@torch.no_grad()
+def mean_score(model: Scored, batches: Iterable[Images], generator: torch.Generator) -> dict[str, float]:
+    """Return the means of a model's score over all images of the batches."""
+    totals: dict[str, float] = {}
+    count = 0
+    for batch in batches:
+        count += len(batch)
+        for name, value in model.score(batch, generator).items():
+            totals[name] = totals.get(name, 0.0) + float(value) * len(batch)
+    return {name: total / count for name, total in totals.items()}
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ from simulacra.config import Train
 from simulacra.data import Loader, derived_seed
 from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DivergenceError, nearest
-from simulacra.models import Model, Scored
+from simulacra.models import Model, Scored, mean_score
 from simulacra.training import optim
 from simulacra.training.average import Average
 
@@ -136,7 +136,6 @@ class Trainer:
             raise DivergenceError(f"{wrong[0]} became {means[wrong[0]]} before step {self.step:,}")
         return means
 
-    @torch.no_grad()
     def score(self, dataset: Dataset) -> dict[str, float]:
         """Measure the averaged model on held-out images, with fixed noise; empty for models without a score."""
         model = self.average.model
@@ -144,14 +143,11 @@ class Trainer:
             return {}
         model.eval()
         generator = torch.Generator().manual_seed(derived_seed("score"))
-        totals: dict[str, float] = {}
-        for batch in self.loader.fixed(dataset):
-            for name, value in model.score(batch, generator).items():
-                totals[name] = totals.get(name, 0.0) + float(value) * len(batch) / len(dataset)
-        wrong = [name for name, value in totals.items() if not math.isfinite(value)]
+        means = mean_score(model, self.loader.fixed(dataset), generator)
+        wrong = [name for name, value in means.items() if not math.isfinite(value)]
         if wrong:
-            raise DivergenceError(f"{wrong[0]} of held-out images became {totals[wrong[0]]}")
-        return totals
+            raise DivergenceError(f"{wrong[0]} of held-out images became {means[wrong[0]]}")
+        return means
 
     def healthy(self) -> bool:
         """Whether all weights and statistics, and their averages, are finite."""

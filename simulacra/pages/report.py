@@ -1,13 +1,10 @@
-"""One self-contained HTML page about a run: its numbers, curves and pictures, with nothing to load from elsewhere."""
+"""The page about a run: its numbers, curves and pictures."""
 
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import torch
@@ -15,37 +12,32 @@ from torch import Tensor
 
 from simulacra import config, images
 from simulacra.data import Splits
-from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, summary
+from simulacra.pages import layout
 from simulacra.run import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, Run, pictures_in, scores
 
 FRAMES = 24  # pictures in a film of sheets
 PATHS = 6  # rows of interpolations
-POINTS = 400  # of a curve
+LEAD = "A run of simulacra. Everything on this page was measured or drawn by the run itself."
+CURVES = "Means since the previous point; test and validation values are measured on held-out images."
 
 
 def write(run: Run, splits: Splits, path: Path) -> Path:
     """Write the report of a run folder. Raises `StorageError`."""
-    page = Template((resources.files("simulacra") / "pages" / "report.html").read_text("utf-8"))
     rows = run.history()
-    text = page.substitute(
-        title=html.escape(f"{run.config.recipe} on {splits.train.name}"),
-        facts=_facts(run, splits, rows),
-        curves=json.dumps(_curves(rows)).replace("</", "<\\/"),
-        pictures="\n".join(_pictures(run, splits)),
-        layers=_layers(run),
-        config=html.escape(config.dumps(run.config)),
-        environment=html.escape((run.path / ENVIRONMENT).read_text("utf-8")),
-    )
-    with atomic(path) as temporary:
-        temporary.write_text(text, "utf-8")
-    return path
+    body = [
+        layout.facts(_facts(run, splits, rows)),
+        layout.box("pictures", *_pictures(run, splits)),
+        layout.curves(CURVES, {run.path.name: rows}, layout.logged(rows)),
+        _making(run),
+    ]
+    return layout.write(path, f"{run.config.recipe} on {splits.train.name}", LEAD, body)
 
 
-def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> str:
+def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     last = rows[-1]
     seconds = float(last["seconds"])
-    facts = [
+    return [
         ("family", run.config.model.family),
         ("training images", f"{len(splits.train):,}"),
         ("size", str(run.shape)),
@@ -55,18 +47,6 @@ def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> str:
         ("images/s", f"{last['images'] / max(seconds, 1e-9):,.0f}"),
         *((name, f"{value:.4g}") for name, value in scores(rows, run.config.train.keep).items()),
     ]
-    return "".join(f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>" for name, value in facts)
-
-
-def _curves(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The points of every logged value, thinned to what a screen can show."""
-    names = {name: None for row in rows for name in row if "/" in name}
-    curves = []
-    for name in names:
-        points = [[row["images"], row[name]] for row in rows if name in row]
-        step = max(1, len(points) // POINTS)
-        curves.append({"name": name, "points": points[:-1:step] + points[-1:]})
-    return curves
 
 
 def _pictures(run: Run, splits: Splits) -> list[str]:
@@ -111,8 +91,7 @@ def _rows(paths: Sequence[Tensor]) -> Tensor:
 
 
 def _figure(title: str, note: str, picture: Tensor, *, wide: bool = False) -> str:
-    kind = ' class="wide"' if wide else ""
-    return f'<section{kind}><h2>{title}</h2><p>{note}</p><img src="{images.data_url(picture)}" alt="{title}"></section>'
+    return layout.section(title, note, layout.picture(picture, title), kind="wide" if wide else "")
 
 
 def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run, *, wide: bool = False) -> str:
@@ -124,18 +103,26 @@ def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run, *
         {"images": step * run.config.train.batch, "url": images.data_url(images.read(path, path.name))}
         for step, path in chosen
     ]
-    return (
-        f'<section class="film{" wide" if wide else ""}"><h2>{title}</h2><p>{note}</p><img alt="{title}">'
+    controls = (
+        f'<img alt="{html.escape(title)}">'
         '<div class="controls"><button type="button" aria-label="play">&#9654;</button>'
         '<input type="range" min="0" step="1" aria-label="moment"><output></output></div>'
-        f'<script type="application/json">{json.dumps(frames)}</script></section>'
     )
+    return layout.section(title, note, controls, layout.embedded(frames), kind="film wide" if wide else "film")
 
 
-def _layers(run: Run) -> str:
-    cells = (
-        f"<tr><td>{html.escape(layer.player)}</td><td>{html.escape(layer.place)}</td>"
-        f"<td>{html.escape(layer.description)}</td><td>{layer.parameters:,}</td></tr>"
-        for layer in summary.layers(run.model)
+def _making(run: Run) -> str:
+    """Layers, config and environment, folded."""
+    layers = layout.table(
+        ["player", "place", "layer", layout.number("parameters")],
+        [
+            [layer.player, layer.place, layer.description, layout.number(f"{layer.parameters:,}")]
+            for layer in summary.layers(run.model)
+        ],
     )
-    return "".join(cells)
+    return layout.section(
+        "How it was made", "",
+        f"<details><summary>Players, layers and parameters</summary>{layers}</details>",
+        layout.folded("Config", config.dumps(run.config)),
+        layout.folded("Environment", (run.path / ENVIRONMENT).read_text("utf-8")),
+    )  # fmt: skip

@@ -1,0 +1,59 @@
+"""The verb that lays runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulacra.cli.parser import Verbs, add_data_root
+from simulacra.cli.say import print_table, say
+from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from simulacra.compare import Comparison, Row
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb of this module."""
+    sub = verbs.add("compare", _compare, "Lay runs that were evaluated alike side by side: one page, and a table.")
+    sub.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or a .safetensors file")
+    sub.add_argument("--out", type=Path, default=Path("compare.html"), metavar="FILE.html", help="(compare.html)")
+    add_data_root(sub)
+
+
+def _compare(options: argparse.Namespace) -> None:
+    if options.out.suffix != ".html" or options.out.is_dir():
+        raise ConfigError(f"compare writes a page: --out must be a file ending in .html, not '{options.out}'.")
+    from simulacra import compare
+    from simulacra.pages import comparison
+
+    found = compare.compare(options.runs, options.data_root)
+    for reason in found.refusals:
+        print(f"simulacra: {reason}", file=sys.stderr)
+    _show_comparison(found)
+    say(comparison.write(found, options.out))
+
+
+def _show_comparison(comparison: Comparison) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", box=None, pad_edge=False)
+    for entry in comparison.entries:
+        table.add_column(Text(entry.name), justify="right", overflow="fold")
+    facts = [entry.facts() for entry in comparison.entries]
+    for name in ("family", "parameters", "images seen", "images/s"):
+        table.add_row(name, *(fact[name] or "-" for fact in facts))
+    for row in (row for rows in comparison.groups.values() for row in rows):
+        table.add_row(row.metric, *(_value(row, index) for index in range(len(row.scores))))
+    print_table(table)
+    print("* the best of a row; - not measured for this family" + ("; x not compared" if comparison.refusals else ""))
+
+
+def _value(row: Row, index: int) -> str:
+    score = row.scores[index]
+    if score is None:
+        return "-"
+    return "x" if row.refused else f"{score.value:.4g}" + (" *" if index in row.best else "  ")

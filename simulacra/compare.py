@@ -1,0 +1,239 @@
+"""Runs side by side: which of their scores may be compared, and which is best.
+
+What measuring again can mend (another count, split or features) is refused as a whole. What it cannot (likelihoods of
+different densities) is refused by the metric. A metric that only some runs have, as their families differ, is fine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from simulacra import evaluate
+from simulacra.errors import ConfigError, RunError
+from simulacra.evaluate import Score
+from simulacra.metrics.meanings import by_group, meaning
+from simulacra.models import summary
+from simulacra.run import ENVIRONMENT, EVALUATION, MODEL, Run
+
+DENSITIES = {"elbo", "reconstruction_nll", "nll", "bits_per_dimension"}  # depend on what a pixel's density is
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run in a comparison, by a name of its own."""
+
+    name: str
+    run: Run
+    scores: Mapping[str, Score]
+    history: Sequence[Mapping[str, Any]]
+    environment: Mapping[str, Any]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the images of its data set; a file without its run folder needs the data to know."""
+        known = self.environment.get("data_sha256")
+        return known if isinstance(known, str) else self.run.splits.digest()
+
+    @property
+    def density(self) -> str:
+        """The likelihood of a pixel, where the family has one."""
+        return str(getattr(self.run.config.model, "likelihood", self.run.config.model.family))
+
+    @property
+    def binarised(self) -> bool:
+        """Whether its images, also those that it is measured on, are black or white only."""
+        values = self.run.config.data
+        return values.binarize_once or "binarize" in values.augment
+
+    @property
+    def count(self) -> int:
+        """The images that most of its scores were measured on."""
+        return statistics.mode(score.n for score in self.scores.values())
+
+    @property
+    def command(self) -> str:
+        """What to type to measure it again."""
+        return _command(self.run.path)
+
+    def facts(self) -> dict[str, str]:
+        """What the run is and what it took; empty where a single file does not say."""
+        values, last = self.run.config, self.history[-1] if self.history else {}
+        seconds, seen = float(last.get("seconds", 0)), int(last.get("images", 0))
+        return {
+            "family": values.model.family,
+            "recipe": values.recipe,
+            "data": f"{values.data.name}, {self.run.shape}",
+            "parameters": f"{sum(summary.totals(self.run.model).values()):,}",
+            "images seen": f"{seen:,}" if seen else "",
+            "training seconds": f"{seconds:,.0f}" if seen else "",
+            "images/s": f"{seen / seconds:,.0f}" if seen and seconds else "",
+            "machine": self._machine(),
+        }
+
+    def _machine(self) -> str:
+        known = [str(self.environment.get(name, "")) for name in ("processor", "device")]
+        threads = self.environment.get("threads")
+        return ", ".join(word for word in [*known, f"threads: {threads}" if threads else ""] if word)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric over all entries: its score in each, None where a family lacks it; or why they do not compare."""
+
+    metric: str
+    scores: tuple[Score | None, ...]
+    refused: str = ""
+
+    @property
+    def best(self) -> set[int]:
+        """The entries with the best value; none where neither way is better, or only one has the metric."""
+        found = {index: score.value for index, score in enumerate(self.scores) if score is not None}
+        better = meaning(self.metric).better
+        if better is None or len(found) < 2 or self.refused:
+            return set()
+        best = max(found.values()) if better == "higher" else min(found.values())
+        return {index for index, value in found.items() if value == best}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Entries of one data set, and their scores in groups."""
+
+    entries: tuple[Entry, ...]
+    groups: Mapping[str, Sequence[Row]]
+
+    @property
+    def refusals(self) -> list[str]:
+        """Which metrics are not compared and why, a line for each reason."""
+        metrics: dict[str, list[str]] = {}
+        for row in itertools.chain(*self.groups.values()):
+            if row.refused:
+                metrics.setdefault(row.refused, []).append(row.metric)
+        return [f"{', '.join(names)} {reason}." for reason, names in metrics.items()]
+
+
+def compare(paths: Sequence[Path], data_root: Path | None = None) -> Comparison:
+    """Open runs, or `.safetensors` files, with their scores, and lay the scores side by side.
+
+    Raises `ConfigError` for fewer than two, for one named twice, for other data, for scores that were measured
+    otherwise, for none in common; `RunError` where a run is missing or was not evaluated.
+    """
+    if len(paths) < 2:
+        raise ConfigError("compare needs at least two runs: simulacra compare RUN RUN ...")
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ConfigError("compare was given the same run twice. Name each once.")
+    entries = [_entry(path, name, data_root) for path, name in zip(paths, _names(paths), strict=True)]
+    _refuse_other_images(entries)
+    _refuse_other_measurements(entries)
+    names = list({metric: None for entry in entries for metric in entry.scores})
+    groups = {group: [_row(entries, metric) for metric in metrics] for group, metrics in by_group(names).items()}
+    _refuse_nothing_in_common([row for rows in groups.values() for row in rows])
+    return Comparison(tuple(entries), groups)
+
+
+# ---------------------------------------------------------------------------------------------- the entries
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The last part of each path that tells it from the others, else the path."""
+    last = [_folder(path).name or str(path) for path in paths]
+    return [name if last.count(name) == 1 else str(path) for name, path in zip(last, paths, strict=True)]
+
+
+def _folder(path: Path) -> Path:
+    """The run folder of a path, where it has one; a single file stands for itself."""
+    return path.resolve().parent if path.name == MODEL else path.resolve()
+
+
+def _entry(path: Path, name: str, data_root: Path | None) -> Entry:
+    run = Run.open(path, data_root=data_root)
+    folder = _folder(path)
+    file = folder / EVALUATION if folder.is_dir() else folder.with_suffix(".json")
+    if not file.is_file():
+        raise RunError(f"{path} has not been evaluated. Type: {_command(path)}")
+    scores = {score.metric: score for score in evaluate.load(file)}
+    history = Run(folder, run.model, run.config).history()
+    return Entry(name, run, scores, history, _environment(folder / ENVIRONMENT))
+
+
+def _command(path: Path) -> str:
+    alone = path.is_file() and path.name != MODEL
+    return f"simulacra evaluate {path}" + (f" --out {path.with_suffix('.json')}" if alone else "")
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# -------------------------------------------------------------------------------------------- what is refused
+
+
+def _refuse_other_images(entries: Sequence[Entry]) -> None:
+    first = entries[0]
+    for other in entries[1:]:
+        reason = _other_images(first, other)
+        if reason:
+            raise ConfigError(
+                f"{first.run.path} and {other.run.path} do not compare: {reason}. "
+                "Train both on the same images: --data NAME --data.size N"
+            )
+
+
+def _other_images(a: Entry, b: Entry) -> str:
+    """Why two runs are not measured on the same images; empty if they are."""
+    one, two = a.run.config.data.name, b.run.config.data.name
+    if a.run.shape != b.run.shape:
+        return f"the images of one are {a.run.shape}, those of the other {b.run.shape}"
+    if a.binarised != b.binarised:
+        return "one is measured on binarised images, the other on grey ones"
+    if a.digest == b.digest:
+        return ""
+    if one != two:
+        return f"one is of {one}, the other of {two}"
+    return f"both are of {one}, but its images, or their division into training and test images, differ"
+
+
+def _refuse_other_measurements(entries: Sequence[Entry]) -> None:
+    """Refuse scores of one name that were measured otherwise: once evaluated alike, they would compare."""
+    for a, b in itertools.combinations(entries, 2):
+        common = [metric for metric in a.scores if metric in b.scores]
+        reasons = {m: reason for m in common if (reason := evaluate.comparable(a.scores[m], b.scores[m]))}
+        if reasons:
+            reason = next(iter(reasons.values()))
+            more = f" The same holds for {len(reasons) - 1} more." if len(reasons) > 1 else ""
+            raise ConfigError(f"{a.name} and {b.name} do not compare: {reason}{more} {_remedy(a, b)}")
+
+
+def _remedy(a: Entry, b: Entry) -> str:
+    """What to type so that two runs are measured alike."""
+    if a.count == b.count:
+        return f"Type: {a.command} and {b.command}"
+    return f"Type: {max(a, b, key=lambda entry: entry.count).command} --n {min(a.count, b.count)}"
+
+
+def _row(entries: Sequence[Entry], metric: str) -> Row:
+    scores = tuple(entry.scores.get(metric) for entry in entries)
+    densities = sorted({entry.density for entry in entries if metric in entry.scores})
+    refused = ""
+    if metric in DENSITIES and len(densities) > 1:
+        refused = f"not compared: {' and '.join(densities)} likelihoods measure different densities"
+    return Row(metric, scores, refused)
+
+
+def _refuse_nothing_in_common(rows: Sequence[Row]) -> None:
+    if not any(not row.refused and sum(score is not None for score in row.scores) > 1 for row in rows):
+        raise ConfigError(
+            "These runs have no score in common that compares: their families are measured by different metrics. "
+            "Compare generators with generators, encoders with encoders."
+        )

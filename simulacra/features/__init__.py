@@ -1,0 +1,83 @@
+"""What images are compared by: extractors turn ``(N, C, H, W)`` in [-1, 1] into features ``(N, D)``.
+
+`Pixels` serves any data. `Classifier` is a small convolutional network for one labelled data set: shipped with the
+package, or trained when it is first needed. `Given` is a network of yours. No features are universal, so every value
+computed from them carries their name and digest, and `self_test` says whether they see that images get worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from simulacra.data import Splits
+from simulacra.errors import ConfigError, nearest
+from simulacra.features import given, learning
+from simulacra.features.base import Classifying, Extractor, grey, resized
+from simulacra.features.classifier import CLASSIFIERS, Classifier, Network
+from simulacra.features.corruption import Corruption, self_test
+from simulacra.features.given import Given, GivenClassifier
+from simulacra.features.learning import learned
+from simulacra.features.pixels import Pixels
+from simulacra.features.stacked import StackedDigits
+
+__all__ = [
+    "CLASSIFIERS",
+    "Classifier",
+    "Classifying",
+    "Corruption",
+    "Extractor",
+    "Given",
+    "GivenClassifier",
+    "Network",
+    "Pixels",
+    "StackedDigits",
+    "extractor",
+    "grey",
+    "learned",
+    "resized",
+    "self_test",
+]
+
+CHOICES = ("pixels", "classifier")
+
+
+def extractor(
+    data: str,
+    splits: Splits,
+    choice: str | None = None,
+    *,
+    sha256: str | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Extractor:
+    """Return the extractor for a data set.
+
+    ``choice`` is "pixels"; "classifier", the shipped one of that name or one trained on ``splits``; or the path of a
+    network in a ``.pt2`` file that has ``sha256``. None chooses: a classifier where one is shipped, or where each of
+    two classes or more has 50 training images, else the pixels. ``tell`` is called with a sentence before a training.
+    Raises `ConfigError`.
+    """
+    check(choice, sha256)
+    if choice is not None and choice not in CHOICES:
+        return given.load(Path(choice), sha256, splits.train.shape)
+    if choice == "pixels":
+        return Pixels(splits.train.shape)
+    if data == StackedDigits.name and splits.train.shape.channels == 3:
+        return StackedDigits()
+    if data in CLASSIFIERS:
+        return Classifier.load(data)
+    if choice == "classifier" or learning.labelled(splits, learning.FEWEST):
+        return learned(splits, tell)
+    return Pixels(splits.train.shape)
+
+
+def check(choice: str | None, sha256: str | None) -> None:
+    """Refuse what can be seen to be wrong without any data. Raises `ConfigError`."""
+    path = choice is not None and choice not in CHOICES
+    if sha256 is not None and not path:
+        raise ConfigError("--features-sha256 is that of a file: give the file too, --features FILE.pt2")
+    if choice is not None and path and not choice.endswith(given.ENDING):
+        raise ConfigError(
+            f"--features '{choice}' is not known.{nearest(choice, CHOICES)} "
+            f"There are: {', '.join(CHOICES)}, or a {given.ENDING} file."
+        )

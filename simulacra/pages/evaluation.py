@@ -1,0 +1,211 @@
+"""The page about an evaluation: each score with what it says, and the pictures behind the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from simulacra import generate, images
+from simulacra.evaluate import Evaluation, Score
+from simulacra.metrics.meanings import FLOOR, by_group, meaning, without_floors
+from simulacra.metrics.neighbours import nearest, nearest_few
+from simulacra.models import Generative, Inferential
+from simulacra.pages import charts, layout
+from simulacra.pages.layout import Cell, number
+
+SHEET = 48  # samples shown
+FEW = 12  # images shown of each kind
+NEAREST = 3  # training images beside a sample
+MEDIAN = 500  # test images at most whose distance to the training images is the yardstick
+POINTS = 5_000  # of the map
+LEAD = "Every number and picture on this page is of images that the model was not trained on, or of its own samples."
+
+
+def write(evaluation: Evaluation, path: Path) -> Path:
+    """Write the page of an evaluation. Raises `StorageError`."""
+    run = evaluation.run
+    title = f"{run.path.name}: {run.config.recipe} on {run.splits.train.name}, evaluated"
+    body = [layout.facts(_facts(evaluation)), _table(evaluation.scores), *pictures(evaluation)]
+    return layout.write(path, title, LEAD, body)
+
+
+def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
+    run = evaluation.run
+    yield "family", run.config.model.family
+    yield "test images", f"{len(evaluation.x):,}"
+    yield "size", str(run.shape)
+    yield "seed", str(evaluation.seed)
+    if isinstance(run.model, Generative):
+        yield "features", f"{evaluation.extractor.name}:{evaluation.extractor.digest[:12]}"
+
+
+# ------------------------------------------------------------------------------------------------ the scores
+
+
+def _table(scores: Sequence[Score]) -> str:
+    """Scores in groups, a distance with its floor beside it."""
+    of = {score.metric: score for score in scores}
+    rows: list[list[Cell | str]] = []
+    for group, names in by_group(without_floors(of)).items():
+        rows.append([Cell(group, kind="group", span=5)])
+        rows += [_row(of[name], of.get(name + FLOOR)) for name in names]
+    note = (
+        "A score means something beside another one of the same test images, count and features; "
+        "differences as small as those between two seeds mean nothing."
+    )
+    return layout.section(
+        "Scores", note, layout.table(["metric", number("value"), "", "better", number("images")], rows)
+    )
+
+
+def _row(score: Score, floor: Score | None) -> list[Cell | str]:
+    said = meaning(score.metric)
+    split = "" if score.split == "test" else score.split
+    return [
+        Cell(score.metric, said.sentence),
+        number(f"{score.value:.4g}", beside(score, floor)),
+        score.unit,
+        said.better or "",
+        number(f"{score.n:,}", split),
+    ]
+
+
+def beside(score: Score, floor: Score | None) -> str:
+    """What belongs below a value: its floor, its interval."""
+    parts = [] if floor is None else [f"floor {floor.value:.4g}"]
+    if score.interval is not None:
+        parts.append("{:.4g} to {:.4g}".format(*score.interval))
+    return ", ".join(parts)
+
+
+# ---------------------------------------------------------------------------------------------- the pictures
+
+
+def pictures(evaluation: Evaluation) -> Iterable[str]:
+    """The sections of pictures that a model can be shown by."""
+    if isinstance(evaluation.run.model, Generative):
+        yield _samples(evaluation)
+        yield _nearest_training_images(evaluation)
+        yield _class_counts(evaluation)
+        yield _farthest_samples(evaluation)
+    if isinstance(evaluation.run.model, Inferential):
+        yield _reconstructions(evaluation)
+        yield _worst_reconstructions(evaluation)
+        yield _map(evaluation)
+
+
+def _samples(evaluation: Evaluation) -> str:
+    sheet = images.grid(images.enlarge(evaluation.drawn[:SHEET]), FEW)
+    return layout.section("Samples", "The first ones drawn, not chosen.", layout.picture(sheet, "samples"))
+
+
+def _nearest_training_images(evaluation: Evaluation) -> str:
+    """Each sample above the training images that are nearest to it in the space of features."""
+    train = evaluation.run.splits.train
+    distance, index = nearest_few(evaluation.fake[:FEW], evaluation.known, NEAREST)
+    usual = nearest(_at_equal_steps(evaluation.real, MEDIAN), evaluation.known)[0].median()
+    columns = []
+    for sample, far, which in zip(evaluation.drawn, distance.tolist(), index, strict=False):
+        found = zip(images.from_bytes(train.images[which]), [f"{d:.3g}" for d in far], strict=True)
+        columns.append(_column([(sample, ""), *found]))
+    note = (
+        f"Has it learnt training images by heart? Each sample, framed, above the {NEAREST} training images nearest to "
+        f"it by {evaluation.extractor.name} features, with their distances. The median test image, which nobody "
+        f"copied, is {float(usual):.3g} away from its nearest training image. Copies would be much nearer, and look "
+        "alike."
+    )
+    return layout.section("Samples and their nearest training images", note, layout.box("neighbours", *columns))
+
+
+def _column(stack: Iterable[tuple[Tensor, str]]) -> str:
+    """Pictures one above the other, each with a line below it."""
+    shown = (
+        layout.picture(images.enlarge(image, 64), "image") + f"<figcaption>{text}</figcaption>" for image, text in stack
+    )
+    return f"<figure>{''.join(shown)}</figure>"
+
+
+def _class_counts(evaluation: Evaluation) -> str:
+    """How often samples look like each class, where the features come with a classifier."""
+    if evaluation.probabilities is None:
+        return ""
+    classes = evaluation.probabilities.shape[1]
+    labels = evaluation.test.labels
+    marks = None if labels is None else _shares(labels, classes)
+    drawn = _shares(evaluation.probabilities.argmax(1), classes)
+    note = f"What the {evaluation.extractor.name} classifier takes the {len(evaluation.drawn):,} samples for. " + (
+        "" if marks is None else "Upright marks: the shares among test images."
+    )
+    return layout.section("Classes of the samples", note, charts.bars(drawn, marks, evaluation.test.classes))
+
+
+def _shares(labels: Tensor, classes: int) -> list[float]:
+    counts = torch.bincount(labels.clamp(max=classes - 1), minlength=classes)
+    return [float(count) / len(labels) for count in counts]
+
+
+def _farthest_samples(evaluation: Evaluation) -> str:
+    """The samples that look least like any test image, each above the nearest one."""
+    distance, index = nearest(evaluation.fake, evaluation.real)
+    worst = distance.argsort(descending=True)[:FEW]
+    columns = [
+        _column([(evaluation.drawn[i], ""), (evaluation.x[index[i]], f"{float(distance[i]):.3g}")]) for i in worst
+    ]
+    note = (
+        f"The worst of {len(distance):,} samples: those farthest from every test image. Each, framed, above the "
+        f"nearest one with its distance (median {float(distance.median()):.3g})."
+    )
+    return layout.section("Samples least like any test image", note, layout.box("neighbours", *columns))
+
+
+def _reconstructions(evaluation: Evaluation) -> str:
+    chosen = _at_equal_steps(evaluation.x, 2 * FEW)
+    note = "Test images, framed, not chosen; below each what came back through the latents."
+    return _pairs("Reconstructions", note, evaluation, chosen, lambda _: "")
+
+
+def _worst_reconstructions(evaluation: Evaluation) -> str:
+    error = evaluation.errors
+    worst = error.argsort(descending=True)[:FEW]
+    note = (
+        "The test images, framed, with the largest mean squared error, on the [0, 1] scale "
+        f"(median {float(error.median()):.3g})."
+    )
+    return _pairs(
+        "Worst reconstructions", note, evaluation, evaluation.x[worst], lambda k: f"{float(error[worst[k]]):.3g}"
+    )
+
+
+def _pairs(title: str, note: str, evaluation: Evaluation, x: Tensor, say: Callable[[int], str]) -> str:
+    returned = generate.reconstruct(evaluation.run.model, x)
+    columns = [_column([(x[k], ""), (returned[k], say(k))]) for k in range(len(x))]
+    return layout.section(title, note, layout.box("neighbours", *columns))
+
+
+def _map(evaluation: Evaluation) -> str:
+    """The codes of test images, two latents as they are, more by their two principal components."""
+    codes, labels = _at_equal_steps(evaluation.codes, POINTS), evaluation.test.labels
+    if codes.shape[1] < 2:
+        return ""
+    points, note = (codes, "The two latents of") if codes.shape[1] == 2 else _principal(codes)
+    colours = " No classes are known." if labels is None else " A colour for each class, its name at the median."
+    labels = None if labels is None else _at_equal_steps(labels, POINTS)
+    drawing = charts.scatter(points, labels, evaluation.test.classes)
+    return layout.section("Map of the latents", f"{note} {len(codes):,} test images.{colours}", drawing)
+
+
+def _principal(codes: Tensor) -> tuple[Tensor, str]:
+    """Codes ``(N, D)`` on their two principal axes, ``(N, 2)``, and what share of the variance that shows."""
+    centred = codes.double() - codes.double().mean(0)
+    variance, axes = torch.linalg.eigh(centred.T @ centred)
+    share = float(variance[-2:].sum() / variance.sum().clamp(min=1e-12))
+    words = f"The two principal components of {codes.shape[1]} latents, {share:.0%} of their variance, for"
+    return centred @ axes[:, -2:].flip(1), words
+
+
+def _at_equal_steps(values: Tensor, count: int) -> Tensor:
+    """At most that many rows, from the first to the last."""
+    return values[torch.linspace(0, len(values) - 1, min(count, len(values))).round().long()]
