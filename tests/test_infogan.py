@@ -171,7 +171,7 @@ def test_invariance_trains_q_and_never_the_generator() -> None:
     model = build(invariance=1.0)
     first, second = model.rounds(Images(torch.rand(16, 1, 8, 8) * 2 - 1), 0)
     assert set(second["generator"]) == {"adversarial", "code_digit", "code_c1", "code_c2"}
-    term = first["discriminator"]["variance_digit"]
+    term = first["discriminator"]["invariance_digit"]
     assert all(
         float(g.abs().max()) > 0 for g in torch.autograd.grad(term, list(model.discriminator.trunk.parameters()))
     )

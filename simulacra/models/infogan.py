@@ -111,7 +111,7 @@ class InfoGAN(Model):
         on_real, on_fake = self.discriminator.real(seen[0]), self.discriminator.real(seen_fake)
         self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
         terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told_fake, z)
-        return terms | self.variance(*told) if self.invariance else terms
+        return terms | self.steadiness(*told) if self.invariance else terms
 
     def _deceive(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
         with torch.no_grad():
@@ -126,11 +126,11 @@ class InfoGAN(Model):
         weight = {Categorical: self.information, Continuous: self.continuous}
         return {f"code_{code.name}": weight[type(code)] * nll[code.name].mean() for code in self.codes}
 
-    def variance(self, before: Tensor, after: Tensor) -> Terms:
+    def steadiness(self, before: Tensor, after: Tensor) -> Terms:
         """Return the weighted, negative information that categories keep when real images are distorted."""
         said, again = self.codes.split_outputs(before), self.codes.split_outputs(after)
         return {
-            f"variance_{code.name}": -self.invariance
+            f"invariance_{code.name}": -self.invariance
             * mutual_information(said[code.name].softmax(1), again[code.name].softmax(1))
             for code in self.codes
             if isinstance(code, Categorical)
