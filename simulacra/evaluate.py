@@ -28,6 +28,7 @@ from simulacra.images import atomic, to_unit
 from simulacra.metrics.common import extra
 from simulacra.models import Coded, Generative, Inferential, Variational, mean_score
 from simulacra.models.codes import Categorical
+from simulacra.priors import Prior
 from simulacra.run import Run
 
 LATENTS = 100  # of each image, for the importance-weighted estimate of log p(x)
@@ -43,6 +44,7 @@ CORRUPTED = 500  # training images at most for the self-test of features
 CODE = 1  # raised when the same images get other features: the cache then holds nothing of before
 SAMPLES_PER_IMAGE = 2.6  # of which modes are counted: 26,000, as in the literature, for 10,000 test images
 PATHS = 2_000  # at most, through latent space: each takes two images
+OF_REAL = ("frechet_distance_floor", "features_self_test")  # scores of features that no sample takes part in
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
 
 
@@ -50,7 +52,8 @@ CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON
 class Score:
     """One number and what it depends on; ``features`` is ``NAME:DIGEST``, or None where images are not compared.
 
-    ``interval`` holds the ends of its 95 % interval, for images drawn anew, where one is known.
+    ``interval`` holds the ends of its 95 % interval, for images drawn anew, where one is known; ``prior`` is the
+    ``NAME:DIGEST`` of the fitted prior that samples were drawn from, or None: from the model's own, or none drawn.
     """
 
     metric: str
@@ -61,6 +64,7 @@ class Score:
     features: str | None
     seed: int
     interval: tuple[float, float] | None = None
+    prior: str | None = None
 
 
 def evaluate(
@@ -69,6 +73,7 @@ def evaluate(
     n: int = 10_000,
     seed: int = 0,
     extractor: Extractor | None = None,
+    prior: str | Path | None = None,
     progress: Callable[[str], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> list[Score]:
@@ -78,9 +83,10 @@ def evaluate(
     how well latents tell classes apart. With a prior: samples against test images, by the features of ``extractor``,
     which is `features.extractor`'s own choice where none is given. ``progress`` is called with the name of each part,
     ``warn`` with a sentence if the features fail their self-test. The same seed gives the same scores.
+    ``prior`` says where samples are drawn from, as in `Run.prior`; likelihoods are always those of the model's own.
     Raises `ConfigError` for fewer than 10 images or a missing extra, `RunError` for a model that returns NaN.
     """
-    return measure(run, n=n, seed=seed, extractor=extractor, progress=progress, warn=warn).scores
+    return measure(run, n=n, seed=seed, extractor=extractor, prior=prior, progress=progress, warn=warn).scores
 
 
 @torch.no_grad()
@@ -90,11 +96,12 @@ def measure(
     n: int = 10_000,
     seed: int = 0,
     extractor: Extractor | None = None,
+    prior: str | Path | None = None,
     progress: Callable[[str], None] | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> Evaluation:
     """Do what `evaluate` does, and keep the images, latents and features behind the scores."""
-    evaluation = Evaluation(run, n, seed, extractor, warn)
+    evaluation = Evaluation(run, n, seed, extractor, run.prior(prior), warn)
     parts: list[tuple[str, bool, Callable[[], Iterator[Score]]]] = [
         ("likelihood", isinstance(run.model, Variational), evaluation.likelihood),
         ("latents", isinstance(run.model, Variational), evaluation.latents),
@@ -102,9 +109,9 @@ def measure(
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
         ("factors", isinstance(run.model, Inferential), evaluation.factors),
         ("codes", isinstance(run.model, Coded), evaluation.codes_of_classes),
-        ("samples", isinstance(run.model, Generative), evaluation.samples),
-        ("modes", isinstance(run.model, Generative), evaluation.modes),
-        ("paths", isinstance(run.model, Generative), evaluation.paths),
+        ("samples", evaluation.sampled, evaluation.samples),
+        ("modes", evaluation.sampled, evaluation.modes),
+        ("paths", evaluation.sampled, evaluation.paths),
     ]
     for name, supported, part in parts:
         if supported:
@@ -147,7 +154,7 @@ def comparable(a: Score, b: Score) -> str | None:
 def save(scores: list[Score], path: Path) -> Path:
     """Write scores as JSON, whole or not at all. Raises `StorageError`."""
     records = [
-        {name: value for name, value in asdict(score).items() if name != "interval" or value is not None}
+        {name: value for name, value in asdict(score).items() if name not in ("interval", "prior") or value is not None}
         for score in scores
     ]
     text = json.dumps({"scores": records}, indent=2, allow_nan=False)
@@ -179,9 +186,17 @@ class Evaluation:
     """
 
     def __init__(
-        self, run: Run, n: int, seed: int, extractor: Extractor | None, warn: Callable[[str], None]
-    ) -> None:  # fmt: skip
+        self,
+        run: Run,
+        n: int,
+        seed: int,
+        extractor: Extractor | None,
+        prior: Prior | None,
+        warn: Callable[[str], None],
+    ) -> None:
         self.run = run
+        self.prior = prior
+        self.sampled = prior is not None or isinstance(run.model, Generative)
         self.warn = warn
         self.model: Any = run.model
         self.device = next(run.model.parameters()).device
@@ -203,7 +218,7 @@ class Evaluation:
         self.loader = Loader(splits.train, 1, augment=run.config.data.augment)
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
-        if isinstance(run.model, Generative):
+        if self.sampled:
             self.extractor = extractor or features.extractor(run.config.data.name, splits)
 
     def likelihood(self) -> Iterator[Score]:
@@ -364,17 +379,19 @@ class Evaluation:
         labels = []
         for start in range(0, samples, CHUNK):
             seed = derived_seed(self.seed, "modes", start)
-            drawn = generate.sample(self.run.model, min(CHUNK, samples - start), seed=seed)
+            drawn = generate.sample(self.run.model, min(CHUNK, samples - start), seed=seed, prior=self.prior)
             labels.append(extractor.probabilities(drawn).argmax(1))
         return torch.bincount(torch.cat(labels), minlength=len(stacked.CLASSES))
 
     def paths(self) -> Iterator[Score]:
         """How fast images change between two draws from the prior; arcs and lines as `generate.interpolate` takes."""
         count = min(PATHS, len(self.x))
-        starts, ends = generate.latents(self.run.model, 2 * count, seed=derived_seed(self.seed, "paths")).chunk(2)
+        seed = derived_seed(self.seed, "paths")
+        starts, ends = generate.latents(self.run.model, 2 * count, seed=seed, prior=self.prior).chunk(2)
+        arcs = self.prior is None and self.model.latent > 2
         found = metrics.perceptual_path_length(
             lambda z: generate.decode(self.run.model, z), self.extractor.features, starts, ends,
-            latent.along_arc if self.model.latent > 2 else latent.along_line, generator=self._generator("paths"),
+            latent.along_arc if arcs else latent.along_line, generator=self._generator("paths"),
         )  # fmt: skip
         yield self._compared("perceptual_path_length", found.mean, "distance^2", n=count, split="generated")
 
@@ -395,7 +412,7 @@ class Evaluation:
     @cached_property
     def drawn(self) -> Tensor:
         """As many samples as test images, ``(n, C, H, W)`` in [-1, 1]."""
-        return generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"))
+        return generate.sample(self.run.model, len(self.x), seed=derived_seed(self.seed, "samples"), prior=self.prior)
 
     @cached_property
     def real(self) -> Tensor:
@@ -427,7 +444,8 @@ class Evaluation:
     def _compared(self, metric: str, value: float, unit: str, *, n: int | None = None, split: str = "test") -> Score:
         """A score of features."""
         name = f"{self.extractor.name}:{self.extractor.digest[:12]}"
-        return replace(self._score(metric, value, unit, n=n, split=split), features=name)
+        prior = None if self.prior is None or metric in OF_REAL else self.prior.identity
+        return replace(self._score(metric, value, unit, n=n, split=split), features=name, prior=prior)
 
     def _generator(self, purpose: str) -> torch.Generator:
         return torch.Generator().manual_seed(derived_seed(self.seed, "evaluate", purpose))

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import CapabilityError, ConfigError
-from simulacra.latent import along, lerp, normal_quantiles, plane, slerp
+from simulacra.latent import along, lerp, normal_quantiles, plane, slerp, truncated_normal
 from simulacra.models import FAMILIES, Coded, Generative, Inferential, Model
+from simulacra.models.base import StandardNormalPrior
 from simulacra.models.codes import Categorical
+from simulacra.priors import Prior
 
 CHUNK = 256  # images decoded or encoded at a time
 TRAVERSED = 10  # latents shown by traverse
@@ -22,19 +24,38 @@ TRAVERSED_NOISE = 4  # rows of noise that traverse shows for a categorical code
 SPAN = (0.01, 0.99)  # quantiles of the latent between which traverse moves
 
 
-def sample(model: Model, n: int, *, seed: int = 0, codes: Mapping[str, float] | None = None) -> Tensor:
-    """Return ``n`` images ``(n, C, H, W)`` in [-1, 1] from the prior; a seed gives the same images every time.
+def sample(
+    model: Model,
+    n: int,
+    *,
+    seed: int = 0,
+    prior: Prior | None = None,
+    truncation: float | None = None,
+    codes: Mapping[str, float] | None = None,
+) -> Tensor:
+    """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; a seed gives the same images every time. See `latents`.
 
     ``codes`` sets named codes, for example ``{"digit": 3, "c1": -1.5}``, where the prior would draw them.
     Raises `ConfigError` for a name or a value that there is not.
     """
-    z = latents(model, n, seed=seed)
+    z = latents(model, n, seed=seed, prior=prior, truncation=truncation)
     return decode(model, _coded(model, "sample with codes").codes.set_all(z, codes) if codes else z)
 
 
-def latents(model: Model, n: int, *, seed: int = 0) -> Tensor:
-    """Return ``n`` latents ``(n, D)`` from the prior."""
-    return require_prior(model, "sample").prior(n, torch.Generator().manual_seed(seed))
+def latents(
+    model: Model, n: int, *, seed: int = 0, prior: Prior | None = None, truncation: float | None = None
+) -> Tensor:
+    """Return ``n`` latents ``(n, D)`` from a fitted prior, or else from the model's own.
+
+    ``truncation`` redraws values of N(0, I) beyond it: samples become more typical and less varied.
+    Raises `CapabilityError` for a model without a prior, or truncation of another distribution than N(0, I).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    if truncation is not None:
+        return truncated_normal(n, _standard_normal(model, prior).latent, truncation, generator)
+    if prior is not None:
+        return prior.sample(n, generator)
+    return require_prior(model, "sample").prior(n, generator)
 
 
 def decode(model: Model, z: Tensor) -> Tensor:
@@ -136,7 +157,9 @@ def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor)
 def require_prior(model: Model, verb: str) -> Generative:
     """Return the model if it has a prior; raises `CapabilityError` naming the verb and the families that do."""
     if not isinstance(model, Generative):
-        raise _lacking(model, verb, "prior", "a prior")
+        error = _lacking(model, verb, "prior", "a prior")
+        fit = isinstance(model, Inferential) and verb == "sample"
+        raise CapabilityError(f"{error} Or fit one to its latents: simulacra fit-prior RUN" if fit else str(error))
     return model
 
 
@@ -144,6 +167,19 @@ def _coded(model: Model, verb: str) -> Coded:
     if not isinstance(model, Coded):
         raise _lacking(model, verb, "infer", "a named code")
     return model
+
+
+def has_standard_normal_prior(model: Model) -> bool:
+    """Whether the model's own prior is N(0, I)."""
+    return getattr(type(model), "prior", None) is StandardNormalPrior.prior
+
+
+def _standard_normal(model: Model, prior: Prior | None) -> Generative:
+    generative = require_prior(model, "sample") if prior is None else None
+    if generative is None or not has_standard_normal_prior(model):
+        drawn = "those of this model are not" if prior is None else f"those of {prior.name} are not"
+        raise CapabilityError(f"Truncation redraws latents of N(0, I); {drawn}. Leave --truncation out.")
+    return generative
 
 
 def require_encoder(model: Model, verb: str) -> Inferential:

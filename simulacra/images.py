@@ -9,9 +9,12 @@ import base64
 import io
 import math
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
-from simulacra.errors import DataError, StorageError
+from simulacra.errors import ConfigError, DataError, StorageError
 
 Fit = Literal["crop", "pad", "stretch"]
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R 601
@@ -224,6 +227,41 @@ def save_animation(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
     with atomic(path) as temporary:
         first.save(temporary, "GIF", save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
     return path
+
+
+def save_video(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
+    """Write frames ``(N, C, H, W)`` in [-1, 1] as an MP4 (H.264) that goes there and back.
+
+    Needs ffmpeg, on the path or from the extra ``video``. Raises `ConfigError` where there is none, `StorageError`.
+    """
+    program = _ffmpeg()
+    there = [np.asarray(picture(frame).convert("RGB")) for frame in enlarge(frames, 224)]
+    size = f"{there[0].shape[1]}x{there[0].shape[0]}"
+    with atomic(path) as temporary:
+        command = [
+            program, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size,
+            "-r", f"{1 / seconds:g}", "-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264",
+            "-pix_fmt", "yuv420p", "-f", "mp4", str(temporary),
+        ]  # fmt: skip
+        pixels = b"".join(frame.tobytes() for frame in [*there, *there[-2:0:-1]])
+        done = subprocess.run(command, input=pixels, capture_output=True, check=False)
+        if done.returncode:
+            raise StorageError(
+                f"{path} could not be written: ffmpeg says {done.stderr.decode(errors='replace')[-200:]}"
+            )
+    return path
+
+
+def _ffmpeg() -> str:
+    """The program on the path, or the one that the extra brings."""
+    found = shutil.which("ffmpeg")
+    if found is not None:
+        return found
+    try:
+        program: str = import_module("imageio_ffmpeg").get_ffmpeg_exe()
+    except ImportError:
+        raise ConfigError("MP4 needs ffmpeg: pip install 'simulacra[video]', or end --out in .gif") from None
+    return program
 
 
 def data_url(image: Tensor | Image.Image) -> str:

@@ -1,9 +1,13 @@
-"""Geometry of latent space: straight and spherical paths, grids through a Gaussian, one dimension at a time."""
+"""Geometry of latent space: paths, grids through a Gaussian, one dimension at a time, directions between classes."""
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+
+from simulacra.errors import ConfigError
 
 MANIFOLD_RANGE = (0.05, 0.95)  # quantiles of N(0, 1) between which the manifold is shown
 PARALLEL = 1e-4  # sine of an angle, below which a great arc is taken for a straight line
@@ -65,3 +69,33 @@ def along(origin: Tensor, dimension: int, values: Tensor) -> Tensor:
     z = origin.repeat(len(values), 1)
     z[:, dimension] = values
     return z
+
+
+def truncated_normal(n: int, dimensions: int, threshold: float, generator: torch.Generator | None = None) -> Tensor:
+    """Draw from N(0, I) with every value beyond ``[-threshold, threshold]`` drawn again: ``(n, dimensions)``, float32.
+
+    A smaller threshold gives samples that are more typical and less varied. By the inverse distribution function,
+    ``z = sqrt(2) erfinv(u erf(threshold / sqrt(2)))`` with u uniform in [-1, 1]. Raises `ConfigError`.
+    Source: Large Scale GAN Training for High Fidelity Natural Image Synthesis (2019), section 3.1,
+    https://arxiv.org/abs/1809.11096
+    """
+    if not (threshold > 0 and math.isfinite(threshold)):
+        raise ConfigError(f"A truncation must be a positive number, such as 0.7; got {threshold}.")
+    uniform = 2.0 * torch.rand(n, dimensions, dtype=torch.float64, generator=generator) - 1.0
+    z = math.sqrt(2) * torch.erfinv(uniform * math.erf(threshold / math.sqrt(2)))
+    return z.clamp(-threshold, threshold).float()
+
+
+def attribute_direction(codes: Tensor, labels: Tensor, towards: int, away: int | None = None) -> Tensor:
+    """Return the mean code of one class minus that of another, or of all others: ``(n, D), (n,) -> (D,)``.
+
+    ``decode(z + t * direction)`` gives an image more of the first class as t grows. Raises `ConfigError` for a class
+    without codes.
+    Source: Sampling Generative Networks (2016), section 3, https://arxiv.org/abs/1609.04468
+    """
+    present = labels == towards
+    absent = ~present if away is None else labels == away
+    for name, chosen in ((towards, present), ("other" if away is None else away, absent)):
+        if not chosen.any():
+            raise ConfigError(f"No code belongs to class {name}. Classes: {sorted(set(labels.tolist()))}.")
+    return codes[present].mean(0) - codes[absent].mean(0)

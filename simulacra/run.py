@@ -1,11 +1,12 @@
 """A run folder, opened: its config, its averaged weights, its history, and the verbs its model offers.
 
 RUN/ config.toml  environment.json  metrics.jsonl  samples/STEP.png  reconstructions/STEP.png
-     checkpoints/STEP.pt + latest  model.safetensors  report.html  evaluation.json  evaluation.html
+     checkpoints/STEP.pt + latest  model.safetensors  prior.safetensors  report.html  evaluation.json  evaluation.html
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -15,16 +16,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import checkpoint, data, generate, images
+from simulacra import checkpoint, data, generate, images, invert, priors
 from simulacra.config import Config
-from simulacra.data import Splits, files
-from simulacra.errors import RunError
-from simulacra.models import Coded, Inferential, Model
+from simulacra.data import Dataset, Loader, Splits, derived_seed, files
+from simulacra.errors import CapabilityError, ConfigError, RunError
+from simulacra.invert import Inversion
+from simulacra.models import Coded, Generative, Inferential, Model, Variational
 from simulacra.networks import Shape
+from simulacra.priors import Prior
 
 CONFIG, METRICS, MODEL, REPORT = "config.toml", "metrics.jsonl", "model.safetensors", "report.html"
 ENVIRONMENT, SAMPLES, RECONSTRUCTIONS, CHECKPOINTS = "environment.json", "samples", "reconstructions", "checkpoints"
-EVALUATION, EVALUATION_PAGE = "evaluation.json", "evaluation.html"
+EVALUATION, EVALUATION_PAGE, PRIOR = "evaluation.json", "evaluation.html", "prior.safetensors"
 
 
 class Run:
@@ -77,12 +80,76 @@ class Run:
         """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""
         return read_metrics(self.path / METRICS) if self.path.is_dir() else []
 
-    def sample(self, n: int = 64, *, seed: int = 0, codes: Mapping[str, float] | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        prior: str | Path | None = None,
+        truncation: float | None = None,
+        codes: Mapping[str, float] | None = None,
+    ) -> Tensor:
         """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; the same seed gives the same images.
 
+        ``prior`` is as in `Run.prior`; ``truncation`` redraws values of N(0, I) beyond it.
         ``codes`` sets named codes of a model that has them, for example ``{"digit": 3, "c1": -1.5}``.
         """
-        return generate.sample(self.model, n, seed=seed, codes=codes)
+        return generate.sample(self.model, n, seed=seed, prior=self.prior(prior), truncation=truncation, codes=codes)
+
+    def prior(self, choice: str | Path | None = None) -> Prior | None:
+        """Return the prior to draw from: None stands for the model's own.
+
+        ``choice`` is "model", "fitted" (the one that `fit-prior` left with the run) or a file; when absent, it is
+        the model's own where it has one, the fitted one otherwise. Raises `RunError`, `CapabilityError`.
+        """
+        beside = self.file.with_name(PRIOR)
+        if choice == "model" or (choice is None and (isinstance(self.model, Generative) or not beside.exists())):
+            return None
+        latent = getattr(self.model, "latent", None)
+        if latent is None:
+            raise CapabilityError(f"{self.config.model.family} has no latents for a prior.")
+        return priors.load(beside if choice in (None, "fitted") else Path(str(choice)), self.digest, latent)
+
+    def fit_prior(self, kind: str, *, components: int | None = None, seed: int = 0) -> Prior:
+        """Fit a prior of one of `priors.KINDS` to the latents of the training images.
+
+        Raises `CapabilityError` for a model without an encoder, `ConfigError`.
+        """
+        generate.require_encoder(self.model, "fit-prior")
+        if kind == "per-class" and self.splits.train.labels is None:
+            raise ConfigError(f"per-class needs images with classes; {self.config.data.name} has none. Try gmm.")
+        codes = self.codes(self.splits.train, seed=seed)
+        return priors.fit(kind, codes, self.splits.train.labels, components=components, seed=seed)
+
+    def save_prior(self, prior: Prior, path: Path | None = None) -> Path:
+        """Write a prior where `Run.prior` finds it, or to ``path``. Raises `StorageError`."""
+        return priors.save(prior, self.file.with_name(PRIOR) if path is None else path, self.digest)
+
+    def codes(self, dataset: Dataset, *, seed: int = 0) -> Tensor:
+        """Return a latent of each image ``(n, D)``: its code, or for a model with a posterior a draw from that."""
+        loader = Loader(self.splits.train, 1, augment=self.config.data.augment)
+        generator = torch.Generator().manual_seed(derived_seed(seed, "codes"))
+        with torch.no_grad():
+            return torch.cat([self._code(batch.image, generator) for batch in loader.fixed(dataset)])
+
+    def _code(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        if isinstance(self.model, Variational):
+            return self.model.posterior(x).rsample(generator=generator)
+        return generate.encode(self.model, x)
+
+    @property
+    def file(self) -> Path:
+        """The file of the model's weights."""
+        return self.path / MODEL if self.path.is_dir() else self.path
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of that file, by which a fitted prior knows its model."""
+        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+
+    def invert(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Inversion:
+        """Find the latents whose images come nearest to images ``(n, C, H, W)`` in [-1, 1]."""
+        return invert.invert(self.model, x, steps=steps, seed=seed, prior=self.prior())
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the reconstructions of images ``(n, C, H, W)`` in [-1, 1]."""

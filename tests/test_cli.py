@@ -17,7 +17,8 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import cli, config
+from simulacra import cli, config, images
+from simulacra.errors import ConfigError
 from simulacra.evaluate import Score, save
 from simulacra.session import Session
 from tests.conftest import SHORT
@@ -129,6 +130,61 @@ def test_interpolate_between_given_images(runs: Path, photos: Path, tmp_path: Pa
     assert call("interpolate", runs / "vae", "--from", last, "--to", first, "--out", tmp_path / "b.png") == 0
     forth, back = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in "ab")
     assert np.array_equal(forth[2:58, 2:58], back[2:58, -58:-2])
+
+
+def test_an_autoencoder_samples_once_a_prior_is_fitted(runs: Path, tmp_path: Path) -> None:
+    run = _copy(runs / "autoencoder", tmp_path / "run")
+    assert call("fit-prior", run, "--prior", "per-class") == 0
+    assert call("sample", run, "--n", 4, "--out", tmp_path / "a.png") == 0
+    assert call("fit-prior", run, "--components", 3, "--out", tmp_path / "gmm.safetensors") == 0
+    assert call("sample", run, "--n", 4, "--prior", tmp_path / "gmm.safetensors", "--out", tmp_path / "b.png") == 0
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
+    assert call("evaluate", run, "--n", 20) == 0
+    scores = {score["metric"]: score for score in json.loads((run / "evaluation.json").read_text())["scores"]}
+    assert scores["frechet_distance"]["prior"].startswith("per-class:")
+    assert "prior" not in scores["psnr"]
+    assert call("sample", runs / "vae", "--prior", run / "prior.safetensors", "--out", tmp_path / "c.png") == 2
+
+
+def test_a_fitted_prior_is_used_by_a_vae_only_when_asked(runs: Path, tmp_path: Path) -> None:
+    run = _copy(runs / "vae", tmp_path / "run")
+    pictures = []
+    for name, options in (("a", ()), ("b", ()), ("c", ("--prior", "fitted")), ("d", ("--prior", "model"))):
+        assert call("sample", run, "--n", 4, "--out", tmp_path / f"{name}.png", *options) == 0
+        pictures.append((tmp_path / f"{name}.png").read_bytes())
+        assert name != "a" or call("fit-prior", run, "--prior", "normal") == 0
+    assert pictures[0] == pictures[1] == pictures[3] != pictures[2]
+
+
+@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder"])
+def test_invert(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
+    assert call("invert", runs / family, photos, "--n", 3, "--steps", 5, "--out", tmp_path / "found.png") == 0
+    found = np.load(tmp_path / "found.npz")
+    assert found["squared_error"].shape == (6, 3)
+    assert len(found["latents"]) == len(found["names"]) == 3
+    assert size(tmp_path / "found.png")[1] == 3 * 60
+
+
+def test_truncated_samples(runs: Path, tmp_path: Path) -> None:
+    assert call("sample", runs / "gan", "--n", 4, "--truncation", 0.5, "--out", tmp_path / "a.png") == 0
+
+
+def test_a_video_needs_ffmpeg(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["interpolate", runs / "gan", "--steps", 4, "--out", tmp_path / "walk.mp4"]
+    with monkeypatch.context() as without:
+        without.setattr("shutil.which", lambda _: None)
+        without.setitem(sys.modules, "imageio_ffmpeg", None)
+        assert call(*options) == 2
+        assert "simulacra[video]" in capsys.readouterr().err
+        assert not (tmp_path / "walk.mp4").exists()
+    try:
+        images._ffmpeg()
+    except ConfigError:
+        pytest.skip("there is no ffmpeg here")
+    assert call(*options) == 0
+    assert (tmp_path / "walk.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 def test_encode_a_folder_and_a_data_set(runs: Path, photos: Path, tmp_path: Path) -> None:
@@ -406,6 +462,15 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],
         "interpolate between given images needs an encoder; gan has none",
     ),
+    "no prior to sample from": (lambda runs, _: ["sample", runs / "autoencoder"], "simulacra fit-prior RUN"),
+    "prior that was not fitted": (lambda runs, _: ["sample", runs / "vae", "--prior", "fitted"], "There is no prior"),
+    "prior of no kind": (lambda runs, _: ["sample", runs / "vae", "--prior", "best"], "neither model nor fitted"),
+    "truncation of nothing": (lambda runs, _: ["sample", runs / "gan", "--truncation", 0], "must be a positive number"),
+    "a prior without codes": (lambda runs, _: ["fit-prior", runs / "gan"], "fit-prior needs an encoder; gan has none"),
+    "an unknown prior": (lambda runs, _: ["fit-prior", runs / "vae", "--prior", "gnm"], "invalid choice: 'gnm'"),
+    "more components than images": (lambda runs, _: ["fit-prior", runs / "vae", "--components", 9999], "there are 15"),
+    "a prior named otherwise": (lambda runs, _: ["fit-prior", runs / "vae", "--out", "p.npz"], ".safetensors, not"),
+    "nothing to invert": (lambda runs, t: ["invert", runs / "gan", t / "none"], "none"),
     "no such device": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out", "--train.device", "tpu9"],
                        "train.device: 'tpu9'"),
     "one run to compare": (lambda runs, _: ["compare", runs / "vae"], "needs at least two runs"),

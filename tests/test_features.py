@@ -432,7 +432,7 @@ def test_evaluate_keeps_features_and_finds_the_same(run: Run, monkeypatch: pytes
 
     monkeypatch.setattr(Classifier, "features", counted)
     assert evaluate.evaluate(run, n=50) == first
-    assert sum(seen) == 50, "only the samples are new"
+    assert sum(seen) == 3 * 50, "only the samples, and two images on each path, are new"
     seen.clear()
     evaluate.evaluate(run, n=60)
     assert sum(seen) == 120, "and other test images"

@@ -17,7 +17,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"distributions", "adversarial", "networks"},
     {"data"},
     {"models", "latent"},
-    {"training", "generate", "metrics", "features"},
+    {"training", "generate", "metrics", "features", "priors", "invert"},
     {"checkpoint"},
     {"run"},
     {"evaluate"},
@@ -28,7 +28,18 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"cli"},
     {"__main__"},
 ]
-EXTRAS = {"torchmetrics", "sklearn", "scipy", "matplotlib", "tensorboard", "kornia", "cv2", "torchvision"}
+EXTRAS = {
+    "torchmetrics",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "tensorboard",
+    "kornia",
+    "cv2",
+    "torchvision",
+    "zuko",
+    "imageio_ffmpeg",
+}
 
 
 def layer(module: str) -> int:

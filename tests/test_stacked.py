@@ -90,8 +90,8 @@ def test_a_run_that_paints_one_mode_has_one_mode(
     share = float(stacked.mode_shares(run.splits.train.labels)[run.splits.test.labels[7]])
 
     def painting(pictures: Tensor) -> dict[str, Score]:
-        monkeypatch.setattr(evaluate.generate, "sample", lambda model, n, seed: pictures[:n])
-        return {score.metric: score for score in evaluate._Evaluation(run, 100, 0, None, print).modes()}
+        monkeypatch.setattr(evaluate.generate, "sample", lambda model, n, seed, prior: pictures[:n])
+        return {score.metric: score for score in evaluate.Evaluation(run, 100, 0, None, None, print).modes()}
 
     one, many = painting(real[7:8].repeat(260, 1, 1, 1)), painting(real)
     assert (one["modes"].value, one["modes"].n, one["modes"].unit) == (1, 260, "modes")

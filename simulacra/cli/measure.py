@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.parser import Verbs, count, natural
+from simulacra.cli.parser import Verbs, add_prior, count, natural
 from simulacra.cli.say import open_run, print_table, say, target
 from simulacra.errors import ConfigError
 
@@ -34,6 +34,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--out", type=Path, metavar="FILE.json", help="the scores; FILE.html is their page (RUN/evaluation.json)"
     )
+    add_prior(sub)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -46,7 +47,13 @@ def _evaluate(options: argparse.Namespace) -> None:
     run = open_run(options)
     path = target(options, run, EVALUATION)
     measured = evaluate.measure(
-        run, n=options.n, seed=options.seed, extractor=_extractor(options, run), progress=_tell_part, warn=_tell
+        run,
+        n=options.n,
+        seed=options.seed,
+        extractor=_extractor(options, run),
+        prior=options.prior,
+        progress=_tell_part,
+        warn=_tell,
     )
     _show_scores(measured.scores)
     _tell_part("pictures")
@@ -60,9 +67,10 @@ def _extractor(options: argparse.Namespace, run: Run) -> Extractor | None:
     from simulacra.models import Generative
 
     features.check(options.features, options.features_sha256)
-    if options.features is not None:
+    sampled = isinstance(run.model, Generative) or run.prior(options.prior) is not None
+    if options.features is not None and not sampled:
         generate.require_prior(run.model, "evaluate --features")
-    if not isinstance(run.model, Generative):
+    if not sampled:
         return None
     return features.extractor(
         run.config.data.name, run.splits, options.features, sha256=options.features_sha256, tell=_tell
@@ -90,6 +98,8 @@ def _show_scores(scores: Sequence[Score]) -> None:
     print_table(table)
     for name in {score.features: None for score in scores if score.features}:
         print(f"samples are compared by the features {name}")
+    for name in {score.prior: None for score in scores if score.prior}:
+        print(f"samples are drawn from the fitted prior {name}")
 
 
 def _value(score: Score) -> str:

@@ -74,6 +74,16 @@ def add_data_root(parser: Parser) -> None:
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where data sets are looked up first")
 
 
+def add_prior(parser: Parser) -> None:
+    """Add the option --prior of verbs that draw samples."""
+    parser.add_argument(
+        "--prior",
+        type=_prior,
+        metavar="model|fitted|FILE",
+        help="where latents are drawn from (the model's own prior, or where it has none the fitted one)",
+    )
+
+
 def pairs(words: list[str]) -> dict[str, str]:
     """Turn ``--a.b 1 --c.d=2`` into ``{"a.b": "1", "c.d": "2"}``."""
     found: dict[str, str] = {}
@@ -96,6 +106,22 @@ def count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
+    return value
+
+
+def _prior(text: str) -> str:
+    if text not in ("model", "fitted") and not text.endswith(".safetensors"):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither model nor fitted nor a .safetensors file")
+    return text
 
 
 def natural(text: str) -> int:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.parser import Verbs, count, natural
+from simulacra.cli.parser import Verbs, add_prior, count, natural, positive
 from simulacra.cli.say import open_run, refuse_picture_name, say, target
 from simulacra.errors import ConfigError
 
@@ -26,6 +26,8 @@ def add_verbs(verbs: Verbs) -> None:
         help="set a named code, such as digit=3; may be repeated",
     )  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="one sheet, or a folder of single images")
+    sub.add_argument("--truncation", type=positive, metavar="T", help="redraw latents beyond T: typical, less varied")
+    add_prior(sub)
 
     sub = verbs.add_on_run("reconstruct", _reconstruct, "Show originals beside their reconstructions.")
     sub.add_argument("--images", type=Path, metavar="PATH", help="an image, a folder or a zip (test images)")
@@ -43,7 +45,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--to", dest="end", type=Path, metavar="IMG", help="the last image (a test image or a sample)")
     sub.add_argument("--steps", type=count, default=10, metavar="N", help="images on the way (10)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the ends that are not given (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif")
+    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif|.mp4")
 
     sub = verbs.add_on_run("traverse", _traverse, "Move one latent or code at a time, a row each.")
     sub.add_argument("--steps", type=count, default=11, metavar="N", help="images in a row (11)")
@@ -69,8 +71,10 @@ def _sample(options: argparse.Namespace) -> None:
     run = open_run(options)
     path = target(options, run, "sample.png")
     refuse_picture_name(path, folder_allowed=True)
-    codes = dict(options.code)
-    _save_sheet(run.sample(options.n, seed=options.seed, codes=codes), path)
+    x = run.sample(
+        options.n, seed=options.seed, prior=options.prior, truncation=options.truncation, codes=dict(options.code)
+    )
+    _save_sheet(x, path)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:
@@ -98,13 +102,15 @@ def _interpolate(options: argparse.Namespace) -> None:
 
     run = open_run(options)
     path = target(options, run, "interpolate.png")
-    refuse_picture_name(path)
+    refuse_picture_name(path, video_allowed=True)
     if (options.start is None) != (options.end is None):
         raise ConfigError("interpolate needs both --from IMG and --to IMG, or neither.")
     start, end = (None if given is None else _one_image(run, given) for given in (options.start, options.end))
     frames = run.interpolate(start, end, steps=options.steps, seed=options.seed)
     if path.suffix.lower() == ".gif":
         say(images.save_animation(frames, path))
+    elif path.suffix.lower() == ".mp4":
+        say(images.save_video(frames, path))
     else:
         say(images.save(images.grid(images.enlarge(frames), options.steps), path))
 

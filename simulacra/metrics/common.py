@@ -73,9 +73,9 @@ def distance_blocks(queries: Tensor, references: Tensor) -> Iterator[Tensor]:
         yield squared.clamp_(min=0.0).sqrt_()
 
 
-def extra(module: str, user: str) -> Any:
-    """Import a module of an optional package; ``user`` is the function that needs it."""
+def extra(module: str, user: str, name: str = "evaluate") -> Any:
+    """Import a module of an optional package; ``user`` is what needs it, ``name`` the extra that brings it."""
     try:
         return import_module(module)
     except ImportError:
-        raise ConfigError(f"{user} needs the extra: pip install 'simulacra[evaluate]'") from None
+        raise ConfigError(f"{user} needs the extra: pip install 'simulacra[{name}]'") from None

@@ -12,7 +12,7 @@ from simulacra import generate, images
 from simulacra.evaluate import Evaluation, Score
 from simulacra.metrics.meanings import FLOOR, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
-from simulacra.models import Generative, Inferential
+from simulacra.models import Inferential
 from simulacra.pages import charts, layout
 from simulacra.pages.layout import Cell, number
 
@@ -38,7 +38,9 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
     yield "test images", f"{len(evaluation.x):,}"
     yield "size", str(run.shape)
     yield "seed", str(evaluation.seed)
-    if isinstance(run.model, Generative):
+    if evaluation.prior is not None:
+        yield "prior", evaluation.prior.identity
+    if evaluation.sampled:
         yield "features", f"{evaluation.extractor.name}:{evaluation.extractor.digest[:12]}"
 
 
@@ -86,7 +88,7 @@ def beside(score: Score, floor: Score | None) -> str:
 
 def pictures(evaluation: Evaluation) -> Iterable[str]:
     """The sections of pictures that a model can be shown by."""
-    if isinstance(evaluation.run.model, Generative):
+    if evaluation.sampled:
         yield _samples(evaluation)
         yield _nearest_training_images(evaluation)
         yield _class_counts(evaluation)

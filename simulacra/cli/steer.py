@@ -1,0 +1,59 @@
+"""Verbs that work on the latents of a trained model: fit-prior, invert."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from simulacra.cli.parser import Verbs, count, natural
+from simulacra.cli.say import open_run, refuse_picture_name, say, target
+from simulacra.errors import ConfigError
+
+PRIORS = ("normal", "gmm", "flow", "per-class")  # simulacra.priors.KINDS, without importing torch
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    sub = verbs.add_on_run("fit-prior", _fit_prior, "Fit a prior to the latents of training images, to sample from.")
+    sub.add_argument("--prior", choices=PRIORS, default="gmm", help="the kind of distribution (gmm)")
+    sub.add_argument("--components", type=count, metavar="N", help="Gaussians of gmm (10), or in each class (1)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="where fitting starts from (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.safetensors", help="(RUN/prior.safetensors)")
+
+    sub = verbs.add_on_run("invert", _invert, "Find the latents whose images come nearest to given ones.")
+    sub.add_argument("images", type=Path, metavar="IMAGES", help="an image, a folder or a zip")
+    sub.add_argument("--n", type=count, default=12, metavar="N", help="how many at most (12)")
+    sub.add_argument("--steps", type=count, default=200, metavar="N", help="of gradient descent (200)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the latents to start from (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.png", help="the picture; latents go beside it, into FILE.npz")
+
+
+def _fit_prior(options: argparse.Namespace) -> None:
+    if options.out is not None and options.out.suffix != ".safetensors":
+        raise ConfigError(f"fit-prior writes --out FILE.safetensors, not '{options.out.name}'.")
+    run = open_run(options)
+    prior = run.fit_prior(options.prior, components=options.components, seed=options.seed)
+    path = run.save_prior(prior, options.out)
+    held_out = float(prior.log_density(run.codes(run.splits.test)).mean())
+    say(path, f"{prior.name}, fitted to the latents of {len(run.splits.train):,} images; "
+              f"log density of test images' latents {held_out:.2f} nats")  # fmt: skip
+
+
+def _invert(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    from simulacra import images
+
+    run = open_run(options)
+    path = target(options, run, "invert.png")
+    refuse_picture_name(path)
+    names, x = run.read(options.images)
+    names, x = names[: options.n], x[: options.n]
+    found = run.invert(x, steps=options.steps, seed=options.seed)
+    images.save(images.labelled_rows([("original", x), ("start", found.start), ("found", found.images)]), path)
+    arrays = {"latents": found.latents.numpy(), "squared_error": found.curve.numpy(), "names": np.array(names)}
+    with images.atomic(path.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    first, last = found.curve[0].mean(), found.curve[-1].mean()
+    say(path, f"squared error {first:.4g} at the start, {last:.4g} after {options.steps} steps")
+    say(path.with_suffix(".npz"), f"{len(x):,} latents of {found.latents.shape[1]} dimensions")

@@ -1,0 +1,121 @@
+"""Inversion: the latent whose image comes nearest to a given one, for any model with a decoder.
+
+    z* = argmin_z  || x - G(z) ||^2 - c log p(z)           pixels on the [0, 1] scale
+
+Source: Generative Visual Manipulation on the Natural Image Manifold (2016), https://arxiv.org/abs/1609.03552
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulacra import generate
+from simulacra.distributions import standard_normal_log_density
+from simulacra.errors import ConfigError
+from simulacra.images import to_unit
+from simulacra.models import Inferential, Model
+from simulacra.priors import Prior
+
+CANDIDATES = 1_000  # random latents among which the start is chosen, where there is no encoder
+RATE = 0.1  # of Adam; falls to zero as a cosine
+PRIOR_WEIGHT = 1e-3  # c: a tie-break between latents of nearly equal images
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """Latents ``(n, D)``; their images and those of the start ``(n, C, H, W)``; squared errors ``(steps + 1, n)``."""
+
+    latents: Tensor
+    images: Tensor
+    start: Tensor
+    curve: Tensor
+
+
+def invert(
+    model: Model,
+    x: Tensor,
+    *,
+    steps: int = 200,
+    seed: int = 0,
+    prior: Prior | None = None,
+    prior_weight: float = PRIOR_WEIGHT,
+    features: Callable[[Tensor], Tensor] | None = None,
+) -> Inversion:
+    """Project images ``(n, C, H, W)`` in [-1, 1] into the latent space of a model.
+
+    Starts at the encoder's codes, or at the nearest of 1,000 samples drawn by ``seed``; then Adam moves all latents at
+    once, each by its own error. ``features`` adds the squared distance of differentiable features ``(n, F)``.
+    Each latent returned is the best on its way. Raises `CapabilityError`, `ConfigError`.
+    """
+    if steps < 1:
+        raise ConfigError(f"Inversion takes at least 1 step, not {steps}.")
+    start = _start(model, x, seed, prior)
+    first = generate.decode(model, start)
+    device = next(model.parameters()).device
+    parts = [
+        _descend(model, z.to(device), part.to(device), steps, _log_density(model, prior), prior_weight, features)
+        for z, part in zip(torch.split(start, generate.CHUNK), torch.split(x, generate.CHUNK), strict=True)
+    ]
+    latents, curve = torch.cat([z.cpu() for z, _ in parts]), torch.cat([errors.cpu() for _, errors in parts], dim=1)
+    return Inversion(latents, generate.decode(model, latents), first, curve)
+
+
+def squared_error(x: Tensor, y: Tensor) -> Tensor:
+    """Return the squared error summed over pixels on the [0, 1] scale, ``(n,)``."""
+    return (to_unit(x) - to_unit(y)).square().flatten(1).sum(1)
+
+
+def _start(model: Model, x: Tensor, seed: int, prior: Prior | None) -> Tensor:
+    if isinstance(model, Inferential):
+        return generate.encode(model, x)
+    candidates = generate.latents(model, CANDIDATES, seed=seed, prior=prior)
+    distances = torch.cdist(x.flatten(1), generate.decode(model, candidates).flatten(1))
+    return candidates[distances.argmin(1).to(candidates.device)]
+
+
+def _log_density(model: Model, prior: Prior | None) -> Callable[[Tensor], Tensor] | None:
+    """The log density of the latents, where it is known."""
+    if prior is not None:
+        return prior.log_density
+    return standard_normal_log_density if generate.has_standard_normal_prior(model) else None
+
+
+@torch.enable_grad()
+def _descend(
+    model: Model,
+    z: Tensor,
+    x: Tensor,
+    steps: int,
+    log_density: Callable[[Tensor], Tensor] | None,
+    prior_weight: float,
+    features: Callable[[Tensor], Tensor] | None,
+) -> tuple[Tensor, Tensor]:
+    """Return the best latents ``(n, D)`` on the way from z, and the squared errors ``(steps + 1, n)`` of the way."""
+    training = model.training
+    generator: Any = model.eval()
+    z = z.clone().requires_grad_(True)
+    optimizer = torch.optim.Adam([z], lr=RATE, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    wanted = None if features is None else features(x).detach()
+    best, least, curve = z.detach().clone(), torch.full((len(z),), torch.inf, device=z.device), []
+    try:
+        for _ in range(steps + 1):
+            y = generator.decode(z)
+            error = squared_error(x, y)
+            loss = error if wanted is None or features is None else error + (features(y) - wanted).square().sum(1)
+            if log_density is not None:
+                loss = loss - prior_weight * log_density(z)
+            better = loss.detach() < least
+            least, best[better] = torch.where(better, loss.detach(), least), z.detach()[better]
+            curve.append(error.detach())
+            (z.grad,) = torch.autograd.grad(loss.sum(), [z])
+            optimizer.step()
+            schedule.step()
+    finally:
+        model.train(training)
+    return best, torch.stack(curve)

@@ -1,0 +1,91 @@
+"""Fitted priors as safetensors files: written whole or not at all, checked when read, never executed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from simulacra.errors import RunError
+from simulacra.images import atomic
+from simulacra.priors.base import Prior
+from simulacra.priors.flow import Flow
+from simulacra.priors.mixture import Mixture
+
+FORMAT = "simulacra-prior-1"
+LONGEST = 64  # characters of a name
+TOLERANCE = 1e-6  # of the sum of weights
+
+
+def save(prior: Prior, path: Path, weights: str) -> Path:
+    """Write a prior; ``weights`` is the SHA-256 of the model file it belongs to. Raises `StorageError`."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in prior.state_dict().items()}
+    facts = {"kind": type(prior).__name__.lower(), "name": prior.name, "weights": weights}
+    with atomic(path) as temporary:
+        temporary.write_bytes(serialise(tensors, {"format": FORMAT, "prior": json.dumps(facts)}))
+    return path
+
+
+def load(path: Path, weights: str, dimensions: int) -> Prior:
+    """Read a prior for the model with those weights and that many latents.
+
+    Raises `RunError` for files that are damaged, foreign, or were fitted to another model.
+    """
+    facts, tensors = _read(path)
+    try:
+        prior = _mixture(str(facts["name"]), tensors) if facts["kind"] == "mixture" else _flow(tensors, dimensions)
+        known = facts["kind"] in ("mixture", "flow") and len(prior.name) <= LONGEST
+        sound = known and all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError):
+        sound = False
+    if not sound:
+        raise RunError(f"{path} holds no prior that makes sense. Fit it again: simulacra fit-prior RUN")
+    if facts.get("weights") != weights or prior.dimensions != dimensions:
+        raise RunError(f"{path} was fitted to other weights than these. Fit it again: simulacra fit-prior RUN")
+    return prior.requires_grad_(False).eval()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        facts = json.loads(metadata.get("prior", "null"))
+    except FileNotFoundError:
+        raise RunError(f"There is no prior {path}. Fit one: simulacra fit-prior RUN") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged or no prior: {error}. Fit it again: simulacra fit-prior RUN") from None
+    if metadata.get("format") != FORMAT or not isinstance(facts, dict):
+        raise RunError(f"{path} is no prior of this version of simulacra ({FORMAT}). Fit one: simulacra fit-prior RUN")
+    return facts, tensors
+
+
+def _mixture(name: str, tensors: dict[str, Tensor]) -> Mixture:
+    """Raises ValueError for tensors that are no mixture."""
+    components, dimensions = tensors["means"].shape
+    shapes = {
+        "weights": (components,), "means": (components, dimensions), "factors": (components, dimensions, dimensions),
+        "classes": (components,),
+    }  # fmt: skip
+    if {key: tuple(tensor.shape) for key, tensor in tensors.items()} != shapes or components < 1:
+        raise ValueError("wrong tensors")
+    prior = Mixture(name, **tensors)
+    positive = bool((prior.weights >= 0).all()) and bool((prior.factors.diagonal(dim1=1, dim2=2) > 0).all())
+    if not positive or abs(float(prior.weights.sum()) - 1) > TOLERANCE:
+        raise ValueError("no probabilities")
+    return prior
+
+
+def _flow(tensors: dict[str, Tensor], dimensions: int) -> Flow:
+    """Raises RuntimeError for tensors of other names or shapes than the flow's."""
+    with torch.random.fork_rng(devices=[]):  # the weights that are about to be replaced are drawn at random
+        prior = Flow(torch.zeros(dimensions), torch.ones(dimensions))
+    prior.load_state_dict(tensors)
+    if not bool((prior.scale > 0).all()):
+        raise ValueError("no scale")
+    return prior
