@@ -26,7 +26,8 @@ from simulacra.features.base import CHUNK
 from simulacra.features.corruption import CORRUPTIONS
 from simulacra.images import atomic, to_unit
 from simulacra.metrics.common import extra
-from simulacra.models import Generative, Inferential, Variational, mean_score
+from simulacra.models import Coded, Generative, Inferential, Variational, mean_score
+from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
 from simulacra.run import Run
 
@@ -107,6 +108,7 @@ def measure(
         ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
         ("classes", isinstance(run.model, Inferential), evaluation.classes),
         ("factors", isinstance(run.model, Inferential), evaluation.factors),
+        ("codes", isinstance(run.model, Coded), evaluation.codes_of_classes),
         ("samples", evaluation.sampled, evaluation.samples),
         ("modes", evaluation.sampled, evaluation.modes),
         ("paths", evaluation.sampled, evaluation.paths),
@@ -203,6 +205,8 @@ class Evaluation:
         if isinstance(run.model, Inferential):
             for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
                 extra(module, "evaluate")
+        if isinstance(run.model, Coded):
+            extra("scipy.optimize", "evaluate")
         splits = run.splits
         if n < FEWEST:
             raise ConfigError(f"evaluate needs at least {FEWEST} images, not {n}. Type --n {FEWEST} or more.")
@@ -285,6 +289,22 @@ class Evaluation:
         found = disentanglement(self.codes, self.test, seed=self.seed, threshold=IN_USE * scale)
         for name, value in found.items():
             yield self._score(name, value, "latents" if name == "latents_in_use" else "score")
+
+    def codes_of_classes(self) -> Iterator[Score]:
+        """Whether a categorical code without labels tells the classes: codes are named on training images."""
+        train = self._draw(self.run.splits.train, min(PROBED, len(self.run.splits.train)), "probes")
+        if train.labels is None or self.test.labels is None:
+            return
+        classes = int(train.labels.max()) + 1
+        known, tested = (
+            self.model.codes.values(c) for c in (generate.encode(self.run.model, self._images(train)), self.codes)
+        )
+        for code in self.model.codes:
+            if isinstance(code, Categorical) and code.categories == classes:
+                matching = metrics.match_codes(known[code.name], train.labels, classes)
+                named = torch.tensor(matching.label_of_code)[tested[code.name]]
+                agreeing = (named == self.test.labels).double().mean()
+                yield self._score("code_accuracy", float(agreeing), "share")
 
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""

@@ -6,27 +6,40 @@ Each asks the model only for the primitives it needs (`prior`, `encode`, `decode
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
 
 from simulacra.errors import CapabilityError, ConfigError
 from simulacra.latent import along, lerp, normal_quantiles, plane, slerp, truncated_normal
-from simulacra.models import FAMILIES, Generative, Inferential, Model
+from simulacra.models import FAMILIES, Coded, Generative, Inferential, Model
 from simulacra.models.base import StandardNormalPrior
+from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
 
 CHUNK = 256  # images decoded or encoded at a time
 TRAVERSED = 10  # latents shown by traverse
+TRAVERSED_NOISE = 4  # rows of noise that traverse shows for a categorical code
 SPAN = (0.01, 0.99)  # quantiles of the latent between which traverse moves
 
 
 def sample(
-    model: Model, n: int, *, seed: int = 0, prior: Prior | None = None, truncation: float | None = None
+    model: Model,
+    n: int,
+    *,
+    seed: int = 0,
+    prior: Prior | None = None,
+    truncation: float | None = None,
+    codes: Mapping[str, float] | None = None,
 ) -> Tensor:
-    """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; a seed gives the same images every time. See `latents`."""
-    return decode(model, latents(model, n, seed=seed, prior=prior, truncation=truncation))
+    """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; a seed gives the same images every time. See `latents`.
+
+    ``codes`` sets named codes, for example ``{"digit": 3, "c1": -1.5}``, where the prior would draw them.
+    Raises `ConfigError` for a name or a value that there is not.
+    """
+    z = latents(model, n, seed=seed, prior=prior, truncation=truncation)
+    return decode(model, _coded(model, "sample with codes").codes.set_all(z, codes) if codes else z)
 
 
 def latents(
@@ -53,7 +66,9 @@ def decode(model: Model, z: Tensor) -> Tensor:
 
 
 def encode(model: Model, x: Tensor) -> Tensor:
-    """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]."""
+    """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]; of a model with codes, the codes alone."""
+    if isinstance(model, Coded):
+        return _chunked(model, model.infer, x)
     return _chunked(model, require_encoder(model, "encode").encode, x)
 
 
@@ -81,8 +96,11 @@ def manifold(model: Model, side: int = 15) -> Tensor:
 def interpolate(model: Model, start: Tensor, end: Tensor, steps: int) -> Tensor:
     """Return the images along a path between two latents ``(D,)``: ``(steps, C, H, W)``.
 
-    The path is a great arc where the prior is Gaussian, a straight line where there is none.
+    The path is a great arc where the prior is Gaussian, a straight line where there is none, and for codes.
     """
+    if isinstance(model, Coded):
+        arc = slerp(start[: model.codes.noise], end[: model.codes.noise], steps)
+        return decode(model, torch.cat([arc, lerp(start, end, steps)[:, model.codes.noise :]], dim=1))
     path = slerp if isinstance(model, Generative) and len(start) > 2 else lerp
     return decode(model, path(start, end, steps))
 
@@ -108,6 +126,21 @@ def traverse(
     return torch.stack(rows), chosen
 
 
+def traverse_codes(model: Model, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:
+    """Move one named code at a time: return each row's caption and images ``(columns, C, H, W)``.
+
+    A categorical code has a column for each category, in rows of different noise; a continuous code has ``steps``
+    columns from -2 to 2, and one row. Within a row all else stays as it was drawn with ``seed``.
+    """
+    codes = _coded(model, "traverse_codes").codes
+    origins = latents(model, TRAVERSED_NOISE, seed=seed)
+    return [
+        (code.name, decode(model, torch.cat([codes.set(z.unsqueeze(0), code.name, v) for v in code.sweep(steps)])))
+        for code in codes
+        for z in (origins if isinstance(code, Categorical) else origins[:1])
+    ]
+
+
 @torch.no_grad()
 def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
     if len(values) == 0:
@@ -127,6 +160,12 @@ def require_prior(model: Model, verb: str) -> Generative:
         error = _lacking(model, verb, "prior", "a prior")
         fit = isinstance(model, Inferential) and verb == "sample"
         raise CapabilityError(f"{error} Or fit one to its latents: simulacra fit-prior RUN" if fit else str(error))
+    return model
+
+
+def _coded(model: Model, verb: str) -> Coded:
+    if not isinstance(model, Coded):
+        raise _lacking(model, verb, "infer", "a named code")
     return model
 
 

@@ -21,7 +21,7 @@ from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, files
 from simulacra.errors import CapabilityError, ConfigError, RunError
 from simulacra.invert import Inversion
-from simulacra.models import Generative, Inferential, Model, Variational
+from simulacra.models import Coded, Generative, Inferential, Model, Variational
 from simulacra.networks import Shape
 from simulacra.priors import Prior
 
@@ -81,13 +81,20 @@ class Run:
         return read_metrics(self.path / METRICS) if self.path.is_dir() else []
 
     def sample(
-        self, n: int = 64, *, seed: int = 0, prior: str | Path | None = None, truncation: float | None = None
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        prior: str | Path | None = None,
+        truncation: float | None = None,
+        codes: Mapping[str, float] | None = None,
     ) -> Tensor:
         """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; the same seed gives the same images.
 
         ``prior`` is as in `Run.prior`; ``truncation`` redraws values of N(0, I) beyond it.
+        ``codes`` sets named codes of a model that has them, for example ``{"digit": 3, "c1": -1.5}``.
         """
-        return generate.sample(self.model, n, seed=seed, prior=self.prior(prior), truncation=truncation)
+        return generate.sample(self.model, n, seed=seed, prior=self.prior(prior), truncation=truncation, codes=codes)
 
     def prior(self, choice: str | Path | None = None) -> Prior | None:
         """Return the prior to draw from: None stands for the model's own.
@@ -168,10 +175,13 @@ class Run:
             first, last = generate.encode(self.model, torch.stack([start, end]))
         return generate.interpolate(self.model, first, last, steps)
 
-    def traverse(self, *, steps: int = 11, seed: int = 0) -> tuple[Tensor, list[int]]:
-        """Move one latent at a time: images ``(rows, steps, C, H, W)``, and the latent that each row moves."""
+    def traverse(self, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:
+        """Move one latent, or one named code, at a time: each row's caption and images ``(columns, C, H, W)``."""
+        if isinstance(self.model, Coded):
+            return generate.traverse_codes(self.model, steps=steps, seed=seed)
         reference = self.examples(500, seed=seed) if isinstance(self.model, Inferential) else None
-        return generate.traverse(self.model, reference, steps=steps, seed=seed)
+        rows, moved = generate.traverse(self.model, reference, steps=steps, seed=seed)
+        return [(f"z{k}", row) for k, row in zip(moved, rows, strict=True)]
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]."""

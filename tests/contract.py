@@ -114,8 +114,8 @@ def terms_are_finite_scalars(model: Model) -> None:
 def decoding_has_the_shape_and_range(model: Model) -> None:
     model.eval()
     z = model.prior(5, torch.Generator().manual_seed(0)) if isinstance(model, Generative) else torch.randn(5, 4)
-    assert z.shape == (5, 4)
     assert isinstance(model, Generative | Inferential)
+    assert z.shape == (5, model.latent)
     with torch.no_grad():
         x = model.decode(10 * z)
     assert x.shape == (5, model.shape.channels, model.shape.size, model.shape.size)
@@ -127,8 +127,8 @@ def decoding_has_the_shape_and_range(model: Model) -> None:
 def decoding_does_not_depend_on_the_batch(model: Model) -> None:
     trainer(model).advance()  # moves batch statistics
     model.eval()
-    z = torch.randn(6, 4)
     assert isinstance(model, Generative | Inferential)
+    z = torch.randn(6, model.latent)
     with torch.no_grad():
         together, alone = model.decode(z), torch.cat([model.decode(z[i : i + 1]) for i in range(6)])
     assert torch.allclose(together, alone, atol=1e-5)

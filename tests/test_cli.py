@@ -26,13 +26,15 @@ from tests.conftest import SHORT
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one short run of each family: vae (2 latents), gan, autoencoder."""
+    """A folder with one short run of each family: vae (2 latents), gan, autoencoder, infogan (digit, c1, c2)."""
     folder = tmp_path_factory.mktemp("runs")
     Session.start("quickstart", out=folder / "vae", changes=SHORT).run()
     data_train = {"data": SHORT["data"], "train": SHORT["train"]}
     Session.start("gan-mlp", out=folder / "gan", changes=data_train).run()
     small = {"network": {"kind": "mlp", "hidden": [16]}, "latent": 4}
     Session.start("autoencoder", out=folder / "autoencoder", changes={**data_train, "model": small}).run()
+    players = {"generator": {"kind": "mlp", "hidden": [16]}, "discriminator": {"kind": "mlp", "hidden": [16]}}
+    Session.start("infogan", out=folder / "infogan", changes={**data_train, "model": {"latent": 4, **players}}).run()
     return folder
 
 
@@ -87,7 +89,7 @@ def test_reconstruct_test_images_and_ones_own(family: str, runs: Path, photos: P
     assert size(tmp_path / "own.png")[0] > size(tmp_path / "test.png")[0]
 
 
-@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder"])
+@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder", "infogan"])
 def test_interpolate_and_traverse(family: str, runs: Path, tmp_path: Path) -> None:
     assert call("interpolate", runs / family, "--steps", 7, "--out", tmp_path / "path.png") == 0
     assert size(tmp_path / "path.png") == (7 * 58 + 2, 60)
@@ -95,8 +97,31 @@ def test_interpolate_and_traverse(family: str, runs: Path, tmp_path: Path) -> No
     with Image.open(tmp_path / "path.gif") as animation:
         assert getattr(animation, "n_frames", 1) == 8, "there and back"
     assert call("traverse", runs / family, "--steps", 5, "--out", tmp_path / "latents.png") == 0
-    rows = {"vae": 2, "gan": 10, "autoencoder": 4}[family]
+    rows = {"vae": 2, "gan": 10, "autoencoder": 4, "infogan": 6}[family]
     assert size(tmp_path / "latents.png")[1] == rows * 60
+
+
+def test_codes_are_set_traversed_and_read(runs: Path, tmp_path: Path) -> None:
+    for name, codes in (("a", ["digit=3", "c1=-1.5"]), ("b", ["c1=-1.5", "digit=3"]), ("c", ["digit=4"])):
+        words = [word for code in codes for word in ("--code", code)]
+        assert call("sample", runs / "infogan", *words, "--n", 4, "--out", tmp_path / f"{name}.png") == 0
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+    assert call("traverse", runs / "infogan", "--steps", 5, "--out", tmp_path / "codes.png") == 0
+    assert size(tmp_path / "codes.png")[1] == 6 * 60, "four rows of digit, one of c1, one of c2"
+    assert call("encode", runs / "infogan", "digits", "--out", tmp_path / "codes.npz") == 0
+    found = np.load(tmp_path / "codes.npz")
+    assert found["latents"].shape == (297, 12)
+    assert np.array_equal(found["latents"][:, :10].argmax(1), found["digit"])
+    assert np.array_equal(found["latents"][:, 11], found["c2"])
+
+
+def test_evaluate_names_categories_on_training_images(runs: Path, tmp_path: Path) -> None:
+    assert call("evaluate", runs / "infogan", "--n", 200, "--out", tmp_path / "scores.json") == 0
+    scores = {score["metric"]: score for score in json.loads((tmp_path / "scores.json").read_text())["scores"]}
+    assert 0.1 <= scores["code_accuracy"]["value"] <= 1
+    assert scores["code_accuracy"]["n"] == 200
+    assert "l1" not in scores
 
 
 def test_interpolate_between_given_images(runs: Path, photos: Path, tmp_path: Path) -> None:
@@ -389,6 +414,11 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "value out of range": (lambda *_: ["train", "vae", "--model.latent", -1], "model.latent must be greater than 0"),
     "negative count": (lambda runs, _: ["sample", runs / "vae", "--n", 0], "must be at least 1"),
     "number that is none": (lambda runs, _: ["sample", runs / "vae", "--seed", "x"], "'x' is not a whole number"),
+    "no such code": (lambda runs, _: ["sample", runs / "infogan", "--code", "digti=3"], "Did you mean 'digit'? Codes:"),
+    "no such category": (lambda runs, _: ["sample", runs / "infogan", "--code", "digit=10"], "number from 0 to 9)"),
+    "a code too far": (lambda runs, _: ["sample", runs / "infogan", "--code", "c1=-2.5"], "from -2 to 2"),
+    "a code without a value": (lambda runs, _: ["sample", runs / "infogan", "--code", "digit"], "is not NAME=VALUE"),
+    "codes for a gan": (lambda runs, _: ["sample", runs / "gan", "--code", "digit=3"], "needs a named code; gan has"),
     "no such data": (lambda _, t: ["train", "vae", "--data", "mnits", "--out", t / "out"], "Did you mean 'mnist'"),
     "empty folder": (_empty_folder, "holds no images"),
     "broken zip": (_broken_zip, "nor a zip that can be read"),
@@ -419,7 +449,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "picture without a format": (lambda runs, t: ["manifold", runs / "vae", "--out", t / "x.txt"], "must end in .png"),
     "latents without a format": (lambda runs, t: ["encode", runs / "vae", "digits", "--out", t / "x.csv"], ".npz"),
     "a run as data": (lambda runs, t: ["train", "vae", "--data", runs / "vae", "--out", t / "out"], "is a run, not"),
-    "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, gan, vae"),
+    "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, gan, infogan, vae"),
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
     "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
     "features of no file": (lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt2"], "cannot be read"),

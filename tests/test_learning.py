@@ -52,6 +52,17 @@ def test_the_multilayer_gan_draws_every_digit(tmp_path: Path, data_root: Path) -
     assert float(probabilities.max(1).values.median()) > 0.9
 
 
+def test_the_categories_of_infogan_are_digits(tmp_path: Path, data_root: Path) -> None:
+    """A quarter of the recipe, no labels: categories named on training images tell test images, and are obeyed."""
+    run = trained("infogan", tmp_path / "run", data_root, train={"images": 120_000})
+    scores = {score.metric: score.value for score in evaluate(run, n=5000)}
+    assert scores["code_accuracy"] > 0.6
+    classify = classifier(data_root)
+    drawn = [run.sample(200, codes={"digit": k}) for k in range(10)]
+    purity = [float(torch.bincount(classify(x).argmax(1), minlength=10).max()) / 200 for x in drawn]
+    assert sorted(purity)[5] > 0.6, f"shares of the commonest digit of a category {purity}"
+
+
 def test_the_autoencoder_compresses_better_than_principal_components(tmp_path: Path, data_root: Path) -> None:
     """With 32 numbers for 784 pixels, against the best linear code of 32 numbers."""
     run = trained("autoencoder", tmp_path / "run", data_root, train={"images": 120_000})

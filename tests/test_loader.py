@@ -14,7 +14,7 @@ from torch import Tensor
 from simulacra import data
 from simulacra.config import Data
 from simulacra.data import Dataset, Labelled, Loader, derived_seed
-from simulacra.data.augment import AUGMENTATIONS, binarize, flip, shift
+from simulacra.data.augment import AUGMENTATIONS, affine, binarize, flip, shift, stroke
 from simulacra.images import from_bytes, to_bytes
 
 
@@ -209,6 +209,31 @@ def test_shift_moves_by_up_to_an_eighth_and_repeats_the_border(size: int, reach:
     expected = {shifted(image, *move).numpy().tobytes(): move for move in moves}
     counts = Counter(expected[one.contiguous().numpy().tobytes()] for one in found)
     assert set(counts) == set(moves), "every move, and no other"
+
+
+def test_affine_moves_what_it_shows_and_keeps_its_light() -> None:
+    """A blurred spot on black is carried by up to a tenth of the side, its area scaled by up to 1.2^2."""
+    axis = torch.arange(33.0) - 16
+    spot = torch.exp(-(axis.square().unsqueeze(0) + axis.square().unsqueeze(1)) / 18)
+    found = (affine((2 * spot - 1).expand(400, 1, -1, -1), generator(1)) + 1).squeeze(1) / 2
+    light = found.sum((1, 2))
+    rows, columns = ((found.sum(k) * axis).sum(1) / light for k in (2, 1))
+    assert bool((light / spot.sum()).log().abs().max() < 0.41)
+    assert 1.8 < float(rows.abs().max()) < 3.3
+    assert 1.8 < float(columns.abs().max()) < 3.3
+    turned = (found * axis.unsqueeze(0) * axis.unsqueeze(1)).sum((1, 2)) / light - rows * columns
+    assert float(turned.std()) > 0.5, "sheared or turned"
+
+
+def test_stroke_lies_between_erosion_and_dilation() -> None:
+    x = torch.rand(200, 1, 8, 8, generator=generator()) * 2 - 1
+    found = stroke(x, generator(1))
+    dilated = torch.nn.functional.max_pool2d(x, 3, 1, 1)
+    eroded = -torch.nn.functional.max_pool2d(-x, 3, 1, 1)
+    assert bool(((found >= eroded - 1e-6) & (found <= dilated + 1e-6)).all())
+    brighter, darker = ((found >= x).flatten(1).all(1), (found <= x).flatten(1).all(1))
+    assert bool((brighter ^ darker).all()), "all of an image thicker, or all of it thinner"
+    assert 0.5 < float(brighter.float().mean()) < 0.75
 
 
 def test_binarize_draws_by_the_grey_level() -> None:

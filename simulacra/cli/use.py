@@ -21,6 +21,10 @@ def add_verbs(verbs: Verbs) -> None:
     sub = verbs.add_on_run("sample", _sample, "Draw new images.")
     sub.add_argument("--n", type=count, default=64, metavar="N", help="how many (64)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="the same seed gives the same images (0)")
+    sub.add_argument(
+        "--code", type=_code, action="append", default=[], metavar="NAME=VALUE",
+        help="set a named code, such as digit=3; may be repeated",
+    )  # fmt: skip
     sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="one sheet, or a folder of single images")
     sub.add_argument("--truncation", type=positive, metavar="T", help="redraw latents beyond T: typical, less varied")
     add_prior(sub)
@@ -43,7 +47,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the ends that are not given (0)")
     sub.add_argument("--out", type=Path, metavar="FILE.png|.gif|.mp4")
 
-    sub = verbs.add_on_run("traverse", _traverse, "Move one latent at a time, a row each.")
+    sub = verbs.add_on_run("traverse", _traverse, "Move one latent or code at a time, a row each.")
     sub.add_argument("--steps", type=count, default=11, metavar="N", help="images in a row (11)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the image to start from (0)")
     sub.add_argument("--out", type=Path, metavar="FILE.png")
@@ -55,11 +59,21 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
 
 
+def _code(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE with a number, such as digit=3") from None
+
+
 def _sample(options: argparse.Namespace) -> None:
     run = open_run(options)
     path = target(options, run, "sample.png")
     refuse_picture_name(path, folder_allowed=True)
-    x = run.sample(options.n, seed=options.seed, prior=options.prior, truncation=options.truncation)
+    x = run.sample(
+        options.n, seed=options.seed, prior=options.prior, truncation=options.truncation, codes=dict(options.code)
+    )
     _save_sheet(x, path)
 
 
@@ -114,14 +128,14 @@ def _traverse(options: argparse.Namespace) -> None:
     run = open_run(options)
     path = target(options, run, "traverse.png")
     refuse_picture_name(path)
-    rows, latents = run.traverse(steps=options.steps, seed=options.seed)
-    say(images.save(images.labelled_rows([(f"z{k}", row) for k, row in zip(latents, rows, strict=True)]), path))
+    say(images.save(images.labelled_rows(run.traverse(steps=options.steps, seed=options.seed)), path))
 
 
 def _encode(options: argparse.Namespace) -> None:
     import numpy as np
 
     from simulacra import data, images
+    from simulacra.models import Coded
 
     if options.out.suffix != ".npz":
         raise ConfigError(f"encode writes a NumPy archive: --out must end in .npz, not '{options.out.name}'.")
@@ -137,7 +151,10 @@ def _encode(options: argparse.Namespace) -> None:
         names, x = run.read(options.images)
         arrays["names"] = np.array(names)
         arrays.update(_classes_in(names))
-    arrays["latents"] = run.encode(x).numpy()
+    latents = run.encode(x)
+    arrays["latents"] = latents.numpy()
+    if isinstance(run.model, Coded):
+        arrays.update({name: value.numpy() for name, value in run.model.codes.values(latents).items()})
     with images.atomic(options.out) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
     say(options.out, f"{len(x):,} latents of {arrays['latents'].shape[1]} dimensions")

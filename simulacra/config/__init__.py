@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from simulacra.config.base import Section
 from simulacra.config.data import Data
-from simulacra.config.models import ALI, GAN, IWAE, VAE, VAEGAN, Autoencoder, BiGAN, ModelConfig
+from simulacra.config.models import ALI, GAN, IWAE, VAE, VAEGAN, Autoencoder, BiGAN, InfoGAN, ModelConfig
 from simulacra.config.networks import Conv, Mlp, Network
 from simulacra.config.recipes import Recipe, recipe, recipe_names
 from simulacra.config.tables import Option, dumps, loads, merge, options, override
@@ -26,6 +26,7 @@ __all__ = [
     "Config",
     "Conv",
     "Data",
+    "InfoGAN",
     "Mlp",
     "ModelConfig",
     "Network",

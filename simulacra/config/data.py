@@ -32,6 +32,6 @@ class Data(Section):
     binarize_once: bool = Field(
         False, description="draw every pixel black or white, once for all; augment = binarize draws anew"
     )
-    augment: tuple[Literal["flip", "shift", "binarize"], ...] = Field(
+    augment: tuple[Literal["flip", "shift", "binarize", "affine", "stroke"], ...] = Field(
         (), description="applied to every training batch anew"
     )

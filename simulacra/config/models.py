@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from simulacra.config.base import PositiveInt, Section
 from simulacra.config.networks import Conv, Mlp, Network
 
+CodeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
 
 class Family(Section):
     """What the sections of all families share: a network's table without a kind changes the default network."""
@@ -107,4 +109,35 @@ class ALI(BiGAN):
     family: Literal["ali"] = Field("ali", description="of the model")  # type: ignore[assignment]
 
 
-ModelConfig = Annotated[Autoencoder | VAE | IWAE | GAN | VAEGAN | BiGAN | ALI, Field(discriminator="family")]
+class InfoGAN(Family):
+    """GAN with named codes that a network Q reads off the images (Chen et al. 2016)."""
+
+    family: Literal["infogan"] = Field("infogan", description="of the model")
+    latent: PositiveInt = Field(62, description="dimensions of the noise beside the codes")
+    categorical: dict[CodeName, Annotated[int, Field(ge=2)]] = Field(
+        {"digit": 10}, description="categorical codes: their names, and how many categories each has"
+    )
+    continuous: tuple[CodeName, ...] = Field(("c1", "c2"), description="names of codes drawn from U(-1, 1)")
+    information: Annotated[float, Field(gt=0)] = Field(1.0, description="weight of the categorical codes' information")
+    continuous_information: Annotated[float, Field(gt=0)] = Field(
+        0.1, description="weight of the continuous codes' information"
+    )
+    invariance: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="weight of the categories' information in distorted real images; 0 is the paper's loss"
+    )
+    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    features: PositiveInt = Field(128, description="outputs of the trunk that D and Q share")
+    generator: Network = Conv(norm="batch")
+    discriminator: Network = Conv(activation="leaky_relu")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> InfoGAN:
+        names = (*self.categorical, *self.continuous)
+        if not names:
+            raise ValueError("needs a code: set categorical or continuous, or train a gan")
+        if len(set(names)) < len(names):
+            raise ValueError(f"two codes have one name: {', '.join(names)}")
+        return self
+
+
+ModelConfig = Annotated[Autoencoder | VAE | IWAE | GAN | InfoGAN | VAEGAN | BiGAN | ALI, Field(discriminator="family")]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from simulacra.images import to_unit
 
@@ -36,4 +37,32 @@ def binarize(x: Tensor, generator: torch.Generator) -> Tensor:
     return white.to(x.dtype) * 2 - 1
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"flip": flip, "shift": shift, "binarize": binarize}
+def affine(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Turn and shear each image by up to 0.3 radians, scale it by up to a fifth, move it by up to a tenth of its side.
+
+    What comes in from outside is black.
+    """
+    turn, shear, wide, high, right, down = (2 * torch.rand(6, len(x), generator=generator) - 1).to(x.device)
+    cosine, sine, shear = torch.cos(0.3 * turn), torch.sin(0.3 * turn), 0.3 * shear
+    wide, high = torch.exp(0.2 * wide), torch.exp(0.2 * high)
+    rows = [[cosine * wide, (cosine * shear - sine) * high, 0.12 * right],
+            [sine * wide, (sine * shear + cosine) * high, 0.12 * down]]  # fmt: skip
+    matrices = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+    places = F.affine_grid(matrices, list(x.shape), align_corners=False).to(x.dtype)
+    return F.grid_sample(x + 1, places, align_corners=False) - 1
+
+
+def stroke(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Thicken or thin the bright strokes of each image: a blend with its 3 x 3 dilation or erosion."""
+    amount = (1.6 * torch.rand(len(x), 1, 1, 1, generator=generator) - 0.6).to(x.device)
+    dilated, eroded = F.max_pool2d(x, 3, 1, 1), -F.max_pool2d(-x, 3, 1, 1)
+    return x + (dilated - x) * amount.clamp(min=0) + (x - eroded) * amount.clamp(max=0)
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "flip": flip,
+    "shift": shift,
+    "binarize": binarize,
+    "affine": affine,
+    "stroke": stroke,
+}

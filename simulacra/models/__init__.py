@@ -6,15 +6,27 @@ from typing import Any, cast
 
 from simulacra import config
 from simulacra.models.autoencoder import Autoencoder
-from simulacra.models.base import Generative, Inferential, Model, Round, Scored, Terms, Variational, mean_score
+from simulacra.models.base import (
+    Coded,
+    Generative,
+    Inferential,
+    Model,
+    Round,
+    Scored,
+    Terms,
+    Variational,
+    mean_score,
+)
 from simulacra.models.bigan import ALI, BiGAN
 from simulacra.models.gan import GAN
+from simulacra.models.infogan import InfoGAN
 from simulacra.models.vae import IWAE, VAE
 from simulacra.models.vaegan import VAEGAN
 from simulacra.networks import Shape
 
 __all__ = [
     "FAMILIES",
+    "Coded",
     "Generative",
     "Inferential",
     "Model",
@@ -34,6 +46,7 @@ FAMILIES: dict[str, type[Model]] = {
     "vaegan": VAEGAN,
     "bigan": BiGAN,
     "ali": ALI,
+    "infogan": InfoGAN,
 }
 
 

@@ -5,8 +5,8 @@ it, the terms whose sum is that player's loss; players of one round move simulta
 weights have changed. `simulacra.training.Trainer` plays any such game and knows no family.
 
 What else a model can do follows from the methods it has: `Generative` models turn noise into images,
-`Inferential` ones turn images into latents, `Scored` ones measure themselves on held-out images, `Variational`
-ones also estimate log p(x).
+`Inferential` ones turn images into latents, `Coded` ones read named codes off images, `Scored` ones measure
+themselves on held-out images, `Variational` ones also estimate log p(x).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from simulacra.data.dataset import Images
 from simulacra.distributions import DiagonalGaussian, normal
+from simulacra.models.codes import Codes
 from simulacra.networks import Shape
 
 Terms = dict[str, Tensor]
@@ -75,6 +76,17 @@ class Inferential(Protocol):
 
     def decode(self, z: Tensor) -> Tensor:
         """Turn latents ``(n, latent)`` into images ``(n, C, H, W)`` in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Coded(Protocol):
+    """A model whose latents hold named codes, which it can read off images; not the noise, so it cannot reconstruct."""
+
+    codes: Codes
+
+    def infer(self, x: Tensor) -> Tensor:
+        """Return the codes ``(n, codes.width)`` of images ``(n, C, H, W)``: probabilities of categories, and means."""
         ...
 
 

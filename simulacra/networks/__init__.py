@@ -5,11 +5,13 @@ Both kinds, `mlp` and `conv`, offer the same two functions, so every family runs
 
 from __future__ import annotations
 
+from torch import nn
+
 from simulacra import config
 from simulacra.networks import conv, mlp
-from simulacra.networks.base import Network, Shape, split
+from simulacra.networks.base import Network, Shape, activation, initialise, split
 
-__all__ = ["Shape", "decoder", "encoder", "split"]
+__all__ = ["Shape", "decoder", "encoder", "head", "split"]
 
 
 def encoder(network: config.Network, shape: Shape, outputs: int) -> Network:
@@ -24,3 +26,8 @@ def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -
     if isinstance(network, config.Mlp):
         return mlp.decoder(network, inputs, shape, channels)
     return conv.decoder(network, inputs, shape, channels)
+
+
+def head(features: int, outputs: int) -> Network:
+    """Build a network ``(B, features) -> (B, outputs)`` that reads a trunk: an activation and a dense layer."""
+    return Network(activation("leaky_relu"), initialise(nn.Linear(features, outputs), None))
