@@ -26,26 +26,34 @@ from simulacra.run import CONFIG, EVALUATION
 from simulacra.session import Session
 from simulacra.training import Trainer
 
-NETWORK = {"kind": "conv", "widths": [32, 64], "dense": 128}
+NETWORK = {"kind": "conv", "widths": [16, 32], "dense": 64}
 CRITIC = {**NETWORK, "activation": "leaky_relu"}
+ADVERSARIAL = {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}}
 FAMILIES: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"family": "autoencoder", "latent": 16, "network": NETWORK}},
     "vae": {"model": {"family": "vae", "latent": 16, "network": NETWORK}},
     "iwae": {"model": {"family": "iwae", "latent": 16, "samples": 5, "network": NETWORK}},
     "gan": {
         "model": {"family": "gan", "latent": 64, "generator": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
-        "train": {"optimizer": {"rate": 2e-4, "betas": [0.5, 0.999]}},
+        "train": ADVERSARIAL,
     },
     "vaegan": {
-        "model": {"family": "vaegan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
-        "train": {"optimizer": {"rate": 3e-4, "betas": [0.5, 0.999]}},
+        "model": {
+            "family": "vaegan",
+            "latent": 16,
+            "gamma": 1e-2,
+            "layer": 2,
+            "network": {**NETWORK, "norm": "group"},
+            "discriminator": {**CRITIC, "norm": "group"},
+        },
+        "train": ADVERSARIAL,
     },
     "bigan": {
         "model": {"family": "bigan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
-        "train": {"optimizer": {"rate": 2e-4, "betas": [0.5, 0.999]}},
+        "train": ADVERSARIAL,
     },
 }
-COMMON: dict[str, Any] = {"train": {"batch": 128, "ema": 20_000, "precision": "auto", "sheet": 100_000}}
+COMMON: dict[str, Any] = {"train": {"batch": 64, "ema": 10_000, "precision": "auto", "sheet": 100_000}}
 PROBE_SECONDS = 5.0  # of training, to know how many images a budget of seconds buys
 MEASURED = 5_000  # test images and samples
 COLUMNS = ("frechet_distance", "precision", "recall", "class_evenness", "memorisation", "l1", "elbo", "knn_accuracy")

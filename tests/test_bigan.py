@@ -180,7 +180,7 @@ def test_the_stochastic_encoder_draws_around_its_mean() -> None:
     x = torch.rand(2, 1, 8, 8) * 2 - 1
     with torch.no_grad():
         q = model.posterior(x)
-        draws = torch.stack([model.infer(x) for _ in range(4000)])
+        draws = torch.stack([model.paired(x) for _ in range(4000)])
         assert torch.equal(model.encode(x), q.mean)
     torch.testing.assert_close(draws.mean(0), q.mean, atol=0.1, rtol=0.05)
     torch.testing.assert_close(draws.std(0), q.std, atol=0.0, rtol=0.06)

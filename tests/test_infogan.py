@@ -120,13 +120,10 @@ def test_each_players_gradient_is_that_of_its_own_loss() -> None:
     torch.manual_seed(3)
     z = model.prior(16)
     fake = model.decode(z)
-    features = model.discriminator.trunk(fake)
-    h, norm = model.discriminator.between(features), model.discriminator.norm
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    h = (h - norm.running_mean) / (norm.running_var + norm.eps).sqrt()  # scale 1 and shift 0 before training
-    fake_logit, told = model.discriminator.real(features), model.discriminator.codes(h)
-    real_logit = model.discriminator.real(model.discriminator.trunk(x))
+    parts = model.discriminator
+    h = parts.codes[0](torch.cat([parts.trunk(x), parts.trunk(fake)]))
+    h = (h - h.mean(0)) / (h.var(0, correction=0) + 1e-5).sqrt()  # scale 1 and shift 0 before training
+    real_logit, fake_logit, told = parts.real(parts.trunk(x)), parts.real(parts.trunk(fake)), parts.codes[2](h)[16:]
     digit = F.cross_entropy(told[:, :10], z[:, 4:14].argmax(1))
     numbers = sum(
         F.gaussian_nll_loss(told[:, 10 + 2 * k], z[:, 14 + k], told[:, 11 + 2 * k].exp(), full=True) for k in (0, 1)
@@ -141,7 +138,7 @@ def test_each_players_gradient_is_that_of_its_own_loss() -> None:
     g_loss = F.binary_cross_entropy_with_logits(fake_logit, ones) + information
     for (player, loss), round_ in zip({"discriminator": d_loss, "generator": g_loss}.items(), rounds, strict=True):
         module = model.players()[player]
-        parameters = [p for p in module.parameters() if not any(p is q for q in norm.parameters())]
+        parameters = [p for p in module.parameters() if not any(p is q for q in parts.codes[1].parameters())]
         ours = torch.autograd.grad(sum(round_[player].values(), torch.zeros(())), parameters, retain_graph=True)
         for a, b in zip(ours, torch.autograd.grad(loss, parameters, retain_graph=True), strict=True):
             assert torch.allclose(a, b, atol=1e-6)
@@ -152,7 +149,7 @@ def test_the_information_of_each_code_reaches_the_generator_and_q(term: str) -> 
     model = build()
     first, second = model.rounds(Images(torch.rand(16, 1, 8, 8) * 2 - 1), 0)
     assert all(float(g.abs().max()) > 0 for g in gradients(second["generator"][term], model.generator))
-    trained = [*model.discriminator.trunk.parameters(), *model.discriminator.codes.parameters()]
+    trained = [*model.discriminator.trunk.parameters(), *model.discriminator.codes[2].parameters()]
     for g in torch.autograd.grad(first["discriminator"][term], trained, retain_graph=True):
         assert float(g.abs().max()) > 0
     untouched = list(model.discriminator.real.parameters())
@@ -174,7 +171,7 @@ def test_invariance_trains_q_and_never_the_generator() -> None:
     model = build(invariance=1.0)
     first, second = model.rounds(Images(torch.rand(16, 1, 8, 8) * 2 - 1), 0)
     assert set(second["generator"]) == {"adversarial", "code_digit", "code_c1", "code_c2"}
-    term = first["discriminator"]["variance_digit"]
+    term = first["discriminator"]["invariance_digit"]
     assert all(
         float(g.abs().max()) > 0 for g in torch.autograd.grad(term, list(model.discriminator.trunk.parameters()))
     )
@@ -197,7 +194,7 @@ def test_codes_are_those_that_q_infers() -> None:
     model, x = build().eval(), torch.rand(5, 1, 8, 8) * 2 - 1
     inferred = generate.encode(model, x)
     with torch.no_grad():
-        outputs = model.discriminator(x, real=True)[1]
+        outputs = model.discriminator.infer(x)
     assert inferred.shape == (5, 12)
     assert torch.allclose(inferred, torch.cat([outputs[:, :10].softmax(1), outputs[:, 10:11], outputs[:, 12:13]], 1))
     assert torch.equal(model.codes.values(inferred)["digit"], outputs[:, :10].argmax(1))

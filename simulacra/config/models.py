@@ -76,6 +76,39 @@ class GAN(Family):
     discriminator: Network = Conv(activation="leaky_relu")
 
 
+class VAEGAN(Family):
+    """VAE-GAN (Larsen et al. 2016): a VAE whose likelihood is in the features of a discriminator."""
+
+    family: Literal["vaegan"] = Field("vaegan", description="of the model")
+    latent: PositiveInt = Field(32, description="dimensions of the latent")
+    gamma: Annotated[float, Field(ge=0)] = Field(
+        1e-2, description="weight of the feature error, a sum over features, in the decoder's loss"
+    )
+    layer: PositiveInt | None = Field(
+        None, description="hidden layer of the discriminator where images are compared; absent: the last"
+    )
+    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    network: Network = Conv(norm="group")
+    discriminator: Network = Conv(activation="leaky_relu", norm="group")
+
+
+class BiGAN(Family):
+    """Bidirectional GAN (Donahue et al. 2017): generator and encoder against a discriminator of pairs."""
+
+    family: Literal["bigan"] = Field("bigan", description="of the model")
+    latent: PositiveInt = Field(50, description="dimensions of the latent")
+    joint: PositiveInt = Field(512, description="width of the discriminator's layers that see image and latent")
+    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    network: Network = Conv(norm="batch")
+    discriminator: Network = Conv(activation="leaky_relu")
+
+
+class ALI(BiGAN):
+    """Adversarially learned inference (Dumoulin et al. 2017): BiGAN with a Gaussian posterior."""
+
+    family: Literal["ali"] = Field("ali", description="of the model")  # type: ignore[assignment]
+
+
 class InfoGAN(Family):
     """GAN with named codes that a network Q reads off the images (Chen et al. 2016)."""
 
@@ -131,39 +164,6 @@ class CVAE(Family):
     )
     features: PositiveInt = Field(128, description="outputs of the encoder's trunk, to which the label is added")
     network: Network = Conv()
-
-
-class VAEGAN(Family):
-    """VAE-GAN (Larsen et al. 2016): a VAE whose likelihood is in the features of a discriminator."""
-
-    family: Literal["vaegan"] = Field("vaegan", description="of the model")
-    latent: PositiveInt = Field(32, description="dimensions of the latent")
-    gamma: Annotated[float, Field(ge=0)] = Field(
-        1e-2, description="weight of the feature error, a sum over features, in the decoder's loss"
-    )
-    layer: PositiveInt | None = Field(
-        None, description="hidden layer of the discriminator where images are compared; absent: the last"
-    )
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
-    network: Network = Conv(norm="group")
-    discriminator: Network = Conv(activation="leaky_relu", norm="group")
-
-
-class BiGAN(Family):
-    """Bidirectional GAN (Donahue et al. 2017): generator and encoder against a discriminator of pairs."""
-
-    family: Literal["bigan"] = Field("bigan", description="of the model")
-    latent: PositiveInt = Field(50, description="dimensions of the latent")
-    joint: PositiveInt = Field(512, description="width of the discriminator's layers that see image and latent")
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
-    network: Network = Conv(norm="batch")
-    discriminator: Network = Conv(activation="leaky_relu")
-
-
-class ALI(BiGAN):
-    """Adversarially learned inference (Dumoulin et al. 2017): BiGAN with a Gaussian posterior."""
-
-    family: Literal["ali"] = Field("ali", description="of the model")  # type: ignore[assignment]
 
 
 ModelConfig = Annotated[

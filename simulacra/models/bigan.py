@@ -99,7 +99,7 @@ class BiGAN(StandardNormalPrior, Model):
         """
         del step
         x, z = batch.image, self.prior(len(batch))
-        fake, inferred = self.decode(z), self.infer(x)
+        fake, inferred = self.decode(z), self.paired(x)
         on_encoded = self.discriminator(x, inferred.detach())
         on_generated = self.discriminator(fake.detach(), z)
         self.watch("discriminator/accuracy", accuracy(on_encoded, on_generated))
@@ -108,14 +108,14 @@ class BiGAN(StandardNormalPrior, Model):
         (encoded,) = self.loss.generator(-self.discriminator(x, inferred)).values()
         yield {"generator": {"generated": generated, "encoded": encoded}}
 
-    def infer(self, x: Tensor) -> Tensor:
+    def paired(self, x: Tensor) -> Tensor:
         """Return the latents ``(B, latent)`` that the discriminator sees beside images ``(B, C, H, W)``: E(x)."""
         z: Tensor = self.encoder(x)
         return z
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the latents ``(B, latent)`` of images ``(B, C, H, W)`` in [-1, 1]."""
-        return self.infer(x)
+        return self.paired(x)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``."""
@@ -160,7 +160,7 @@ class ALI(BiGAN):
         """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
         return DiagonalGaussian.from_output(self.encoder(x))
 
-    def infer(self, x: Tensor) -> Tensor:
+    def paired(self, x: Tensor) -> Tensor:
         """Return a draw ``(B, latent)`` from q(z | x)."""
         return self.posterior(x).rsample()
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Objective, accuracy
@@ -28,32 +27,22 @@ RAREST = 1e-12  # joint probability, whose logarithm is taken
 class Recogniser(nn.Module):
     """D and Q: one trunk, a head for real or generated, a head for the codes.
 
-    The head for the codes is normalised by the statistics of real images, for generated ones too: by their own, the
-    least difference between generated images would be as good as a large one, and the generator would collapse.
+    Q's head is normalised over a batch, as in the paper, but of real and generated images together: over generated ones
+    alone, the least difference between them would tell as much as a large one, and the generator would collapse.
     """
 
     def __init__(self, trunk: nn.Module, features: int, outputs: int) -> None:
         super().__init__()
         self.trunk = trunk
         self.real = networks.head(features, 1)
-        self.between = networks.head(features, features)
-        self.norm = nn.BatchNorm1d(features)
-        self.codes = networks.head(features, outputs)
+        self.codes = nn.Sequential(
+            networks.head(features, features), nn.BatchNorm1d(features), networks.head(features, outputs)
+        )
 
-    def forward(self, x: Tensor, *, real: bool) -> tuple[Tensor, Tensor]:
-        """Return D's logits ``(B, 1)`` and Q's outputs ``(B, outputs)`` for images ``(B, C, H, W)``, real or not."""
-        features = self.trunk(x)
-        return self.real(features), self.codes(self._normalise(self.between(features), real))
-
-    def _normalise(self, h: Tensor, real: bool) -> Tensor:
-        norm = self.norm
-        if real:
-            normalised: Tensor = norm(h)
-            return normalised
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        mean, variance = norm.running_mean.clone(), norm.running_var.clone()  # the next real batch changes them
-        return F.batch_norm(h, mean, variance, norm.weight, norm.bias, training=False, eps=norm.eps)
+    def infer(self, x: Tensor) -> Tensor:
+        """Return Q's outputs ``(B, outputs)`` for images ``(B, C, H, W)``."""
+        outputs: Tensor = self.codes(self.trunk(x))
+        return outputs
 
 
 class InfoGAN(CodePrior, Model):
@@ -111,13 +100,24 @@ class InfoGAN(CodePrior, Model):
         del step
         z = self.prior(len(batch))
         fake = self.decode(z)
-        on_real, seen = self.discriminator(batch.image, real=True)
-        on_fake, told = self.discriminator(fake.detach(), real=False)
+        yield {"discriminator": self._recognise(batch.image, fake.detach(), z)}
+        yield {"generator": self._deceive(batch.image, fake, z)}
+
+    def _recognise(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
+        views = [real, distorted(real)] if self.invariance else [real]
+        *seen, seen_fake = [self.discriminator.trunk(x) for x in (*views, fake)]
+        *told, told_fake = self.discriminator.codes(torch.cat([*seen, seen_fake])).chunk(len(views) + 1)
+        on_real, on_fake = self.discriminator.real(seen[0]), self.discriminator.real(seen_fake)
         self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
-        terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told, z)
-        yield {"discriminator": terms | self._variance(batch.image, seen)}
-        on_fake, told = self.discriminator(fake, real=False)
-        yield {"generator": self.loss.generator(on_fake) | self.uncertainty(told, z)}
+        terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told_fake, z)
+        return terms | self.steadiness(*told) if self.invariance else terms
+
+    def _deceive(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
+        with torch.no_grad():
+            seen_real = self.discriminator.trunk(real)  # beside which Q's head sees the fakes
+        seen_fake = self.discriminator.trunk(fake)
+        told_fake = self.discriminator.codes(torch.cat([seen_real, seen_fake]))[len(real) :]
+        return self.loss.generator(self.discriminator.real(seen_fake)) | self.uncertainty(told_fake, z)
 
     def uncertainty(self, told: Tensor, z: Tensor) -> Terms:
         """Return the weighted ``-log Q(c | x)`` of each code c of ``z``: what L lacks of the codes' entropy."""
@@ -125,15 +125,12 @@ class InfoGAN(CodePrior, Model):
         weight = {Categorical: self.information, Continuous: self.continuous}
         return {f"code_{code.name}": weight[type(code)] * nll[code.name].mean() for code in self.codes}
 
-    def _variance(self, x: Tensor, seen: Tensor) -> Terms:
-        """What distortions change about the categories of real images."""
-        if not self.invariance:
-            return {}
-        distorted = stroke(affine(x, torch.default_generator), torch.default_generator)
-        before, after = (self.codes.split_outputs(o) for o in (seen, self.discriminator(distorted, real=True)[1]))
+    def steadiness(self, before: Tensor, after: Tensor) -> Terms:
+        """Return the weighted, negative information that categories keep when real images are distorted."""
+        said, again = self.codes.split_outputs(before), self.codes.split_outputs(after)
         return {
-            f"variance_{code.name}": -self.invariance
-            * mutual_information(before[code.name].softmax(1), after[code.name].softmax(1))
+            f"invariance_{code.name}": -self.invariance
+            * mutual_information(said[code.name].softmax(1), again[code.name].softmax(1))
             for code in self.codes
             if isinstance(code, Categorical)
         }
@@ -144,7 +141,12 @@ class InfoGAN(CodePrior, Model):
 
     def infer(self, x: Tensor) -> Tensor:
         """Return the codes ``(B, codes.width)`` that Q reads off images: probabilities of categories, and means."""
-        return self.codes.infer(self.discriminator(x, real=True)[1])
+        return self.codes.infer(self.discriminator.infer(x))
+
+
+def distorted(x: Tensor) -> Tensor:
+    """Return another view of each image: turned, sheared, scaled, moved, its strokes thicker or thinner."""
+    return stroke(affine(x, torch.default_generator), torch.default_generator)
 
 
 def mutual_information(p: Tensor, q: Tensor) -> Tensor:

@@ -42,6 +42,6 @@ def embedding(classes: int, features: int) -> nn.Embedding:
     return layer
 
 
-def head(features: int, outputs: int) -> nn.Module:
+def head(features: int, outputs: int) -> Network:
     """Build a network ``(B, features) -> (B, outputs)`` that reads a trunk: an activation and a dense layer."""
     return Network(activation("leaky_relu"), initialise(nn.Linear(features, outputs), None))
