@@ -14,8 +14,8 @@ from simulacra.networks.base import Network, Shape, activation, initialise, norm
 def encoder(network: Mlp, shape: Shape, outputs: int) -> Network:
     """``(B, C, H, W) -> (B, outputs)`` through the hidden widths."""
     widths = (shape.pixels, *network.hidden)
-    output = normalise(initialise(nn.Linear(widths[-1], outputs), None), network.norm)
-    return Network(nn.Flatten(), *_hidden(network, widths), output)
+    hidden = list(_hidden(network, widths))
+    return Network(nn.Flatten(), *hidden, normalise(initialise(nn.Linear(widths[-1], outputs), None), network.norm))
 
 
 def decoder(network: Mlp, inputs: int, shape: Shape, channels: int) -> Network:
