@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from simulacra.config.base import Section
 from simulacra.config.data import Data
-from simulacra.config.models import ALI, GAN, IWAE, VAE, VAEGAN, Autoencoder, BiGAN, InfoGAN, ModelConfig
-from simulacra.config.networks import Conv, Mlp, Network
+from simulacra.config.models import ALI, GAN, IWAE, VAE, VAEGAN, Autoencoder, BiGAN, InfoGAN, ModelConfig, Penalty
+from simulacra.config.networks import NETWORKS, Conv, Mlp, Network, Resnet
 from simulacra.config.recipes import Recipe, recipe, recipe_names
 from simulacra.config.tables import Option, dumps, loads, merge, options, override
 from simulacra.config.training import Optimizer, OptimizerChange, Schedule, Train
@@ -19,6 +19,7 @@ __all__ = [
     "ALI",
     "GAN",
     "IWAE",
+    "NETWORKS",
     "VAE",
     "VAEGAN",
     "Autoencoder",
@@ -33,7 +34,9 @@ __all__ = [
     "Optimizer",
     "OptimizerChange",
     "Option",
+    "Penalty",
     "Recipe",
+    "Resnet",
     "Schedule",
     "Section",
     "Train",
