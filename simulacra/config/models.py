@@ -162,7 +162,10 @@ class InfoGAN(Family):
     invariance: Annotated[float, Field(ge=0)] = Field(
         0.0, description="weight of the categories' information in distorted real images; 0 is the paper's loss"
     )
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    loss: Literal["non_saturating", "least_squares", "hinge", "relativistic"] = Field(
+        "non_saturating", description="the adversarial objective"
+    )
+    penalty: Penalty = Penalty()
     features: PositiveInt = Field(128, description="outputs of the trunk that D and Q share")
     generator: Network = Conv(norm="batch")
     discriminator: Network = Conv(activation="leaky_relu")
