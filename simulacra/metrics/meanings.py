@@ -42,6 +42,8 @@ MEANINGS = {
                             "higher"),
     "linear_probe_accuracy": Meaning(_CLASSES, "Share of test images that a linear classifier on the latents gets "
                                      "right.", "higher"),
+    "code_accuracy": Meaning(_CLASSES, "Share of test images whose most probable category was named after their class; "
+                             "training saw no label.", "higher"),
     "latents_in_use": Meaning(_FACTORS, "Latents that vary enough to be read at all."),
     "mutual_information_gap": Meaning(_FACTORS, "How far the best latent for a factor tells more about it than the "
                                       "next best.", "higher"),
