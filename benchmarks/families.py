@@ -34,8 +34,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "vae": {"model": {"family": "vae", "latent": 16, "network": NETWORK}},
     "iwae": {"model": {"family": "iwae", "latent": 16, "samples": 5, "network": NETWORK}},
     "gan": {
-        "model": {"family": "gan", "latent": 64, "generator": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
-        "train": ADVERSARIAL,
+        "model": {
+            "family": "gan",
+            "latent": 64,
+            "loss": "relativistic",
+            "generator": {**NETWORK, "norm": "batch"},
+            "discriminator": CRITIC,
+            "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8},
+        },
+        "train": {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}},
     },
     "vaegan": {
         "model": {

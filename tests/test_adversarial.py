@@ -8,9 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from simulacra.adversarial import NonSaturating, accuracy
+from simulacra.adversarial import (
+    OBJECTIVES,
+    Hinge,
+    LeastSquares,
+    NonSaturating,
+    RelativisticPairing,
+    Saturating,
+    Wasserstein,
+    accuracy,
+)
 from simulacra.data import Images
-from simulacra.models.gan import GAN
+from simulacra.models.gan import GAN, pack
 from simulacra.networks import Shape
 
 
@@ -104,3 +113,101 @@ def test_the_accuracy_is_watched_not_minimised() -> None:
     rounds = list(model.rounds(Images(torch.full((4, 1, 8, 8), 0.5)), 0))
     assert set(rounds[0]["discriminator"]) == {"real", "fake"}
     assert float(model.watched["discriminator/accuracy"]) == 1.0
+
+
+REAL, FAKE = torch.tensor([[1.0], [0.5]]), torch.tensor([[-0.5], [2.0]])
+
+
+def softplus(value: float) -> float:
+    return math.log(1 + math.exp(value))
+
+
+@pytest.mark.parametrize(
+    ("objective", "discriminator", "generator"),
+    [
+        (
+            Saturating(),
+            {"real": (softplus(-1) + softplus(-0.5)) / 2, "fake": (softplus(-0.5) + softplus(2)) / 2},
+            -(softplus(-0.5) + softplus(2)) / 2,
+        ),
+        (
+            LeastSquares(),  # verdicts (1 + D) / 2: 1, 0.75 and 0.25, 1.5
+            {"real": 0.25**2 / 2, "fake": (0.25**2 + 1.5**2) / 2},
+            (0.75**2 + 0.5**2) / 2,
+        ),
+        (Hinge(), {"real": (0 + 0.5) / 2, "fake": (0.5 + 3) / 2}, -0.75),
+        (Wasserstein(), {"real": -0.75, "fake": 0.75}, -0.75),
+        (
+            RelativisticPairing(),
+            {"pairs": (softplus(-1.5) + softplus(1.5)) / 2},
+            (softplus(1.5) + softplus(-1.5)) / 2,
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_objectives_by_hand(objective: Hinge, discriminator: dict[str, float], generator: float) -> None:
+    terms = objective.discriminator(REAL, FAKE)
+    assert {name: float(term) for name, term in terms.items()} == pytest.approx(discriminator)
+    (term,) = objective.generator(FAKE, lambda: REAL).values()
+    assert float(term) == pytest.approx(generator)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_pulls_real_up_and_generated_down(name: str) -> None:
+    real, fake = (torch.zeros(3, 1, requires_grad=True) for _ in range(2))
+    sum(OBJECTIVES[name].discriminator(real, fake).values()).backward()  # type: ignore[union-attr]
+    assert bool((real.grad < 0).all())  # type: ignore[operator]
+    assert bool((fake.grad > 0).all())  # type: ignore[operator]
+    fake.grad = None
+    sum(OBJECTIVES[name].generator(fake, lambda: real).values()).backward()  # type: ignore[union-attr]
+    assert bool((fake.grad < 0).all()), "the generator wants its images to look real"  # type: ignore[operator]
+
+
+def test_only_relativistic_pairing_asks_for_real_logits_in_the_generators_round() -> None:
+    asked = []
+    for name, objective in OBJECTIVES.items():
+        objective.generator(FAKE, lambda name=name: asked.append(name) or REAL)  # type: ignore[misc,func-returns-value]
+    assert asked == ["relativistic"]
+    with pytest.raises(TypeError, match="real images"):
+        RelativisticPairing().generator(FAKE)
+
+
+def test_relative_objectives_do_not_see_a_shift_of_all_logits() -> None:
+    for objective in (RelativisticPairing(), Wasserstein()):
+        shifted = sum(objective.discriminator(REAL + 7, FAKE + 7).values())
+        assert float(shifted) == pytest.approx(float(sum(objective.discriminator(REAL, FAKE).values())), abs=1e-5)
+        assert float(objective.accuracy(REAL + 7, FAKE + 7)) == 0.5
+    assert float(Hinge().accuracy(REAL, FAKE)) == 0.75
+
+
+def test_the_generators_round_compares_with_the_moved_discriminator_on_the_same_pairs() -> None:
+    model, real = game(), torch.full((4, 1, 8, 8), 0.5)
+    model.loss = RelativisticPairing()
+    rounds = model.rounds(Images(real), 0)
+    next(rounds)
+    with torch.no_grad():
+        model.discriminator.weight.fill_(7.0)
+    term = next(rounds)["generator"]["adversarial"]
+    assert float(term) == pytest.approx(softplus(7.0 * (0.5 - math.tanh(-0.5))), rel=1e-5)
+    model.discriminator.weight.grad = None
+    term.backward()
+    fake = math.tanh(-0.5)
+    slope = -7.0 * float(torch.sigmoid(torch.tensor(7.0 * (0.5 - fake)))) * (1 - fake**2)
+    assert float(model.generator.level.grad) == pytest.approx(slope, rel=1e-5)  # type: ignore[arg-type]
+
+
+def test_packs_lay_neighbours_on_each_others_channels() -> None:
+    x = torch.arange(4 * 3 * 2 * 2).view(4, 3, 2, 2)
+    packed = pack(x, 2)
+    assert packed.shape == (2, 6, 2, 2)
+    assert torch.equal(packed[1], torch.cat([x[2], x[3]]))
+    assert pack(x, 1) is x
+
+
+def test_the_generator_moves_only_in_its_turn_and_its_fakes_then_have_gradients() -> None:
+    model = GAN(Uniform(0.0), Constant(1.0), NonSaturating(), Shape(1, 8), latent=3, discriminator_steps=2)
+    batch = Images(torch.zeros(2, 1, 8, 8))
+    assert len(list(model.rounds(batch, 0))) == 1
+    _, last = model.rounds(batch, 1)
+    last["generator"]["adversarial"].backward()
+    assert model.generator.level.grad is not None

@@ -436,6 +436,18 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "key without a value": (lambda *_: ["train", "vae", "--train.batch"], "--train.batch needs a value"),
     "stray word": (lambda *_: ["train", "vae", "mnist"], "Unexpected word 'mnist'"),
     "value out of range": (lambda *_: ["train", "vae", "--model.latent", -1], "model.latent must be greater than 0"),
+    "penalty beside batch normalisation": (
+        lambda *_: ["train", "gan", "--model.discriminator.norm", "batch"],
+        "a penalty needs the slope at each image",
+    ),
+    "unbounded critic": (
+        lambda *_: ["train", "wgan-gp", "--model.penalty.kind", "none"],
+        "the Wasserstein distance needs a critic of bounded slope",
+    ),
+    "packs that do not fill the batch": (
+        lambda *_: ["train", "gan", "--model.packing", 5],
+        "train.batch must be a multiple of model.packing",
+    ),
     "negative count": (lambda runs, _: ["sample", runs / "vae", "--n", 0], "must be at least 1"),
     "number that is none": (lambda runs, _: ["sample", runs / "vae", "--seed", "x"], "'x' is not a whole number"),
     "no such code": (lambda runs, _: ["sample", runs / "infogan", "--code", "digti=3"], "Did you mean 'digit'? Codes:"),

@@ -76,6 +76,17 @@ def test_a_player_may_differ_in_one_thing() -> None:
         ({"train__players__model__speed": "1"}, r"Unknown key 'train\.players\.model\.speed'"),
         ({"model": "3"}, r"model"),
         ({"model__family": "iwae", "model__beta": "2"}, r"leave beta at 1"),
+        ({"model__family": "gan", "model__loss": "hing"}, r"model\.loss must be .*'hinge'.*got 'hing'"),
+        (
+            {"model__family": "gan", "model__penalty__kind": "r1", "model__discriminator__norm": "batch"},
+            r"model: a penalty needs the slope at each image.*set discriminator\.norm to",
+        ),
+        ({"model__family": "gan", "model__loss": "wasserstein"}, r'set penalty\.kind to "gradient_penalty"'),
+        (
+            {"model__family": "gan", "model__packing": "3", "train__batch": "32"},
+            r"train\.batch must be a multiple of model\.packing: 32 images cannot be divided into packs of 3",
+        ),
+        ({"model__family": "gan", "model__penalty__wieght": "1"}, r"Did you mean 'model\.penalty\.weight'"),
     ],
 )
 def test_mistakes_are_answered_with_the_remedy(pairs: dict[str, str], message: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from simulacra import config, models, networks
-from simulacra.config import Conv, Mlp
+from simulacra.config import Conv, Mlp, Resnet
 from simulacra.errors import ConfigError
 from simulacra.models import summary
 from simulacra.networks import Shape
@@ -34,6 +34,46 @@ def test_conv_works_at_any_size(size: int, channels: int, strides: list[int], ke
     assert networks.decoder(network, 6, shape, 2)(z).shape == (2, 2, size, size)
 
 
+@given(
+    size=st.integers(8, 40),
+    channels=st.sampled_from([1, 3]),
+    stages=st.integers(1, 4),
+    norm=st.sampled_from(["none", "group"]),
+)
+@settings(max_examples=30, deadline=None)
+def test_resnet_works_at_any_size(size: int, channels: int, stages: int, norm: str) -> None:
+    network = Resnet(widths=(3, 4, 5, 6)[:stages], norm=norm)  # type: ignore[arg-type]
+    shape = Shape(channels, size)
+    z = networks.encoder(network, shape, 6)(torch.randn(2, channels, size, size))
+    assert z.shape == (2, 6)
+    assert networks.decoder(network, 6, shape, 2)(z).shape == (2, 2, size, size)
+
+
+@pytest.mark.parametrize("blocks", [1, 4])
+@pytest.mark.parametrize("role", ["encoder", "decoder"])
+def test_depth_does_not_change_a_residual_networks_scale(role: str, blocks: int) -> None:
+    """Unit input gives outputs of power about one at the start, without normalisation and however deep."""
+    torch.manual_seed(0)
+    network, shape = Resnet(widths=(32, 32), blocks=blocks), Shape(1, 16)
+    net = networks.encoder(network, shape, 64) if role == "encoder" else networks.decoder(network, 64, shape, 1)
+    with torch.no_grad():
+        y = net(torch.randn(64, 1, 16, 16) if role == "encoder" else torch.randn(64, 64))
+    assert 0.2 < float(y.square().mean()) < 3
+
+
+@pytest.mark.parametrize("network", [Mlp(norm="spectral"), Conv(norm="spectral"), Resnet(norm="spectral")])
+def test_spectral_normalisation_gives_every_layer_norm_one(network: config.Network) -> None:
+    torch.manual_seed(0)
+    net = networks.encoder(network, Shape(1, 16), 5)
+    for _ in range(30):  # power iterations
+        net(torch.randn(2, 1, 16, 16))
+    weights = [layer.weight.detach().flatten(1) for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(weights) > 2
+    assert [float(torch.linalg.matrix_norm(weight, 2)) for weight in weights] == pytest.approx(
+        [1.0] * len(weights), rel=0.02
+    )
+
+
 @pytest.mark.parametrize("size", [8, 28, 100])
 def test_mlp_works_at_any_size(size: int) -> None:
     network, shape = Mlp(hidden=(7, 5)), Shape(3, size)
@@ -44,6 +84,8 @@ def test_mlp_works_at_any_size(size: int) -> None:
 def test_too_many_halvings_are_refused_with_the_remedy() -> None:
     with pytest.raises(ConfigError, match="at most 3 layers of stride 2"):
         networks.encoder(Conv(widths=(4,) * 5), Shape(1, 8), 2)
+    with pytest.raises(ConfigError, match="at most 4 stages"):
+        networks.encoder(Resnet(widths=(4,) * 5), Shape(1, 8), 2)
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])

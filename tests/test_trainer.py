@@ -14,6 +14,7 @@ from simulacra.errors import ConfigError, DivergenceError
 from simulacra.models import Model, Round
 from simulacra.networks import Shape
 from simulacra.training import Average, Trainer, optim
+from tests import contract
 from tests.conftest import noise_images
 
 
@@ -213,3 +214,13 @@ def test_every_optimizer_descends(kind: str) -> None:
         optimizer.step()
         optimizer.zero_grad()
     assert abs(float(parameter)) < 0.5
+
+
+def test_the_average_keeps_singular_vectors_of_length_one() -> None:
+    """A mean of unit vectors is none; under spectral normalisation it would make the averaged weights too large."""
+    play = contract.trainer(contract.build_gan({"discriminator": {"norm": "spectral"}}), ema=10_000, rate=0.1)
+    for _ in range(5):
+        play.advance()
+    vectors = {name: t for name, t in play.average.model.state_dict().items() if name.endswith(("._u", "._v"))}
+    assert len(vectors) == 4
+    assert [float(v.norm()) for v in vectors.values()] == pytest.approx([1.0] * 4)

@@ -20,8 +20,9 @@ from simulacra.config.models import (
     BiGAN,
     InfoGAN,
     ModelConfig,
+    Penalty,
 )  # fmt: skip
-from simulacra.config.networks import Conv, Mlp, Network
+from simulacra.config.networks import NETWORKS, Conv, Mlp, Network, Resnet
 from simulacra.config.recipes import Recipe, recipe, recipe_names
 from simulacra.config.tables import Option, dumps, loads, merge, options, override
 from simulacra.config.training import Optimizer, OptimizerChange, Schedule, Train
@@ -33,6 +34,7 @@ __all__ = [
     "CVAE",
     "GAN",
     "IWAE",
+    "NETWORKS",
     "VAE",
     "VAEGAN",
     "Autoencoder",
@@ -47,7 +49,9 @@ __all__ = [
     "Optimizer",
     "OptimizerChange",
     "Option",
+    "Penalty",
     "Recipe",
+    "Resnet",
     "Schedule",
     "Section",
     "Train",

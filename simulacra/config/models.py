@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from simulacra.config.base import PositiveInt, Section
-from simulacra.config.networks import Conv, Mlp, Network
+from simulacra.config.networks import NETWORKS, Conv, Network
 
 CodeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
@@ -22,7 +22,7 @@ class Family(Section):
         filled = dict(values) if isinstance(values, Mapping) else values
         for name, field in cls.model_fields.items():
             given = filled.get(name) if isinstance(filled, dict) else None
-            if isinstance(field.default, Mlp | Conv) and isinstance(given, Mapping) and "kind" not in given:
+            if isinstance(field.default, NETWORKS) and isinstance(given, Mapping) and "kind" not in given:
                 filled[name] = {"kind": field.default.kind, **field.default.model_dump(exclude_unset=True), **given}
         return filled
 
@@ -65,15 +65,52 @@ class IWAE(VAE):
         return self
 
 
+class Penalty(Section):
+    """A term on the discriminator's slope; without one (none) the game need not converge."""
+
+    kind: Literal["none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2"] = Field(
+        "none", description="on the discriminator's slope"
+    )
+    weight: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="of the penalty; r1 and r2 count half of it, their gamma"
+    )
+    every: PositiveInt = Field(1, description="computed at every k-th step, k times as heavy")
+
+
 class GAN(Family):
-    """Generative adversarial network (Goodfellow et al. 2014)."""
+    """Generative adversarial network (Goodfellow et al. 2014) with the objectives and penalties that came after."""
 
     family: Literal["gan"] = Field("gan", description="of the model")
     latent: PositiveInt = Field(100, description="dimensions of the noise")
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    loss: Literal["saturating", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"] = Field(
+        "non_saturating", description="the adversarial objective"
+    )
+    penalty: Penalty = Penalty()
+    packing: PositiveInt = Field(1, description="images that the discriminator sees at once, on each other's channels")
+    augment: tuple[Literal["colour", "translation", "cutout"], ...] = Field(
+        (), description="differentiable changes of all images that the discriminator sees"
+    )
     discriminator_steps: PositiveInt = Field(1, description="discriminator steps per generator step")
     generator: Network = Conv(norm="batch")
     discriminator: Network = Conv(activation="leaky_relu")
+
+    @model_validator(mode="after")
+    def _a_penalty_needs_single_images(self) -> GAN:
+        if self.penalty.kind != "none" and self.discriminator.norm == "batch":
+            raise ValueError(
+                "a penalty needs the slope at each image, and batch normalisation mixes images: "
+                'set discriminator.norm to "none", "group" or "spectral", or penalty.kind to "none"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _wasserstein_needs_bounded_slopes(self) -> GAN:
+        if self.loss == "wasserstein" and self.penalty.kind == "none" and self.discriminator.norm != "spectral":
+            raise ValueError(
+                "the Wasserstein distance needs a critic of bounded slope: "
+                'set penalty.kind to "gradient_penalty", or discriminator.norm to "spectral"'
+            )
+        return self
 
 
 class VAEGAN(Family):
@@ -125,7 +162,10 @@ class InfoGAN(Family):
     invariance: Annotated[float, Field(ge=0)] = Field(
         0.0, description="weight of the categories' information in distorted real images; 0 is the paper's loss"
     )
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    loss: Literal["non_saturating", "least_squares", "hinge", "relativistic"] = Field(
+        "non_saturating", description="the adversarial objective"
+    )
+    penalty: Penalty = Penalty()
     features: PositiveInt = Field(128, description="outputs of the trunk that D and Q share")
     generator: Network = Conv(norm="batch")
     discriminator: Network = Conv(activation="leaky_relu")

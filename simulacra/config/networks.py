@@ -12,10 +12,12 @@ from simulacra.config.base import PositiveInt, Section
 class Mlp(Section):
     """A multilayer perceptron; widths are listed from the image inwards, decoders run them backwards."""
 
-    kind: Literal["mlp"] = Field("mlp", description="mlp or conv")
+    kind: Literal["mlp"] = Field("mlp", description="mlp, conv or resnet")
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field((512, 256), description="widths")
     activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
-    norm: Literal["none", "batch"] = Field("none", description="after the activation, in hidden layers")
+    norm: Literal["none", "batch", "spectral"] = Field(
+        "none", description="batch: after the activation, in hidden layers; spectral: of all weights"
+    )
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1, description="weight of the new batch (Keras: 1 - this)"
     )
@@ -24,7 +26,7 @@ class Mlp(Section):
 class Conv(Section):
     """A plain convolutional stack; widths are listed from the image inwards, decoders run them backwards."""
 
-    kind: Literal["conv"] = Field("conv", description="mlp or conv")
+    kind: Literal["conv"] = Field("conv", description="mlp, conv or resnet")
     widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
         (32, 64, 128), description="channels per layer"
     )
@@ -36,7 +38,9 @@ class Conv(Section):
         None, description="width of a dense layer between the convolutions and the output"
     )
     activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
-    norm: Literal["none", "batch", "group"] = Field("none", description="before the activation, in hidden layers")
+    norm: Literal["none", "batch", "group", "spectral"] = Field(
+        "none", description="batch, group: before the activation, in hidden layers; spectral: of all weights"
+    )
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1, description="weight of the new batch (Keras: 1 - this)"
     )
@@ -52,4 +56,21 @@ class Conv(Section):
         return self.strides or (2,) * len(self.widths)
 
 
-Network = Annotated[Mlp | Conv, Field(discriminator="kind")]
+class Resnet(Section):
+    """A residual network; stages of one side each are listed from the image inwards, decoders run them backwards."""
+
+    kind: Literal["resnet"] = Field("resnet", description="mlp, conv or resnet")
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
+        (32, 64, 128), description="channels per stage; from one to the next the side halves"
+    )
+    blocks: PositiveInt = Field(1, description="residual blocks in a stage")
+    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field(
+        "leaky_relu", description="leaky_relu has slope 0.2"
+    )
+    norm: Literal["none", "group", "spectral"] = Field(
+        "none", description="group: before each convolution of a block; spectral: of all weights"
+    )
+
+
+NETWORKS = (Mlp, Conv, Resnet)
+Network = Annotated[Mlp | Conv | Resnet, Field(discriminator="kind")]

@@ -31,6 +31,16 @@ class Config(Section):
             raise ValueError('train.keep = "best" chooses on held-out images: also set data.validation, e.g. 0.05')
         return self
 
+    @model_validator(mode="after")
+    def _packs_are_full(self) -> Config:
+        packing = getattr(self.model, "packing", 1)
+        if self.train.batch % packing:
+            raise ValueError(
+                f"train.batch must be a multiple of model.packing: {self.train.batch} images "
+                f"cannot be divided into packs of {packing}"
+            )
+        return self
+
 
 def model_sections() -> list[type[BaseModel]]:
     """The config section of every family."""

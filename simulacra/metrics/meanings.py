@@ -44,8 +44,8 @@ MEANINGS = {
                             "higher"),
     "linear_probe_accuracy": Meaning(_CLASSES, "Share of test images that a linear classifier on the latents gets "
                                      "right.", "higher"),
-    "code_accuracy": Meaning(_CLASSES, "Share of test images whose category, found without labels, is their class.",
-                             "higher"),
+    "code_accuracy": Meaning(_CLASSES, "Share of test images whose most probable category was named after their class; "
+                             "training saw no label.", "higher"),
     "label_accuracy": Meaning(_CLASSES, "Share of test images whose class is the one under which the model finds them "
                               "most probable.", "higher"),
     "latents_in_use": Meaning(_FACTORS, "Latents that vary enough to be read at all."),

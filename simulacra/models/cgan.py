@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective, accuracy
+from simulacra.adversarial import OBJECTIVES, Objective
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import normal
 from simulacra.models import labels
@@ -82,7 +82,7 @@ class CGAN(labels.LabelPrior, Model):
         x, y = batch.image, batch.label
         fake = self.decode(self.conditioned(normal(len(x), self.codes.noise, like=x), y))
         on_real, on_fake = self.discriminator(x, y), self.discriminator(fake.detach(), y)
-        self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
+        self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
         yield {"discriminator": self.loss.discriminator(on_real, on_fake)}
         if (step + 1) % self.discriminator_steps == 0:
             yield {"generator": self.loss.generator(self.discriminator(fake, y))}

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective, accuracy
+from simulacra.adversarial import OBJECTIVES, PENALTIES, Lazy, Objective
 from simulacra.data.augment import affine, stroke
 from simulacra.data.dataset import Images
 from simulacra.models.base import CodePrior, Model, Round, Terms
@@ -39,6 +39,11 @@ class Recogniser(nn.Module):
             networks.head(features, features), nn.BatchNorm1d(features), networks.head(features, outputs)
         )
 
+    def judge(self, x: Tensor) -> Tensor:
+        """Return D's logits ``(B, 1)`` for images ``(B, C, H, W)``."""
+        logits: Tensor = self.real(self.trunk(x))
+        return logits
+
     def infer(self, x: Tensor) -> Tensor:
         """Return Q's outputs ``(B, outputs)`` for images ``(B, C, H, W)``."""
         outputs: Tensor = self.codes(self.trunk(x))
@@ -61,6 +66,7 @@ class InfoGAN(CodePrior, Model):
         loss: Objective,
         shape: Shape,
         *,
+        penalty: Lazy | None = None,
         information: float = 1.0,
         continuous: float = 0.1,
         invariance: float = 0.0,
@@ -70,6 +76,7 @@ class InfoGAN(CodePrior, Model):
         self.discriminator = discriminator
         self.codes = codes
         self.loss = loss
+        self.penalty = penalty
         self.information = information
         self.continuous = continuous
         self.invariance = invariance
@@ -79,13 +86,14 @@ class InfoGAN(CodePrior, Model):
         """Build the model of a config for images of a shape."""
         categorical = [Categorical(name, count) for name, count in values.categorical.items()]
         codes = Codes(values.latent, [*categorical, *map(Continuous, values.continuous)])
-        trunk = networks.encoder(values.discriminator, shape, values.features)
+        trunk, given = networks.encoder(values.discriminator, shape, values.features), values.penalty
         return cls(
             networks.decoder(values.generator, codes.latent, shape, shape.channels),
             Recogniser(trunk, values.features, codes.outputs),
             codes,
             OBJECTIVES[values.loss],
             shape,
+            penalty=None if given.kind == "none" else Lazy(PENALTIES[given.kind](given.weight), given.every),
             information=values.information,
             continuous=values.continuous_information,
             invariance=values.invariance,
@@ -97,10 +105,10 @@ class InfoGAN(CodePrior, Model):
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First D and Q, on real images and on fakes; then the generator on the same fakes."""
-        del step
         z = self.prior(len(batch))
         fake = self.decode(z)
-        yield {"discriminator": self._recognise(batch.image, fake.detach(), z)}
+        penalty = self.penalty(self.discriminator.judge, batch.image, fake.detach(), step) if self.penalty else {}
+        yield {"discriminator": self._recognise(batch.image, fake.detach(), z) | penalty}
         yield {"generator": self._deceive(batch.image, fake, z)}
 
     def _recognise(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
@@ -108,7 +116,7 @@ class InfoGAN(CodePrior, Model):
         *seen, seen_fake = [self.discriminator.trunk(x) for x in (*views, fake)]
         *told, told_fake = self.discriminator.codes(torch.cat([*seen, seen_fake])).chunk(len(views) + 1)
         on_real, on_fake = self.discriminator.real(seen[0]), self.discriminator.real(seen_fake)
-        self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
+        self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
         terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told_fake, z)
         return terms | self.steadiness(*told) if self.invariance else terms
 
@@ -117,7 +125,10 @@ class InfoGAN(CodePrior, Model):
             seen_real = self.discriminator.trunk(real)  # beside which Q's head sees the fakes
         seen_fake = self.discriminator.trunk(fake)
         told_fake = self.discriminator.codes(torch.cat([seen_real, seen_fake]))[len(real) :]
-        return self.loss.generator(self.discriminator.real(seen_fake)) | self.uncertainty(told_fake, z)
+        on_fake = self.discriminator.real(seen_fake)
+        return self.loss.generator(on_fake, lambda: self.discriminator.real(seen_real).detach()) | self.uncertainty(
+            told_fake, z
+        )
 
     def uncertainty(self, told: Tensor, z: Tensor) -> Terms:
         """Return the weighted ``-log Q(c | x)`` of each code c of ``z``: what L lacks of the codes' entropy."""

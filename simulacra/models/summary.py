@@ -37,7 +37,7 @@ def totals(model: Model) -> dict[str, int]:
 
 
 def _describe(layer: nn.Module) -> str:
-    name, inside = type(layer).__name__, layer.extra_repr()
+    name, inside = type(layer).__name__.removeprefix("Parametrized"), layer.extra_repr()
     if isinstance(layer, nn.Linear):
         inside = f"{layer.in_features} -> {layer.out_features}"
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

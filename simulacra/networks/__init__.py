@@ -1,6 +1,6 @@
 """Networks by role: an encoder maps images to vectors, a decoder maps vectors to images.
 
-Both kinds, `mlp` and `conv`, offer the same two functions, so every family runs on every network.
+All kinds, `mlp`, `conv` and `resnet`, offer the same two functions, so every family runs on every network.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from torch import nn
 
 from simulacra import config
-from simulacra.networks import conv, mlp
+from simulacra.networks import conv, mlp, resnet
 from simulacra.networks.base import Network, Shape, activation, initialise, split
 
 __all__ = ["Shape", "decoder", "embedding", "encoder", "head", "split", "trunk"]
@@ -20,6 +20,8 @@ def encoder(network: config.Network, shape: Shape, outputs: int) -> Network:
     """Build a network ``(B, C, H, W) -> (B, outputs)`` for images of a shape; its output is float32."""
     if isinstance(network, config.Mlp):
         return mlp.encoder(network, shape, outputs)
+    if isinstance(network, config.Resnet):
+        return resnet.encoder(network, shape, outputs)
     return conv.encoder(network, shape, outputs)
 
 
@@ -27,6 +29,8 @@ def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -
     """Build a network ``(B, inputs) -> (B, channels, H, W)`` for images of a shape; its output is float32."""
     if isinstance(network, config.Mlp):
         return mlp.decoder(network, inputs, shape, channels)
+    if isinstance(network, config.Resnet):
+        return resnet.decoder(network, inputs, shape, channels)
     return conv.decoder(network, inputs, shape, channels)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from simulacra.errors import ConfigError
 
@@ -22,7 +23,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 @dataclass(frozen=True)
 class Shape:
-    """Square images: ``channels`` is 1 or 3, ``size`` the side in pixels."""
+    """Square images: ``channels`` is 1 or 3, in packs a multiple of it, ``size`` the side in pixels."""
 
     channels: int
     size: int
@@ -84,6 +85,16 @@ def initialise(layer: nn.Module, followed_by: str | None) -> nn.Module:
         if layer.bias is not None:
             layer.bias.zero_()
     return layer
+
+
+def normalise(layer: nn.Module, norm: str) -> nn.Module:
+    """With ``norm`` "spectral", divide a layer's weight by its largest singular value, found by power iteration.
+
+    The estimate's vectors are buffers and move with each pass in training mode.
+    Source: Spectral Normalization for Generative Adversarial Networks (2018), algorithm 1,
+    https://arxiv.org/abs/1802.05957
+    """
+    return parametrizations.spectral_norm(layer) if norm == "spectral" else layer
 
 
 def _gain(name: str | None) -> float:

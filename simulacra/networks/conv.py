@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from simulacra.config import Conv
 from simulacra.errors import ConfigError
-from simulacra.networks.base import Network, Shape, activation, initialise
+from simulacra.networks.base import Network, Shape, activation, initialise, normalise
 
 
 class ToVector(nn.Module):
@@ -43,7 +43,7 @@ def encoder(network: Conv, shape: Shape, outputs: int) -> Network:
     layers: list[nn.Module] = []
     for index, (width, stride) in enumerate(zip(network.widths, network.stride_of_each(), strict=True)):
         layer = nn.Conv2d(channels[index], width, _kernel(network, stride), stride, padding=1)
-        layers += [initialise(layer, network.activation), *_after(network, width, first=index == 0)]
+        layers += [_ready(network, layer), *_after(network, width, first=index == 0)]
     flat = network.widths[-1] * sides[-1] ** 2
     return Network(*layers, ToVector(), *_dense(network, flat, outputs))
 
@@ -54,9 +54,9 @@ def decoder(network: Conv, inputs: int, shape: Shape, channels: int) -> Network:
     flat = network.widths[-1] * sides[-1] ** 2
     layers: list[nn.Module] = []
     if network.dense is not None:
-        layers += [initialise(nn.Linear(inputs, network.dense), network.activation), activation(network.activation)]
+        layers += [_ready(network, nn.Linear(inputs, network.dense)), activation(network.activation)]
     layers += [
-        initialise(nn.Linear(network.dense or inputs, flat), network.activation),
+        _ready(network, nn.Linear(network.dense or inputs, flat)),
         ToImage(network.widths[-1], sides[-1]),
         *_after(network, network.widths[-1], first=False),
     ]
@@ -64,7 +64,7 @@ def decoder(network: Conv, inputs: int, shape: Shape, channels: int) -> Network:
     for index in reversed(range(len(network.widths))):
         last = index == 0
         layer = _mirror(network, index, targets[index], sides)
-        layers.append(initialise(layer, None if last else network.activation))
+        layers.append(_ready(network, layer, last=last))
         layers += () if last else _after(network, targets[index], first=False)
     return Network(*layers)
 
@@ -108,6 +108,10 @@ def _after(network: Conv, width: int, first: bool) -> Iterable[nn.Module]:
 
 def _dense(network: Conv, inputs: int, outputs: int) -> Iterable[nn.Module]:
     if network.dense is not None:
-        yield initialise(nn.Linear(inputs, network.dense), network.activation)
+        yield _ready(network, nn.Linear(inputs, network.dense))
         yield activation(network.activation)
-    yield initialise(nn.Linear(network.dense or inputs, outputs), None)
+    yield _ready(network, nn.Linear(network.dense or inputs, outputs), last=True)
+
+
+def _ready(network: Conv, layer: nn.Module, *, last: bool = False) -> nn.Module:
+    return normalise(initialise(layer, None if last else network.activation), network.norm)
