@@ -19,15 +19,16 @@ import torch
 from torch import Tensor
 
 from simulacra import features, generate, latent, metrics
-from simulacra.data import Dataset, Images, Loader, derived_seed, shapes, stacked
+from simulacra.data import Dataset, Images, Labelled, Loader, derived_seed, shapes, stacked
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
 from simulacra.features.base import CHUNK
 from simulacra.features.corruption import CORRUPTIONS
 from simulacra.images import atomic, to_unit
 from simulacra.metrics.common import extra
-from simulacra.models import Coded, Generative, Inferential, Variational, mean_score
+from simulacra.models import Coded, Generative, Inferential, Recognising, Scored, Variational, mean_score
 from simulacra.models.codes import Categorical
+from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
 from simulacra.run import Run
 
@@ -39,6 +40,7 @@ DECOMPOSED = 2_000  # images at most of which the KL divergence is split: the ti
 PROBED = 10_000  # training images at most that probes learn from
 FEWEST = 10  # images, below which shares and covariances mean nothing
 IN_USE = 0.01  # variance of a latent, beside the prior's of 1 or, without a prior, beside the largest
+ASKED = 1_000  # samples at most of asked classes
 SUBSET = 1_000  # images at most in a subset of the kernel distance
 CORRUPTED = 500  # training images at most for the self-test of features
 CODE = 1  # raised when the same images get other features: the cache then holds nothing of before
@@ -102,13 +104,16 @@ def measure(
 ) -> Evaluation:
     """Do what `evaluate` does, and keep the images, latents and features behind the scores."""
     evaluation = Evaluation(run, n, seed, extractor, run.prior(prior), warn)
+    labelled = run.model.batch is Labelled
     parts: list[tuple[str, bool, Callable[[], Iterator[Score]]]] = [
         ("likelihood", isinstance(run.model, Variational), evaluation.likelihood),
+        ("conditional likelihood", isinstance(run.model, Scored) and labelled, evaluation.conditional_likelihood),
         ("latents", isinstance(run.model, Variational), evaluation.latents),
         ("reconstructions", isinstance(run.model, Inferential), evaluation.reconstructions),
-        ("classes", isinstance(run.model, Inferential), evaluation.classes),
+        ("classes", isinstance(run.model, Inferential) and not labelled, evaluation.classes),
+        ("codes", isinstance(run.model, Recognising) and not labelled, evaluation.codes_of_classes),
+        ("labels", isinstance(run.model, Recognising) and labelled, evaluation.labels),
         ("factors", isinstance(run.model, Inferential), evaluation.factors),
-        ("codes", isinstance(run.model, Coded), evaluation.codes_of_classes),
         ("samples", evaluation.sampled, evaluation.samples),
         ("modes", evaluation.sampled, evaluation.modes),
         ("paths", evaluation.sampled, evaluation.paths),
@@ -205,7 +210,7 @@ class Evaluation:
         if isinstance(run.model, Inferential):
             for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
                 extra(module, "evaluate")
-        if isinstance(run.model, Coded):
+        if isinstance(run.model, Recognising):
             extra("scipy.optimize", "evaluate")
         splits = run.splits
         if n < FEWEST:
@@ -237,6 +242,15 @@ class Evaluation:
         nll = -float(torch.cat(logs).double().mean())
         yield self._score("nll", nll, "nats", n=len(few))
         yield self._score("bits_per_dimension", nll / (self.x[0].numel() * math.log(2)), "bits", n=len(few))
+
+    def conditional_likelihood(self) -> Iterator[Score]:
+        """The evidence lower bound on ``log p(x | y)`` for the true classes y, and its terms."""
+        if self.test.labels is None:
+            return
+        mean = mean_score(self.model, self.loader.fixed(self.test), self._generator("likelihood"))
+        yield self._score("conditional_elbo", -mean["negative_elbo"], "nats")
+        yield self._score("reconstruction_nll", mean["nll"], "nats")
+        yield self._score("kl", mean["kl"], "nats")
 
     def _few(self, count: int) -> Tensor:
         """At most that many of the test images, at equal steps."""
@@ -281,15 +295,6 @@ class Evaluation:
         yield self._score("knn_accuracy", metrics.knn_accuracy(*samples), "share")
         yield self._score("linear_probe_accuracy", metrics.linear_probe(*samples), "share")
 
-    def factors(self) -> Iterator[Score]:
-        """How well single latents stand for the factors that generated the test images, where these are known."""
-        if self.test.factors is None:
-            return
-        scale = 1.0 if isinstance(self.run.model, Generative) else float(self.codes.var(0).max())
-        found = disentanglement(self.codes, self.test, seed=self.seed, threshold=IN_USE * scale)
-        for name, value in found.items():
-            yield self._score(name, value, "latents" if name == "latents_in_use" else "score")
-
     def codes_of_classes(self) -> Iterator[Score]:
         """Whether a categorical code without labels tells the classes: codes are named on training images."""
         train = self._draw(self.run.splits.train, min(PROBED, len(self.run.splits.train)), "probes")
@@ -306,6 +311,21 @@ class Evaluation:
                 agreeing = (named == self.test.labels).double().mean()
                 yield self._score("code_accuracy", float(agreeing), "share")
 
+    def labels(self) -> Iterator[Score]:
+        """Whether the class that a conditional model reads off a test image is its own."""
+        if self.test.labels is not None:
+            inferred = self.model.codes.values(self.codes)[LABEL]
+            yield self._score("label_accuracy", float((inferred == self.test.labels).double().mean()), "share")
+
+    def factors(self) -> Iterator[Score]:
+        """How well single latents stand for the factors that generated the test images, where these are known."""
+        if self.test.factors is None:
+            return
+        scale = 1.0 if isinstance(self.run.model, Generative) else float(self.codes.var(0).max())
+        found = disentanglement(self.codes, self.test, seed=self.seed, threshold=IN_USE * scale)
+        for name, value in found.items():
+            yield self._score(name, value, "latents" if name == "latents_in_use" else "score")
+
     def samples(self) -> Iterator[Score]:
         """Samples against test images, as many of each; beside it training against test images, the floor."""
         yield from self._distances(self.real, self.fake, self.known)
@@ -315,6 +335,20 @@ class Evaluation:
         yield self._compared("memorisation", copied.share, "share", split="train")
         if self.probabilities is not None:
             yield from self._classified(self.probabilities)
+        yield from self._agreement()
+
+    def _agreement(self) -> Iterator[Score]:
+        """Whether samples of an asked class are taken for it by a classifier of the same classes."""
+        if not isinstance(self.extractor, Classifying) or self.run.model.batch is not Labelled:
+            return
+        count = min(ASKED, len(self.x))
+        z = generate.latents(self.run.model, count, seed=derived_seed(self.seed, "labels"))
+        probabilities = self.extractor.probabilities(generate.decode(self.run.model, z))
+        if probabilities.shape[1] == self.model.classes:
+            agreeing = probabilities.argmax(1) == self.model.codes.values(z)[LABEL]
+            yield self._compared(
+                "label_agreement", float(agreeing.double().mean()), "share", n=count, split="generated"
+            )
 
     def _distances(self, real: Tensor, fake: Tensor, train: Tensor) -> Iterator[Score]:
         unit, count = "distance^2", len(real)
@@ -390,12 +424,19 @@ class Evaluation:
         count = min(PATHS, len(self.x))
         seed = derived_seed(self.seed, "paths")
         starts, ends = generate.latents(self.run.model, 2 * count, seed=seed, prior=self.prior).chunk(2)
-        arcs = self.prior is None and self.model.latent > 2
         found = metrics.perceptual_path_length(
             lambda z: generate.decode(self.run.model, z), self.extractor.features, starts, ends,
-            latent.along_arc if arcs else latent.along_line, generator=self._generator("paths"),
+            self._path, generator=self._generator("paths"),
         )  # fmt: skip
         yield self._compared("perceptual_path_length", found.mean, "distance^2", n=count, split="generated")
+
+    def _path(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+        if not isinstance(self.run.model, Coded):
+            arcs = self.prior is None and self.model.latent > 2
+            return (latent.along_arc if arcs else latent.along_line)(start, end, t)
+        noise = self.run.model.codes.noise
+        arc = latent.along_arc(start[:, :noise], end[:, :noise], t)
+        return torch.cat([arc, latent.along_line(start, end, t)[:, noise:]], dim=1)
 
     def _returned(self) -> Tensor:
         """The reconstructions ``(n, C, H, W)`` of the test images: not kept, to need less memory."""
@@ -410,6 +451,11 @@ class Evaluation:
     def codes(self) -> Tensor:
         """The latents ``(n, D)`` of the test images."""
         return generate.encode(self.run.model, self.x)
+
+    @property
+    def untold(self) -> Tensor:
+        """The latents ``(n, D)`` of the test images without the label, where a model is told one."""
+        return self.codes[:, : self.model.codes.noise] if self.model.batch is Labelled else self.codes
 
     @cached_property
     def drawn(self) -> Tensor:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from simulacra.data.dataset import Labelled
 from simulacra.errors import CapabilityError, ConfigError
 from simulacra.latent import along, lerp, normal_quantiles, plane, slerp, truncated_normal
-from simulacra.models import FAMILIES, Coded, Generative, Inferential, Model
-from simulacra.models.base import StandardNormalPrior
+from simulacra.models import FAMILIES, Coded, Generative, Inferential, Model, Recognising
+from simulacra.models.base import CodePrior, StandardNormalPrior
 from simulacra.models.codes import Categorical
+from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
 
 CHUNK = 256  # images decoded or encoded at a time
@@ -29,16 +31,19 @@ def sample(
     n: int,
     *,
     seed: int = 0,
+    label: str | int | None = None,
+    codes: Mapping[str, float | str] | None = None,
     prior: Prior | None = None,
     truncation: float | None = None,
-    codes: Mapping[str, float] | None = None,
 ) -> Tensor:
     """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; a seed gives the same images every time. See `latents`.
 
-    ``codes`` sets named codes, for example ``{"digit": 3, "c1": -1.5}``, where the prior would draw them.
-    Raises `ConfigError` for a name or a value that there is not.
+    ``label`` asks for a class, by name or index, where the prior would draw one; ``codes`` sets named codes, for
+    example ``{"digit": 3, "c1": -1.5}``. Raises `ConfigError` for a class, a name or a value that there is not.
     """
     z = latents(model, n, seed=seed, prior=prior, truncation=truncation)
+    if label is not None:
+        z = _labelled(model, "sample with a label").codes.set(z, LABEL, label)
     return decode(model, _coded(model, "sample with codes").codes.set_all(z, codes) if codes else z)
 
 
@@ -61,13 +66,13 @@ def latents(
 def decode(model: Model, z: Tensor) -> Tensor:
     """Return the images ``(n, C, H, W)`` in [-1, 1] of latents ``(n, D)``."""
     if not isinstance(model, Generative | Inferential):
-        raise _lacking(model, "decode", "decode", "a decoder")
+        raise _lacking(model, "decode", _having("decode"), "a decoder")
     return _chunked(model, model.decode, z)
 
 
 def encode(model: Model, x: Tensor) -> Tensor:
-    """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]; of a model with codes, the codes alone."""
-    if isinstance(model, Coded):
+    """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]; without an encoder, the codes it reads."""
+    if isinstance(model, Recognising) and not isinstance(model, Inferential):
         return _chunked(model, model.infer, x)
     return _chunked(model, require_encoder(model, "encode").encode, x)
 
@@ -157,15 +162,9 @@ def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor)
 def require_prior(model: Model, verb: str) -> Generative:
     """Return the model if it has a prior; raises `CapabilityError` naming the verb and the families that do."""
     if not isinstance(model, Generative):
-        error = _lacking(model, verb, "prior", "a prior")
+        error = _lacking(model, verb, _having("prior"), "a prior")
         fit = isinstance(model, Inferential) and verb == "sample"
         raise CapabilityError(f"{error} Or fit one to its latents: simulacra fit-prior RUN" if fit else str(error))
-    return model
-
-
-def _coded(model: Model, verb: str) -> Coded:
-    if not isinstance(model, Coded):
-        raise _lacking(model, verb, "infer", "a named code")
     return model
 
 
@@ -182,14 +181,30 @@ def _standard_normal(model: Model, prior: Prior | None) -> Generative:
     return generative
 
 
-def require_encoder(model: Model, verb: str) -> Inferential:
-    """Return the model if it has an encoder; raises `CapabilityError` naming the verb and the families that do."""
-    if not isinstance(model, Inferential):
-        raise _lacking(model, verb, "encode", "an encoder")
+def _coded(model: Model, verb: str) -> Coded:
+    if not isinstance(model, Coded):
+        raise _lacking(model, verb, lambda family: issubclass(family, CodePrior), "a named code")
     return model
 
 
-def _lacking(model: Model, verb: str, primitive: str, description: str) -> CapabilityError:
+def _labelled(model: Model, verb: str) -> Coded:
+    if model.batch is not Labelled:
+        raise _lacking(model, verb, lambda family: family.batch is Labelled, "a label")
+    return _coded(model, verb)
+
+
+def require_encoder(model: Model, verb: str) -> Inferential:
+    """Return the model if it has an encoder; raises `CapabilityError` naming the verb and the families that do."""
+    if not isinstance(model, Inferential):
+        raise _lacking(model, verb, _having("encode"), "an encoder")
+    return model
+
+
+def _having(primitive: str) -> Callable[[type[Model]], bool]:
+    return lambda family: hasattr(family, primitive)
+
+
+def _lacking(model: Model, verb: str, able_to: Callable[[type[Model]], bool], description: str) -> CapabilityError:
     this = next((name for name, family in FAMILIES.items() if type(model) is family), type(model).__name__)
-    able = ", ".join(name for name, family in FAMILIES.items() if hasattr(family, primitive))
+    able = ", ".join(name for name, family in FAMILIES.items() if able_to(family))
     return CapabilityError(f"{verb} needs {description}; {this} has none. Families with one: {able}.")

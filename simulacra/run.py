@@ -85,16 +85,19 @@ class Run:
         n: int = 64,
         *,
         seed: int = 0,
+        label: str | int | None = None,
+        codes: Mapping[str, float | str] | None = None,
         prior: str | Path | None = None,
         truncation: float | None = None,
-        codes: Mapping[str, float] | None = None,
     ) -> Tensor:
         """Return ``n`` images ``(n, C, H, W)`` in [-1, 1]; the same seed gives the same images.
 
-        ``prior`` is as in `Run.prior`; ``truncation`` redraws values of N(0, I) beyond it.
-        ``codes`` sets named codes of a model that has them, for example ``{"digit": 3, "c1": -1.5}``.
+        ``label`` asks a conditional model for a class, by name or index; ``codes`` sets named codes of a model that has
+        them, for example ``{"digit": 3, "c1": -1.5}``; ``prior`` is as in `Run.prior`; ``truncation`` redraws values of
+        N(0, I) beyond it.
         """
-        return generate.sample(self.model, n, seed=seed, prior=self.prior(prior), truncation=truncation, codes=codes)
+        chosen = self.prior(prior)
+        return generate.sample(self.model, n, seed=seed, label=label, codes=codes, prior=chosen, truncation=truncation)
 
     def prior(self, choice: str | Path | None = None) -> Prior | None:
         """Return the prior to draw from: None stands for the model's own.

@@ -24,8 +24,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from simulacra import __version__, checkpoint, config, data, generate, images, machine, models
 from simulacra.checkpoint import Checkpoints
 from simulacra.config import Config
-from simulacra.data import Loader, Splits, derived_seed
-from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
+from simulacra.data import Dataset, Labelled, Loader, Splits, derived_seed
+from simulacra.errors import ConfigError, DataError, DivergenceError, InterruptedTraining, RunError, StorageError
 from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, Model, Scored
 from simulacra.pages import report
@@ -411,9 +411,25 @@ def _resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     return values.model_copy(
         update={
             "data": values.data.model_copy(update={"size": shape.size, "channels": shape.channels}),
+            "model": _with_classes(values.model, splits.train),
             "train": values.train.model_copy(update={"precision": precision}),
         }
     )
+
+
+def _with_classes(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
+    """Fill in the classes of a family that is told them; raises `DataError` for images without labels."""
+    if models.FAMILIES[model.family].batch is not Labelled:
+        return model
+    if dataset.labels is None:
+        raise DataError(
+            f"{model.family} needs labels, and {dataset.name} has none. Put the images of each class into a subfolder "
+            "of its own, such as photos/cats/ and photos/dogs/; or train a family without labels."
+        )
+    classes = dataset.classes or tuple(map(str, range(int(dataset.labels.max()) + 1)))
+    if getattr(model, "classes", ()) not in ((), classes):
+        raise ConfigError(f"model.classes are not those of {dataset.name}. Leave them out: the data says them.")
+    return model.model_copy(update={"classes": classes})
 
 
 def _saved_config(path: Path) -> Config:

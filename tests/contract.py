@@ -35,7 +35,8 @@ def configs(family: str, network: config.Network) -> config.ModelConfig:
     """The config of a family with this network wherever it takes one, and few latents."""
     section = next(member for member in config.model_sections() if member.model_fields["family"].default == family)
     wanted = {name: network for name, field in section.model_fields.items() if _is_network(field.default)}
-    return section(**wanted, latent=4)  # type: ignore
+    told = {"classes": ("even", "odd")} if "classes" in section.model_fields else {}
+    return section(**wanted, **told, latent=4)  # type: ignore
 
 
 def _is_network(value: object) -> bool:
@@ -170,7 +171,7 @@ def encoding_has_the_shape(model: Model) -> None:
         model.eval()
         with torch.no_grad():
             z = model.encode(trainer(model).loader.batch(0).image)
-        assert z.shape == (BATCH, 4)
+        assert z.shape == (BATCH, model.latent)
 
 
 def the_prior_follows_its_generator(model: Model) -> None:
@@ -237,10 +238,11 @@ def one_player_overfits_a_batch(model: Model) -> None:
 def _floor(dataset: object, model: Model) -> float:
     """The entropy of grey pixels, below which no Bernoulli likelihood can get; 0 for squared errors."""
     from simulacra.data import Dataset
+    from simulacra.models.cvae import CVAE
     from simulacra.models.vae import VAE
 
     assert isinstance(dataset, Dataset)
-    if not isinstance(model, VAE):
+    if not isinstance(model, VAE | CVAE):
         return 0.0
     p = (dataset.images.double() / 255).clamp(1e-9, 1 - 1e-9)
     return float(-(p * p.log() + (1 - p) * (1 - p).log()).flatten(1).sum(1).mean())

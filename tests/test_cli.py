@@ -26,7 +26,7 @@ from tests.conftest import SHORT
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one short run of each family: vae (2 latents), gan, autoencoder, infogan (digit, c1, c2)."""
+    """A folder with one short run of each family; vae has 2 latents, infogan the codes digit, c1, c2."""
     folder = tmp_path_factory.mktemp("runs")
     Session.start("quickstart", out=folder / "vae", changes=SHORT).run()
     data_train = {"data": SHORT["data"], "train": SHORT["train"]}
@@ -35,6 +35,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Session.start("autoencoder", out=folder / "autoencoder", changes={**data_train, "model": small}).run()
     players = {"generator": {"kind": "mlp", "hidden": [16]}, "discriminator": {"kind": "mlp", "hidden": [16]}}
     Session.start("infogan", out=folder / "infogan", changes={**data_train, "model": {"latent": 4, **players}}).run()
+    Session.start("cgan", out=folder / "cgan", changes={**data_train, "model": {"latent": 4, **players}}).run()
+    Session.start("cvae", out=folder / "cvae", changes={**data_train, "model": small}).run()
     return folder
 
 
@@ -82,14 +84,14 @@ def test_a_picture_goes_into_the_run_folder_unless_asked(runs: Path, capsys: pyt
     assert size(runs / "vae" / "manifold.png") == (4 * 56, 4 * 56)
 
 
-@pytest.mark.parametrize("family", ["vae", "autoencoder"])
+@pytest.mark.parametrize("family", ["vae", "autoencoder", "cvae"])
 def test_reconstruct_test_images_and_ones_own(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
     assert call("reconstruct", runs / family, "--n", 5, "--out", tmp_path / "test.png") == 0
     assert call("reconstruct", runs / family, "--images", photos, "--out", tmp_path / "own.png") == 0
     assert size(tmp_path / "own.png")[0] > size(tmp_path / "test.png")[0]
 
 
-@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder", "infogan"])
+@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder", "infogan", "cgan", "cvae"])
 def test_interpolate_and_traverse(family: str, runs: Path, tmp_path: Path) -> None:
     assert call("interpolate", runs / family, "--steps", 7, "--out", tmp_path / "path.png") == 0
     assert size(tmp_path / "path.png") == (7 * 58 + 2, 60)
@@ -97,7 +99,7 @@ def test_interpolate_and_traverse(family: str, runs: Path, tmp_path: Path) -> No
     with Image.open(tmp_path / "path.gif") as animation:
         assert getattr(animation, "n_frames", 1) == 8, "there and back"
     assert call("traverse", runs / family, "--steps", 5, "--out", tmp_path / "latents.png") == 0
-    rows = {"vae": 2, "gan": 10, "autoencoder": 4, "infogan": 6}[family]
+    rows = {"vae": 2, "gan": 10, "autoencoder": 4, "infogan": 6, "cgan": 4, "cvae": 4}[family]
     assert size(tmp_path / "latents.png")[1] == rows * 60
 
 
@@ -114,6 +116,21 @@ def test_codes_are_set_traversed_and_read(runs: Path, tmp_path: Path) -> None:
     assert found["latents"].shape == (297, 12)
     assert np.array_equal(found["latents"][:, :10].argmax(1), found["digit"])
     assert np.array_equal(found["latents"][:, 11], found["c2"])
+
+
+@pytest.mark.parametrize("family", ["cgan", "cvae"])
+def test_a_label_is_a_code(family: str, runs: Path, tmp_path: Path) -> None:
+    for name, words in (("a", ["--label", 3]), ("b", ["--code", "label=3"]), ("c", ["--label", 4])):
+        assert call("sample", runs / family, *words, "--n", 4, "--out", tmp_path / f"{name}.png") == 0
+    a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_a_conditional_vae_tells_the_class(runs: Path, tmp_path: Path) -> None:
+    assert call("encode", runs / "cvae", "digits", "--out", tmp_path / "codes.npz") == 0
+    found = np.load(tmp_path / "codes.npz")
+    assert found["latents"].shape == (297, 4 + 10)
+    assert np.array_equal(found["latents"][:, 4:].argmax(1), found["label"])
 
 
 def test_evaluate_names_categories_on_training_images(runs: Path, tmp_path: Path) -> None:
@@ -390,6 +407,13 @@ def _compare_damaged_scores(runs: Path, tmp: Path) -> list[object]:
     return prepared
 
 
+def _train_without_labels(_: Path, tmp: Path) -> list[object]:
+    (tmp / "photos").mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        (tmp / "photos" / name).write_bytes(_png(16, 16))
+    return ["train", "cgan", "--data", tmp / "photos", "--out", tmp / "out"]
+
+
 def _out_is_a_file(runs: Path, tmp: Path) -> list[object]:
     (tmp / "out").write_text("")
     return ["train", "vae", "--data", "digits", "--out", tmp / "out"]
@@ -431,6 +455,9 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a code too far": (lambda runs, _: ["sample", runs / "infogan", "--code", "c1=-2.5"], "from -2 to 2"),
     "a code without a value": (lambda runs, _: ["sample", runs / "infogan", "--code", "digit"], "is not NAME=VALUE"),
     "codes for a gan": (lambda runs, _: ["sample", runs / "gan", "--code", "digit=3"], "needs a named code; gan has"),
+    "no such class": (lambda runs, _: ["sample", runs / "cvae", "--label", "10"], "label (a whole number from 0 to 9)"),
+    "a label for a gan": (lambda runs, _: ["sample", runs / "gan", "--label", "3"], "Families with one: cgan, cvae."),
+    "no labels": (_train_without_labels, "needs labels, and photos has none"),
     "no such data": (lambda _, t: ["train", "vae", "--data", "mnits", "--out", t / "out"], "Did you mean 'mnist'"),
     "empty folder": (_empty_folder, "holds no images"),
     "broken zip": (_broken_zip, "nor a zip that can be read"),
@@ -461,7 +488,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "picture without a format": (lambda runs, t: ["manifold", runs / "vae", "--out", t / "x.txt"], "must end in .png"),
     "latents without a format": (lambda runs, t: ["encode", runs / "vae", "digits", "--out", t / "x.csv"], ".npz"),
     "a run as data": (lambda runs, t: ["train", "vae", "--data", runs / "vae", "--out", t / "out"], "is a run, not"),
-    "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, gan, infogan, vae"),
+    "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, cgan, cvae, gan, infogan, vae"),
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
     "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
     "features of no file": (lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt2"], "cannot be read"),

@@ -36,6 +36,10 @@ SUPPORTED = {
     "vaegan": ENCODER | SAMPLES,
     "bigan": ENCODER | SAMPLES,
     "autoencoder": ENCODER,
+    "cgan": SAMPLES | {"label_agreement"},
+    "cvae": SAMPLES
+    | {"conditional_elbo", "reconstruction_nll", "kl", "l1", "psnr", "class_agreement"}
+    | {"label_agreement", "label_accuracy"},
 }
 RANGES = {
     "nll": (0, math.inf), "kl": (0, math.inf), "active_units": (0, 4), "bits_per_dimension": (0, 8),
@@ -44,7 +48,7 @@ RANGES = {
     "frechet_distance_floor": (0, math.inf), "precision": (0, 1), "recall": (0, 1), "density": (0, math.inf),
     "coverage": (0, 1), "memorisation": (0, 1), "classifier_score": (1, 10), "class_coverage": (0.1, 1),
     "class_evenness": (0, 1), "class_agreement": (0, 1), "features_self_test": (1, 1),
-    "perceptual_path_length": (0, math.inf),
+    "perceptual_path_length": (0, math.inf), "label_agreement": (0, 1), "label_accuracy": (0, 1),
 }  # fmt: skip
 
 
@@ -61,6 +65,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "vaegan": ("vaegan", {"model": {**small, "layer": 1, "discriminator": small["network"]}}),
         "bigan": ("bigan", {"model": {**small, "discriminator": small["network"]}}),
         "autoencoder": ("autoencoder", {"model": small}),
+        "cgan": ("cgan", {}),
+        "cvae": ("cvae", {"model": small}),
     }
     for name, (recipe, changes) in recipes.items():
         Session.start(recipe, out=folder / name, changes={**common, **changes}).run()
@@ -92,7 +98,7 @@ def test_scores_are_finite_in_range_and_say_what_they_depend_on(
         assert score.n == (500 if name == "features_self_test" else 297), name
         assert score.seed == 0
         assert score.split in ("train", "test", "generated")
-        assert (score.features is not None) == (name in SAMPLES | {"class_agreement"}), name
+        assert (score.features is not None) == (name in SAMPLES | {"class_agreement", "label_agreement"}), name
 
 
 def test_likelihoods_agree_with_each_other(scores: dict[str, dict[str, Score]]) -> None:

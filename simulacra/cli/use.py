@@ -25,6 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--code", type=_code, action="append", default=[], metavar="NAME=VALUE",
         help="set a named code, such as digit=3; may be repeated",
     )  # fmt: skip
+    sub.add_argument("--label", metavar="K", help="draw this class only, by name or index")
     sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="one sheet, or a folder of single images")
     sub.add_argument("--truncation", type=positive, metavar="T", help="redraw latents beyond T: typical, less varied")
     add_prior(sub)
@@ -59,12 +60,11 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
 
 
-def _code(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE with a number, such as digit=3") from None
+def _code(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=VALUE, such as digit=3")
+    return name, value
 
 
 def _sample(options: argparse.Namespace) -> None:
@@ -72,7 +72,12 @@ def _sample(options: argparse.Namespace) -> None:
     path = target(options, run, "sample.png")
     refuse_picture_name(path, folder_allowed=True)
     x = run.sample(
-        options.n, seed=options.seed, prior=options.prior, truncation=options.truncation, codes=dict(options.code)
+        options.n,
+        seed=options.seed,
+        label=options.label,
+        codes=dict(options.code),
+        prior=options.prior,
+        truncation=options.truncation,
     )
     _save_sheet(x, path)
 

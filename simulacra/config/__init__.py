@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from simulacra.config.base import Section
 from simulacra.config.data import Data
-from simulacra.config.models import ALI, GAN, IWAE, VAE, VAEGAN, Autoencoder, BiGAN, InfoGAN, ModelConfig, Penalty
+from simulacra.config.models import (
+    ALI,
+    CGAN,
+    CVAE,
+    GAN,
+    IWAE,
+    VAE,
+    VAEGAN,
+    Autoencoder,
+    BiGAN,
+    InfoGAN,
+    ModelConfig,
+    Penalty,
+)  # fmt: skip
 from simulacra.config.networks import NETWORKS, Conv, Mlp, Network, Resnet
 from simulacra.config.recipes import Recipe, recipe, recipe_names
 from simulacra.config.tables import Option, dumps, loads, merge, options, override
@@ -17,6 +30,8 @@ from simulacra.config.whole import Config, model_sections, parse
 
 __all__ = [
     "ALI",
+    "CGAN",
+    "CVAE",
     "GAN",
     "IWAE",
     "NETWORKS",

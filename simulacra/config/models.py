@@ -180,4 +180,32 @@ class InfoGAN(Family):
         return self
 
 
-ModelConfig = Annotated[Autoencoder | VAE | IWAE | GAN | InfoGAN | VAEGAN | BiGAN | ALI, Field(discriminator="family")]
+class CGAN(Family):
+    """GAN that is told the class (Mirza & Osindero 2014), by a projection discriminator (Miyato & Koyama 2018)."""
+
+    family: Literal["cgan"] = Field("cgan", description="of the model")
+    latent: PositiveInt = Field(100, description="dimensions of the noise beside the label")
+    classes: tuple[str, ...] = Field((), description="names of the classes; absent: those of the data")
+    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    discriminator_steps: PositiveInt = Field(1, description="discriminator steps per generator step")
+    features: PositiveInt = Field(128, description="outputs of the discriminator's trunk, compared with each class")
+    generator: Network = Conv(norm="batch")
+    discriminator: Network = Conv(activation="leaky_relu")
+
+
+class CVAE(Family):
+    """VAE that is told the class (Kingma et al. 2014, Sohn et al. 2015)."""
+
+    family: Literal["cvae"] = Field("cvae", description="of the model")
+    latent: PositiveInt = Field(16, description="dimensions of the latent beside the label")
+    classes: tuple[str, ...] = Field((), description="names of the classes; absent: those of the data")
+    likelihood: Literal["bernoulli", "gaussian", "logistic"] = Field(
+        "bernoulli", description="of a pixel given the latent and the label"
+    )
+    features: PositiveInt = Field(128, description="outputs of the encoder's trunk, to which the label is added")
+    network: Network = Conv()
+
+
+ModelConfig = Annotated[
+    Autoencoder | VAE | IWAE | GAN | VAEGAN | BiGAN | ALI | InfoGAN | CGAN | CVAE, Field(discriminator="family")
+]

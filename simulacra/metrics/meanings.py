@@ -25,6 +25,8 @@ _SAMPLES, _KINDS = "Samples against test images", "Kinds of samples"
 
 MEANINGS = {
     "elbo": Meaning(_LIKELIHOOD, "A lower bound on the log-probability of a test image.", "higher"),
+    "conditional_elbo": Meaning(_LIKELIHOOD, "A lower bound on the log-probability of a test image, given its class.",
+                                "higher"),
     "reconstruction_nll": Meaning(_LIKELIHOOD, "The part of the bound that reconstruction costs."),
     "kl": Meaning(_LIKELIHOOD, "The part of the bound that is spent on saying which image it was."),
     "nll": Meaning(_LIKELIHOOD, "Minus the log-probability of a test image, estimated more tightly than the bound.",
@@ -44,6 +46,8 @@ MEANINGS = {
                                      "right.", "higher"),
     "code_accuracy": Meaning(_CLASSES, "Share of test images whose most probable category was named after their class; "
                              "training saw no label.", "higher"),
+    "label_accuracy": Meaning(_CLASSES, "Share of test images whose class is the one under which the model finds them "
+                              "most probable.", "higher"),
     "latents_in_use": Meaning(_FACTORS, "Latents that vary enough to be read at all."),
     "mutual_information_gap": Meaning(_FACTORS, "How far the best latent for a factor tells more about it than the "
                                       "next best.", "higher"),
@@ -71,6 +75,8 @@ MEANINGS = {
                                 "number of classes.", "higher"),
     "class_coverage": Meaning(_KINDS, "Share of the classes that occur among samples.", "higher"),
     "class_evenness": Meaning(_KINDS, "How evenly they occur; best near that of the data."),
+    "label_agreement": Meaning(_KINDS, "Share of samples that a classifier takes for the class that was asked for.",
+                               "higher"),
     "modes": Meaning(_KINDS, "Kinds of images that occur among samples.", "higher"),
     "reverse_kl": Meaning(_KINDS, "How far the shares of the kinds are from those of the data.", "lower"),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from simulacra.models.base import (
     Generative,
     Inferential,
     Model,
+    Recognising,
     Round,
     Scored,
     Terms,
@@ -18,6 +19,8 @@ from simulacra.models.base import (
     mean_score,
 )
 from simulacra.models.bigan import ALI, BiGAN
+from simulacra.models.cgan import CGAN
+from simulacra.models.cvae import CVAE
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN
 from simulacra.models.vae import IWAE, VAE
@@ -30,6 +33,7 @@ __all__ = [
     "Generative",
     "Inferential",
     "Model",
+    "Recognising",
     "Round",
     "Scored",
     "Terms",
@@ -47,6 +51,8 @@ FAMILIES: dict[str, type[Model]] = {
     "bigan": BiGAN,
     "ali": ALI,
     "infogan": InfoGAN,
+    "cgan": CGAN,
+    "cvae": CVAE,
 }
 
 

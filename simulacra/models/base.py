@@ -5,8 +5,8 @@ it, the terms whose sum is that player's loss; players of one round move simulta
 weights have changed. `simulacra.training.Trainer` plays any such game and knows no family.
 
 What else a model can do follows from the methods it has: `Generative` models turn noise into images,
-`Inferential` ones turn images into latents, `Coded` ones read named codes off images, `Scored` ones measure
-themselves on held-out images, `Variational` ones also estimate log p(x).
+`Inferential` ones turn images into latents, `Coded` ones have named codes in them, `Recognising` ones read these off
+images, `Scored` ones measure themselves on held-out images, `Variational` ones also estimate log p(x).
 """
 
 from __future__ import annotations
@@ -81,9 +81,14 @@ class Inferential(Protocol):
 
 @runtime_checkable
 class Coded(Protocol):
-    """A model whose latents hold named codes, which it can read off images; not the noise, so it cannot reconstruct."""
+    """A model whose latents hold named codes."""
 
     codes: Codes
+
+
+@runtime_checkable
+class Recognising(Coded, Protocol):
+    """A model that can read its named codes off images, though not always the noise beside them."""
 
     def infer(self, x: Tensor) -> Tensor:
         """Return the codes ``(n, codes.width)`` of images ``(n, C, H, W)``: probabilities of categories, and means."""
@@ -124,6 +129,22 @@ class Variational(Scored, Protocol):
     ) -> Tensor:
         """Estimate ``log p(x)`` in nats, ``(B,)``, from below."""
         ...
+
+
+class CodePrior:
+    """Latents ``[noise | codes]``: noise from N(0, I), categories and numbers from their own distributions."""
+
+    codes: Codes
+
+    @property
+    def latent(self) -> int:
+        """How many numbers a latent has."""
+        return self.codes.latent
+
+    def prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw latents ``(n, latent)``, on the model's device."""
+        assert isinstance(self, nn.Module)
+        return self.codes.prior(n, next(self.parameters()), generator)
 
 
 class StandardNormalPrior:

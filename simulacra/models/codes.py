@@ -19,10 +19,14 @@ from simulacra.errors import ConfigError, nearest
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of K categories, all equally probable: a one-hot vector ``(n, K)``; the network's output is its logits."""
+    """One of K categories, all equally probable: a one-hot vector ``(n, K)``; the network's output is its logits.
+
+    Categories may have ``names``, by which they can be asked for; the index is understood where no name says otherwise.
+    """
 
     name: str
     categories: int
+    names: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -37,7 +41,11 @@ class Categorical:
     @property
     def domain(self) -> str:
         """The values it may have, in words."""
-        return f"{self.name} (a whole number from 0 to {self.categories - 1})"
+        indices = f"a whole number from 0 to {self.categories - 1}"
+        if not self.names or self.names == tuple(map(str, range(self.categories))):
+            return f"{self.name} ({indices})"
+        more = f" and {self.categories - LISTED} more" if self.categories > LISTED else ""
+        return f"{self.name} ({', '.join(self.names[:LISTED])}{more}; or {indices})"
 
     def prior(self, n: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw ``n`` one-hot vectors."""
@@ -56,11 +64,13 @@ class Categorical:
         """Return the most probable category ``(n,)``, int64, of probabilities ``(n, K)``."""
         return c.argmax(1)
 
-    def vector(self, value: float) -> Tensor:
+    def vector(self, value: float | str) -> Tensor:
         """Return the one-hot vector ``(K,)`` of a category; raises `ConfigError` for one that there is not."""
-        if value not in range(self.categories):
-            raise ConfigError(f"{self.name} cannot be {value:g}. It is {self.domain}.")
-        return F.one_hot(torch.tensor(int(value)), self.categories).float()
+        index = self.names.index(value) if isinstance(value, str) and value in self.names else _number(value)
+        if index is None or index not in range(self.categories):
+            near = nearest(value, self.names) if isinstance(value, str) else ""
+            raise ConfigError(f"{self.name} cannot be {_shown(value)}.{near} It is {self.domain}.")
+        return F.one_hot(torch.tensor(int(index)), self.categories).float()
 
     def sweep(self, _steps: int) -> list[float]:
         """Every category once, however many steps are asked for."""
@@ -70,6 +80,7 @@ class Categorical:
         return F.one_hot(indices, self.categories).to(like.dtype)
 
 
+LISTED = 20  # names at most in a message
 REACH = 2.0  # of a continuous code's values: twice its prior's range, as far as the paper's figures go
 SHARPEST = -6.0  # log variance: a network surer than this would drown the other losses
 
@@ -105,11 +116,12 @@ class Continuous:
         """Return the number itself, ``(n,)``."""
         return c.squeeze(1)
 
-    def vector(self, value: float) -> Tensor:
-        """Return the value as ``(1,)``; raises `ConfigError` outside [-2, 2]."""
-        if not -REACH <= value <= REACH:
-            raise ConfigError(f"{self.name} cannot be {value:g}. It is {self.domain}.")
-        return torch.tensor([float(value)])
+    def vector(self, value: float | str) -> Tensor:
+        """Return the value as ``(1,)``; raises `ConfigError` outside [-2, 2], and for words."""
+        number = _number(value)
+        if number is None or not -REACH <= number <= REACH:
+            raise ConfigError(f"{self.name} cannot be {_shown(value)}. It is {self.domain}.")
+        return torch.tensor([number])
 
     def sweep(self, steps: int) -> list[float]:
         """Evenly spaced values over twice the prior's range."""
@@ -178,7 +190,7 @@ class Codes:
         """Return each code's value ``(n,)``: the most probable category, int64; or the number."""
         return {name: self[name].value(part) for name, part in self.split(z).items()}
 
-    def set(self, z: Tensor, name: str, value: float) -> Tensor:
+    def set(self, z: Tensor, name: str, value: float | str) -> Tensor:
         """Return latents ``(n, latent)`` with one code set. Raises `ConfigError` for an unknown name or value."""
         start = self.noise
         for code in self.codes:
@@ -188,7 +200,7 @@ class Codes:
         vector = self[name].vector(value).to(z)
         return torch.cat([z[:, :start], vector.expand(len(z), -1), z[:, start + len(vector) :]], dim=1)
 
-    def set_all(self, z: Tensor, values: Mapping[str, float]) -> Tensor:
+    def set_all(self, z: Tensor, values: Mapping[str, float | str]) -> Tensor:
         """Return latents with several codes set, by name."""
         for name, value in values.items():
             z = self.set(z, name, value)
@@ -200,6 +212,18 @@ class Codes:
                 return code
         ranges = ", ".join(code.domain for code in self.codes)
         raise ConfigError(f"There is no code '{name}'.{nearest(name, self.names)} Codes: {ranges}.")
+
+
+def _number(value: float | str) -> float | None:
+    """The number that a value is, or that a word says."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def _shown(value: float | str) -> str:
+    return f"'{value}'" if isinstance(value, str) else f"{value:g}"
 
 
 def _uniform(n: int, like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -17,7 +17,7 @@ from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, PENALTIES, Lazy, Objective
 from simulacra.data.augment import affine, stroke
 from simulacra.data.dataset import Images
-from simulacra.models.base import Model, Round, Terms
+from simulacra.models.base import CodePrior, Model, Round, Terms
 from simulacra.models.codes import Categorical, Codes, Continuous
 from simulacra.networks import Shape
 
@@ -50,7 +50,7 @@ class Recogniser(nn.Module):
         return outputs
 
 
-class InfoGAN(Model):
+class InfoGAN(CodePrior, Model):
     """Two players; the discriminator's parameters include Q's, and both players maximise the information L.
 
     With ``invariance``, Q also maximises the information between the categories it sees in a real image and in a
@@ -75,7 +75,6 @@ class InfoGAN(Model):
         self.generator = generator
         self.discriminator = discriminator
         self.codes = codes
-        self.latent = codes.latent
         self.loss = loss
         self.penalty = penalty
         self.information = information
@@ -146,10 +145,6 @@ class InfoGAN(Model):
             for code in self.codes
             if isinstance(code, Categorical)
         }
-
-    def prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw latents ``(n, latent)``: noise from N(0, I), categories and numbers from their own distributions."""
-        return self.codes.prior(n, next(self.parameters()), generator)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``, noise and codes."""

@@ -5,13 +5,15 @@ All kinds, `mlp`, `conv` and `resnet`, offer the same two functions, so every fa
 
 from __future__ import annotations
 
+import math
+
 from torch import nn
 
 from simulacra import config
 from simulacra.networks import conv, mlp, resnet
 from simulacra.networks.base import Network, Shape, activation, initialise, split
 
-__all__ = ["Shape", "decoder", "encoder", "head", "split"]
+__all__ = ["Shape", "decoder", "embedding", "encoder", "head", "split", "trunk"]
 
 
 def encoder(network: config.Network, shape: Shape, outputs: int) -> Network:
@@ -30,6 +32,18 @@ def decoder(network: config.Network, inputs: int, shape: Shape, channels: int) -
     if isinstance(network, config.Resnet):
         return resnet.decoder(network, inputs, shape, channels)
     return conv.decoder(network, inputs, shape, channels)
+
+
+def trunk(network: config.Network, shape: Shape, features: int) -> nn.Module:
+    """Build a network ``(B, C, H, W) -> (B, features)`` that ends in an activation."""
+    return Network(encoder(network, shape, features), activation("leaky_relu"))
+
+
+def embedding(classes: int, features: int) -> nn.Embedding:
+    """Build a vector ``(features,)`` of length about 1 for each class, to be looked up by labels ``(B,)``."""
+    layer = nn.Embedding(classes, features)
+    nn.init.normal_(layer.weight, 0.0, 1 / math.sqrt(features))
+    return layer
 
 
 def head(features: int, outputs: int) -> Network:

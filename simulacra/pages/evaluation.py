@@ -189,7 +189,7 @@ def _pairs(title: str, note: str, evaluation: Evaluation, x: Tensor, say: Callab
 
 def _map(evaluation: Evaluation) -> str:
     """The codes of test images, two latents as they are, more by their two principal components."""
-    codes, labels = _at_equal_steps(evaluation.codes, POINTS), evaluation.test.labels
+    codes, labels = _at_equal_steps(evaluation.untold, POINTS), evaluation.test.labels
     if codes.shape[1] < 2:
         return ""
     points, note = (codes, "The two latents of") if codes.shape[1] == 2 else _principal(codes)
