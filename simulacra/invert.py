@@ -18,7 +18,7 @@ from simulacra import generate
 from simulacra.distributions import standard_normal_log_density
 from simulacra.errors import ConfigError
 from simulacra.images import to_unit
-from simulacra.models import Inferential, Model
+from simulacra.models import Coded, Inferential, Model
 from simulacra.priors import Prior
 
 CANDIDATES = 1_000  # random latents among which the start is chosen, where there is no encoder
@@ -50,7 +50,8 @@ def invert(
 
     Starts at the encoder's codes, or at the nearest of 1,000 samples drawn by ``seed``; then Adam moves all latents at
     once, each by its own error. ``features`` adds the squared distance of differentiable features ``(n, F)``.
-    Each latent returned is the best on its way. Raises `CapabilityError`, `ConfigError`.
+    Named codes stay as they start. Each latent returned is the best on its way.
+    Raises `CapabilityError`, `ConfigError`.
     """
     if steps < 1:
         raise ConfigError(f"Inversion takes at least 1 step, not {steps}.")
@@ -114,6 +115,8 @@ def _descend(
             least, best[better] = torch.where(better, loss.detach(), least), z.detach()[better]
             curve.append(error.detach())
             (z.grad,) = torch.autograd.grad(loss.sum(), [z])
+            if isinstance(model, Coded):
+                z.grad[:, model.codes.noise :] = 0
             optimizer.step()
             schedule.step()
     finally:

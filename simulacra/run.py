@@ -21,7 +21,7 @@ from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, files
 from simulacra.errors import CapabilityError, ConfigError, RunError
 from simulacra.invert import Inversion
-from simulacra.models import Coded, Generative, Inferential, Model, Variational
+from simulacra.models import Coded, Generative, Inferential, Model, Posterior
 from simulacra.networks import Shape
 from simulacra.priors import Prior
 
@@ -119,6 +119,11 @@ class Run:
         Raises `CapabilityError` for a model without an encoder, `ConfigError`.
         """
         generate.require_encoder(self.model, "fit-prior")
+        if isinstance(self.model, Coded):
+            raise CapabilityError(
+                f"fit-prior is for latents without named codes; {self.config.model.family} draws its own: "
+                f"simulacra sample {self.path} --code NAME=VALUE"
+            )
         if kind == "per-class" and self.splits.train.labels is None:
             raise ConfigError(f"per-class needs images with classes; {self.config.data.name} has none. Try gmm.")
         codes = self.codes(self.splits.train, seed=seed)
@@ -136,7 +141,7 @@ class Run:
             return torch.cat([self._code(batch.image, generator) for batch in loader.fixed(dataset)])
 
     def _code(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        if isinstance(self.model, Variational):
+        if isinstance(self.model, Posterior):
             return self.model.posterior(x).rsample(generator=generator)
         return generate.encode(self.model, x)
 

@@ -510,6 +510,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "prior of no kind": (lambda runs, _: ["sample", runs / "vae", "--prior", "best"], "neither model nor fitted"),
     "truncation of nothing": (lambda runs, _: ["sample", runs / "gan", "--truncation", 0], "must be a positive number"),
     "a prior without codes": (lambda runs, _: ["fit-prior", runs / "gan"], "fit-prior needs an encoder; gan has none"),
+    "a prior beside named codes": (lambda runs, _: ["fit-prior", runs / "cvae"], "latents without named codes; cvae"),
     "an unknown prior": (lambda runs, _: ["fit-prior", runs / "vae", "--prior", "gnm"], "invalid choice: 'gnm'"),
     "more components than images": (lambda runs, _: ["fit-prior", runs / "vae", "--components", 9999], "there are 15"),
     "a prior named otherwise": (lambda runs, _: ["fit-prior", runs / "vae", "--out", "p.npz"], ".safetensors, not"),

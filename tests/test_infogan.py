@@ -218,3 +218,20 @@ def test_traverse_has_a_column_a_category_and_names_its_rows() -> None:
     z[:, 4:14] = F.one_hot(torch.tensor(6), 10).float()
     column = torch.cat([images[6:7] for name, images in rows if name == "digit"])
     assert torch.allclose(column, generate.decode(model, z), atol=1e-6)
+
+
+def test_the_information_is_exact_in_bfloat16_trainings() -> None:
+    """It is a small difference of numbers near log K, which half precision would drown."""
+    generator = torch.Generator().manual_seed(0)
+    p, q = (torch.randn(256, 10, generator=generator).mul(0.3).softmax(1) for _ in range(2))
+    exact = mutual_information(p.double(), q.double())
+    with torch.autocast("cpu", torch.bfloat16):
+        found = mutual_information(p, q)
+    assert found.dtype == torch.float32
+    assert float(found) == pytest.approx(float(exact), abs=1e-6)
+
+
+def test_a_penalty_needs_single_images() -> None:
+    values = {"family": "infogan", "penalty": {"kind": "r1"}, "discriminator": {"norm": "batch"}}
+    with pytest.raises(ConfigError, match="batch normalisation mixes images"):
+        config.parse({"model": values})

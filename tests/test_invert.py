@@ -10,7 +10,7 @@ from torch import Tensor
 
 from simulacra import generate, invert, latent
 from simulacra.errors import CapabilityError, ConfigError
-from simulacra.models import Model
+from simulacra.models import Coded, Model
 from simulacra.models.base import StandardNormalPrior
 from simulacra.networks import Shape
 from simulacra.priors import fit_normal
@@ -114,3 +114,13 @@ def test_a_direction_leads_from_the_mean_of_one_class_to_another() -> None:
     assert latent.attribute_direction(codes, labels, 0).tolist() == [2.0, -6.0]
     with pytest.raises(ConfigError, match=r"class 7. Classes: \[0, 1, 2\]"):
         latent.attribute_direction(codes, labels, 7)
+
+
+def test_named_codes_stay_as_they_start() -> None:
+    model = contract.build("infogan", "mlp", Shape(1, 8))
+    assert isinstance(model, Coded)
+    x = generate.sample(model, 4, seed=3)
+    found = invert.invert(model, x, steps=20, seed=1)
+    started = invert._start(model, x, 1, None)
+    assert torch.equal(found.latents[:, model.codes.noise :], started[:, model.codes.noise :])
+    assert not torch.equal(found.latents[:, : model.codes.noise], started[:, : model.codes.noise])

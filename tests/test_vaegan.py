@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from simulacra import config, models, networks
+from simulacra import Run, config, models, networks
 from simulacra.config import Conv, Mlp, Optimizer, Train
 from simulacra.data import Images, Loader, derived_seed
 from simulacra.errors import ConfigError
 from simulacra.models.vaegan import VAEGAN, feature_nll
 from simulacra.networks import Shape
 from simulacra.training import Trainer
+from tests import contract
 from tests.conftest import noise_images
 
 BATCH, SEED, RATE, GAMMA = 6, 5, 0.5, 0.3
@@ -131,3 +133,13 @@ def test_a_network_is_cut_after_any_hidden_layer(network: config.Network) -> Non
     assert [len(part) for part in networks.split(whole, None)] == [len(first), len(rest)]
     with pytest.raises(ConfigError, match=f"hidden layer {hidden + 1}: .* 1 to {hidden}"):
         networks.split(whole, hidden + 1)
+
+
+def test_a_prior_is_fitted_to_draws_from_the_posterior() -> None:
+    """Fitted to means it would be too narrow: the covariance of draws is that of means plus the mean variance."""
+    model = contract.build("vaegan", "mlp", Shape(1, 8))
+    run = Run(Path("nowhere"), model, config.parse({"model": {"family": "vaegan"}}))
+    x = torch.zeros(2000, 1, 8, 8)
+    drawn = run._code(x, torch.Generator().manual_seed(0))
+    q = model.posterior(x[:1])
+    assert torch.allclose(drawn.var(0), q.std[0].square(), rtol=0.2)

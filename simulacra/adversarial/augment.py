@@ -30,7 +30,7 @@ def colour(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
 def translation(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Move each image by up to an eighth of its side along each axis; what comes in is 0, grey."""
     count, _, height, width = x.shape
-    reach = max(1, round(width / 8))
+    reach = max(1, int(width / 8 + 0.5))
     moves = torch.randint(-reach, reach + 1, (2, count, 1), generator=generator).to(x.device)
     rows = (torch.arange(height, device=x.device) + moves[0] + 1).clamp(0, height + 1)
     columns = (torch.arange(width, device=x.device) + moves[1] + 1).clamp(0, width + 1)
@@ -44,8 +44,10 @@ def cutout(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     count, _, height, width = x.shape
     inside = []
     for side in (height, width):
-        centre = torch.randint(0, side + 1, (count, 1), generator=generator).to(x.device)
-        inside.append((torch.arange(side, device=x.device) - centre + 0.5).abs() < side // 2 / 2)
+        cut = side // 2
+        first = torch.randint(0, side + 1, (count, 1), generator=generator).to(x.device) - cut // 2
+        place = torch.arange(side, device=x.device)
+        inside.append((place >= first) & (place < first + cut))
     rows, columns = inside
     return x * ~(rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
 

@@ -42,7 +42,7 @@ def _fit_prior(options: argparse.Namespace) -> None:
 def _invert(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from simulacra import images
+    from simulacra import images, invert
 
     run = open_run(options)
     path = target(options, run, "invert.png")
@@ -54,6 +54,6 @@ def _invert(options: argparse.Namespace) -> None:
     arrays = {"latents": found.latents.numpy(), "squared_error": found.curve.numpy(), "names": np.array(names)}
     with images.atomic(path.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    first, last = found.curve[0].mean(), found.curve[-1].mean()
+    first, last = found.curve[0].mean(), invert.squared_error(x, found.images).mean()
     say(path, f"squared error {first:.4g} at the start, {last:.4g} after {options.steps} steps")
     say(path.with_suffix(".npz"), f"{len(x):,} latents of {found.latents.shape[1]} dimensions")

@@ -77,6 +77,14 @@ class Penalty(Section):
     every: PositiveInt = Field(1, description="computed at every k-th step, k times as heavy")
 
 
+def _refuse_mixed_images(penalty: Penalty, discriminator: Network) -> None:
+    if penalty.kind != "none" and discriminator.norm == "batch":
+        raise ValueError(
+            "a penalty needs the slope at each image, and batch normalisation mixes images: "
+            'set discriminator.norm to "none", "group" or "spectral", or penalty.kind to "none"'
+        )
+
+
 class GAN(Family):
     """Generative adversarial network (Goodfellow et al. 2014) with the objectives and penalties that came after."""
 
@@ -96,16 +104,13 @@ class GAN(Family):
 
     @model_validator(mode="after")
     def _a_penalty_needs_single_images(self) -> GAN:
-        if self.penalty.kind != "none" and self.discriminator.norm == "batch":
-            raise ValueError(
-                "a penalty needs the slope at each image, and batch normalisation mixes images: "
-                'set discriminator.norm to "none", "group" or "spectral", or penalty.kind to "none"'
-            )
+        _refuse_mixed_images(self.penalty, self.discriminator)
         return self
 
     @model_validator(mode="after")
     def _wasserstein_needs_bounded_slopes(self) -> GAN:
-        if self.loss == "wasserstein" and self.penalty.kind == "none" and self.discriminator.norm != "spectral":
+        bounded = self.penalty.kind in ("gradient_penalty", "dragan") and self.penalty.weight > 0
+        if self.loss == "wasserstein" and not bounded and self.discriminator.norm != "spectral":
             raise ValueError(
                 "the Wasserstein distance needs a critic of bounded slope: "
                 'set penalty.kind to "gradient_penalty", or discriminator.norm to "spectral"'
@@ -169,6 +174,11 @@ class InfoGAN(Family):
     features: PositiveInt = Field(128, description="outputs of the trunk that D and Q share")
     generator: Network = Conv(norm="batch")
     discriminator: Network = Conv(activation="leaky_relu")
+
+    @model_validator(mode="after")
+    def _a_penalty_needs_single_images(self) -> InfoGAN:
+        _refuse_mixed_images(self.penalty, self.discriminator)
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> InfoGAN:

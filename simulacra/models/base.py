@@ -117,12 +117,17 @@ def mean_score(model: Scored, batches: Iterable[Images], generator: torch.Genera
 
 
 @runtime_checkable
-class Variational(Scored, Protocol):
-    """A model with a likelihood and a posterior; its score holds "negative_elbo", "nll" and "kl"."""
+class Posterior(Protocol):
+    """A model whose encoder is a distribution."""
 
     def posterior(self, x: Tensor) -> DiagonalGaussian:
         """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
         ...
+
+
+@runtime_checkable
+class Variational(Scored, Posterior, Protocol):
+    """A model with a likelihood and a posterior; its score holds "negative_elbo", "nll" and "kl"."""
 
     def log_likelihood(
         self, x: Tensor, samples: int, *, chunk: int = 50, generator: torch.Generator | None = None

@@ -91,7 +91,10 @@ class CVAE(labels.LabelPrior, Model):
         return self.likelihood.nll(self.output(self.conditioned(z, label)), x)
 
     def bounds(self, x: Tensor) -> Tensor:
-        """Return ``ELBO(x, y)`` in nats for every class y, ``(B, K)``, at the mean of each q(z | x, y)."""
+        """Return ``log p(x | m, y) - KL(q || p)`` in nats for every class y, ``(B, K)``, m the mean of q(z | x, y).
+
+        ELBO(x, y) estimated at one point: the same for the same images, but no bound.
+        """
         hidden = self.encoder.trunk(x)
         every = [torch.full((len(x),), k, device=x.device) for k in range(self.classes)]
         posteriors = [self.given(hidden, label) for label in every]
@@ -99,7 +102,7 @@ class CVAE(labels.LabelPrior, Model):
         return torch.stack(bounds, dim=1)
 
     def infer(self, x: Tensor) -> Tensor:
-        """Return the probability of each class ``(B, K)`` of images, ``softmax_y ELBO(x, y)``."""
+        """Return the probability of each of K equally probable classes ``(B, K)``: the softmax of `bounds`."""
         return self.bounds(x).softmax(1)
 
     def encode(self, x: Tensor) -> Tensor:

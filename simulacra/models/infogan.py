@@ -166,7 +166,8 @@ def mutual_information(p: Tensor, q: Tensor) -> Tensor:
     ``P(a, b) = mean_i p_i(a) q_i(b)``, made symmetric; from 0 to log K. Source: Invariant Information Clustering
     (2019), equations 2 and 3, https://arxiv.org/abs/1807.06653
     """
-    joint = p.t() @ q / len(p)
+    with torch.autocast(p.device.type, enabled=False):  # a small difference of numbers near log K
+        joint = p.float().t() @ q.float() / len(p)
     joint = ((joint + joint.t()) / 2).clamp(min=RAREST)
     marginal = joint.sum(0)
     return torch.xlogy(joint, joint).sum() - 2 * torch.xlogy(marginal, marginal).sum()
