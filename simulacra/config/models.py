@@ -109,8 +109,8 @@ class GAN(Family):
 
     @model_validator(mode="after")
     def _wasserstein_needs_bounded_slopes(self) -> GAN:
-        bounded = self.penalty.kind in ("gradient_penalty", "dragan") and self.penalty.weight > 0
-        if self.loss == "wasserstein" and not bounded and self.discriminator.norm != "spectral":
+        free = self.penalty.kind == "none" or self.penalty.weight == 0
+        if self.loss == "wasserstein" and free and self.discriminator.norm != "spectral":
             raise ValueError(
                 "the Wasserstein distance needs a critic of bounded slope: "
                 'set penalty.kind to "gradient_penalty", or discriminator.norm to "spectral"'
