@@ -575,3 +575,14 @@ def test_metrics_are_json_lines(runs: Path) -> None:
     for line in (runs / "gan" / "metrics.jsonl").read_text().splitlines():
         row = json.loads(line)
         assert 0 <= row["discriminator/accuracy"] <= 1
+
+
+@pytest.mark.parametrize(("recipe", "verb"), [("quickstart", "sample"), ("autoencoder", "reconstruct")])
+def test_what_is_suggested_after_a_training_works(
+    recipe: str, verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--data", "digits", "--train.images", 256, "--train.samples", 4, "--out", tmp_path / "run"]
+    assert call("train", recipe, *options) == 0
+    suggested = capsys.readouterr().out.splitlines()[-1].partition("simulacra ")[2].split()
+    assert suggested[0] == verb
+    assert call(*suggested) == 0

@@ -104,7 +104,7 @@ def _unused(path: Path) -> Path:
 
 def _follow(session: Session, *, resuming: bool = False) -> None:
     """Train while showing where it stands, then say what there is to look at."""
-    from simulacra.models import summary
+    from simulacra.models import Generative, summary
     from simulacra.run import scores
 
     values, trainer = session.config, session.trainer
@@ -132,7 +132,8 @@ def _follow(session: Session, *, resuming: bool = False) -> None:
     print(f"\nTrained on {trainer.images:,} images in {_duration(trainer.seconds)}."
           + "".join(f"  {name} {value:.4g}" for name, value in measured.items()))  # fmt: skip
     print(f"Look at the report: {(session.path / 'report.html').resolve()}")
-    print(f"Then for example:   simulacra sample {session.path}")
+    verb = "sample" if isinstance(trainer.model, Generative) else "reconstruct"
+    print(f"Then for example:   simulacra {verb} {session.path}")
 
 
 def _follow_with_bar(session: Session) -> None:
