@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from simulacra import features, generate, latent, metrics
-from simulacra.data import Dataset, Images, Labelled, Loader, derived_seed, shapes, stacked
+from simulacra.data import Dataset, Images, Labelled, derived_seed, shapes, stacked
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
 from simulacra.features.base import CHUNK
@@ -126,6 +126,17 @@ def measure(
     return evaluation
 
 
+def log_likelihood(model: Variational, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
+    """Estimate ``log p(x)`` in nats of images ``(n, C, H, W)`` with ``samples`` latents each: ``(n,)``, float64.
+
+    As many images at a time as memory allows; see `Variational.log_likelihood`.
+    """
+    device = next(cast(nn.Module, model).parameters()).device
+    parts = torch.split(x, max(1, PIXELS // (DECODED * x[0].numel())))
+    logs = [model.log_likelihood(part.to(device), samples, chunk=DECODED, generator=generator).cpu() for part in parts]
+    return torch.cat(logs).double()
+
+
 def disentanglement(codes: Tensor, dataset: Dataset, *, seed: int = 0, threshold: float = 0.01) -> dict[str, float]:
     """Score how codes ``(n, D)`` of a data set's images separate the factors that can be seen in them.
 
@@ -220,7 +231,7 @@ class Evaluation:
                 f"evaluate needs at least {FEWEST} training and {FEWEST} test images; {splits.train.name} has "
                 f"{len(splits.train)} and {len(splits.test)}. Train on more images, or hold more out: --data.test 0.3"
             )
-        self.loader = Loader(splits.train, 1, augment=run.config.data.augment)
+        self.loader = run.measuring
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
         self.extractor = extractor or features.extractor(run.config.data.name, splits)
@@ -234,12 +245,7 @@ class Evaluation:
         yield self._score("reconstruction_nll", mean["nll"], "nats")
         yield self._score("kl", mean["kl"], "nats")
         few = self._few(WEIGHED)
-        together = max(1, PIXELS // (DECODED * self.x[0].numel()))
-        logs = [
-            self.model.log_likelihood(part.to(self.device), LATENTS, chunk=DECODED, generator=generator).cpu()
-            for part in torch.split(few, together)
-        ]
-        nll = -float(torch.cat(logs).double().mean())
+        nll = -float(log_likelihood(self.model, few, LATENTS, generator).mean())
         yield self._score("nll", nll, "nats", n=len(few))
         yield self._score("bits_per_dimension", nll / (self.x[0].numel() * math.log(2)), "bits", n=len(few))
 

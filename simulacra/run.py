@@ -76,6 +76,11 @@ class Run:
         """The data set the run was trained on."""
         return data.load(self.config.data, self.data_root)
 
+    @cached_property
+    def measuring(self) -> Loader:
+        """Yields data sets for measuring, binarised where the training images were: ``measuring.fixed(dataset)``."""
+        return Loader(self.splits.train, 1, augment=self.config.data.augment)
+
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""
         return read_metrics(self.path / METRICS) if self.path.is_dir() else []
@@ -135,10 +140,9 @@ class Run:
 
     def codes(self, dataset: Dataset, *, seed: int = 0) -> Tensor:
         """Return a latent of each image ``(n, D)``: its code, or for a model with a posterior a draw from that."""
-        loader = Loader(self.splits.train, 1, augment=self.config.data.augment)
         generator = torch.Generator().manual_seed(derived_seed(seed, "codes"))
         with torch.no_grad():
-            return torch.cat([self._code(batch.image, generator) for batch in loader.fixed(dataset)])
+            return torch.cat([self._code(batch.image, generator) for batch in self.measuring.fixed(dataset)])
 
     def _code(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if isinstance(self.model, Posterior):

@@ -19,7 +19,7 @@ from simulacra.adversarial.objectives import (
     Wasserstein,
     accuracy,
 )
-from simulacra.adversarial.penalties import DRAGAN, PENALTIES, R1, R2, GradientPenalty, Lazy, Penalty, R1AndR2
+from simulacra.adversarial.penalties import DRAGAN, PENALTIES, R1, R2, GradientPenalty, Lazy, Penalty, R1AndR2, lazy
 
 __all__ = [
     "AUGMENTATIONS",
@@ -42,4 +42,5 @@ __all__ = [
     "Terms",
     "Wasserstein",
     "accuracy",
+    "lazy",
 ]

@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from simulacra import config
 from simulacra.adversarial.objectives import Terms
 
 Critic = Callable[[Tensor], Tensor]
@@ -155,6 +156,11 @@ class Lazy:
         if step % self.every:
             return {name: torch.zeros((), device=real.device) for name in self.penalty.names}
         return {name: self.every * term for name, term in self.penalty(critic, real, fake).items()}
+
+
+def lazy(values: config.Penalty) -> Lazy | None:
+    """Return the penalty of a config, None for none."""
+    return None if values.kind == "none" else Lazy(PENALTIES[values.kind](values.weight), values.every)
 
 
 PENALTIES: dict[str, Callable[[float], Penalty]] = {

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from simulacra import evaluate, metrics
-from simulacra.data import Dataset, Loader, derived_seed
+from simulacra.data import Dataset, derived_seed
 from simulacra.images import to_unit
 from simulacra.models import Variational
 from simulacra.run import Run, scores
@@ -88,18 +88,12 @@ def _scores(run: Run, *names: str) -> dict[str, float]:
 
 
 def _log_likelihood(run: Run, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
-    model = cast(Variational, run.model)
-    together = max(1, evaluate.PIXELS // (FEW_SAMPLES * x[0].numel()))
-    parts = [
-        model.log_likelihood(part, samples, chunk=FEW_SAMPLES, generator=generator) for part in torch.split(x, together)
-    ]
-    return torch.cat(parts).double()
+    return evaluate.log_likelihood(cast(Variational, run.model), x, samples, generator)
 
 
 def _images(run: Run, dataset: Dataset) -> Tensor:
     """Its images in [-1, 1], binarised by a fixed draw where the training images were."""
-    loader = Loader(run.splits.train, 1, augment=run.config.data.augment)
-    return torch.cat([batch.image for batch in loader.fixed(dataset)])
+    return torch.cat([batch.image for batch in run.measuring.fixed(dataset)])
 
 
 MEASURES: dict[str, Callable[[Run], dict[str, float]]] = {

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, PENALTIES, Augmentation, Lazy, Objective
+from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Augmentation, Lazy, Objective, lazy
 from simulacra.data.dataset import Images
 from simulacra.models.base import Model, Round, StandardNormalPrior
 from simulacra.networks import Shape
@@ -46,14 +46,13 @@ class GAN(StandardNormalPrior, Model):
     @classmethod
     def build(cls, values: config.GAN, shape: Shape) -> GAN:
         """Build the model of a config for images of a shape."""
-        given = values.penalty
         return cls(
             networks.decoder(values.generator, values.latent, shape, shape.channels),
             networks.encoder(values.discriminator, Shape(values.packing * shape.channels, shape.size), 1),
             OBJECTIVES[values.loss],
             shape,
             values.latent,
-            penalty=None if given.kind == "none" else Lazy(PENALTIES[given.kind](given.weight), given.every),
+            penalty=lazy(values.penalty),
             packing=values.packing,
             augmentations=[AUGMENTATIONS[name] for name in values.augment],
             discriminator_steps=values.discriminator_steps,

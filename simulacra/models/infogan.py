@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, PENALTIES, Lazy, Objective
+from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
 from simulacra.data.augment import affine, stroke
 from simulacra.data.dataset import Images
 from simulacra.models.base import CodePrior, Model, Round, Terms
@@ -86,14 +86,14 @@ class InfoGAN(CodePrior, Model):
         """Build the model of a config for images of a shape."""
         categorical = [Categorical(name, count) for name, count in values.categorical.items()]
         codes = Codes(values.latent, [*categorical, *map(Continuous, values.continuous)])
-        trunk, given = networks.encoder(values.discriminator, shape, values.features), values.penalty
+        trunk = networks.encoder(values.discriminator, shape, values.features)
         return cls(
             networks.decoder(values.generator, codes.latent, shape, shape.channels),
             Recogniser(trunk, values.features, codes.outputs),
             codes,
             OBJECTIVES[values.loss],
             shape,
-            penalty=None if given.kind == "none" else Lazy(PENALTIES[given.kind](given.weight), given.every),
+            penalty=lazy(values.penalty),
             information=values.information,
             continuous=values.continuous_information,
             invariance=values.invariance,
