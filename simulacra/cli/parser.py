@@ -60,11 +60,15 @@ class Verbs:
             raise ConfigError(
                 f"Unknown verb '{first}'.{nearest(first, self.choices)} Verbs: {', '.join(self.choices)}."
             )
-        options, rest = self.parser.parse_known_args(arguments)
+        if first is not None and first != "train" and first == arguments[0]:  # words and options in any order
+            options, rest = self.choices[first].parse_known_intermixed_args(arguments[1:])
+        else:
+            options, rest = self.parser.parse_known_args(arguments)
         if rest and first != "train":
             sub = self.choices.get(first or "", self.parser)
             known = [name for action in sub._actions for name in action.option_strings if name.startswith("--")]
-            raise ConfigError(f"Unknown option {rest[0]}.{nearest(rest[0], known)} Options: {', '.join(known)}.")
+            what = f"Unknown option {rest[0]}" if rest[0].startswith("-") else f"Unexpected word '{rest[0]}'"
+            raise ConfigError(f"{what}.{nearest(rest[0], known)} Options: {', '.join(known)}.")
         options.pairs = pairs(rest)
         return options
 
