@@ -16,7 +16,7 @@ from simulacra.errors import SimulacraError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, 1 files left out, 2 bad input, 3 diverged, 4 disk, 130 interrupted."""
+    """Run a command; return its exit status: 0, 1 files left out, 2 bad input, 3 diverged, 4 disk, 130 interrupted."""
     try:
         options = parse(list(sys.argv[1:] if arguments is None else arguments))
         options.verb(options)
