@@ -1,7 +1,8 @@
-"""Composition: several images made into one. Images are ``(B, C, H, W)`` in [-1, 1], masks ``(B or 1, 1, h, w)`` in [0, 1].
+"""Composition: several images made into one.
 
-A patch is placed by its first pixel: row ``top`` and column ``left`` of the target, which may be negative; what sticks out
-is cut off. Masks have the size of the patch, may touch every border, and are never changed.
+Images are ``(B, C, H, W)`` in [-1, 1], masks ``(B or 1, 1, h, w)`` in [0, 1]. A patch is placed by its first pixel: row
+``top`` and column ``left`` of the target, which may be negative; what sticks out is cut off. Masks have the size of the
+patch, may touch every border, and are never changed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 from simulacra.errors import ConfigError
 from simulacra.transforms import poisson
-from simulacra.transforms.common import Amount, clamped, framed, per_image, weigh
+from simulacra.transforms.common import Amount, clamped, per_image, weigh
 from simulacra.transforms.geometry import resize
 
 # ------------------------------------------------------------------------------------------------ placing
@@ -77,8 +78,8 @@ def over(target: Tensor, patch: Tensor, alpha: Tensor | None = None, top: int = 
 def blend(a: Tensor, b: Tensor, mask: Tensor, levels: int = 6) -> Tensor:
     """Join two images where ``mask`` says (1: ``a``), coarse structure over wide seams and fine over narrow ones.
 
-    Laplacian pyramids of the images are joined level by level by the Gaussian pyramid of the mask. ``levels`` halvings at
-    most, as many as the size allows; 0 is a plain cut.
+    Laplacian pyramids of the images are joined level by level by the Gaussian pyramid of the mask. ``levels`` halvings
+    at most, as many as the size allows; 0 is a plain cut.
     Source: A Multiresolution Spline with Application to Image Mosaics (1983), https://doi.org/10.1145/245.247
     """
     if a.shape[-2:] != b.shape[-2:]:
@@ -113,7 +114,7 @@ def _doubled(x: Tensor, like: Tensor) -> Tensor:
 
 
 def clone(target: Tensor, source: Tensor, mask: Tensor, top: int = 0, left: int = 0, *, mixed: bool = False) -> Tensor:
-    """Paste the slopes of ``source`` where ``mask`` is above 0.5, with the target's colours at the seam (Poisson cloning).
+    """Paste the slopes of ``source`` where ``mask`` is above 0.5, with the target's colours at the seam.
 
     The pasted f solves laplacian(f) = div(v) inside, f = target at the seam; v is the slope of the source, or with
     ``mixed`` the steeper one of source and target. At the border of the target nothing is prescribed: slopes are the
@@ -219,7 +220,8 @@ def _beta(alpha: float, count: int, generator: torch.Generator) -> Tensor:
 def collage(images: Sequence[Tensor], width: int = 1200, rows: int = 0, gap: int = 4) -> Tensor:
     """Lay images ``(C, h, w)`` of any sizes out in rows of one width, each uncut and in its own proportions.
 
-    ``rows`` is chosen so that the whole is near square when 0; ``gap`` white pixels lie between. Returns ``(C, H, width)``.
+    With 0 ``rows`` there are as many as make the whole near square; ``gap`` white pixels lie between. Returns
+    ``(C, H, width)``.
     """
     if not images or width < 1:
         raise ConfigError("collage needs at least one image, and a width of at least 1 pixel.")

@@ -78,7 +78,7 @@ class Grid:
 
     @cached_property
     def coarser(self) -> Grid | None:
-        """The grid of half the size: a pixel is free where all of its four are, else it would leak into the known ones."""
+        """The grid of half the size: a pixel is free where all of its four are, so nothing leaks into known ones."""
         if min(self.free.shape[-2:]) < SMALLEST:
             return None
         return Grid(-F.max_pool2d(-self.free, 2, ceil_mode=True))
