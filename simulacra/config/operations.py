@@ -424,6 +424,14 @@ def steps(text: str | Sequence[str]) -> tuple[Step, ...]:
     return tuple(Step.parse(part) for part in parts if part.strip())
 
 
+def refuse_reshaping(text: str | Sequence[str]) -> None:
+    """Raise `ConfigError` for steps that are wrong, or that change the size or the channels of a batch."""
+    for step in steps(text):
+        if OPERATIONS[step.name].reshapes or step.values.get("expand") is True:
+            hint = " affine width=1..1.3 height=1..1.3 shows a part of each image." if step.name == "crop" else ""
+            raise ConfigError(f"{step.name} changes the shape of images, which training needs to be one.{hint}")
+
+
 def _assignment(word: str, name: str) -> tuple[str, str]:
     key, equals, value = word.partition("=")
     if not equals or not value:
