@@ -215,14 +215,16 @@ def test_a_movement_and_its_inverse_bring_smooth_images_back(angle: float, name:
     assert float((back[middle] - x[middle]).abs().max()) < 0.05
 
 
-@pytest.mark.parametrize("name", ["rotate", "affine", "perspective", "flip", "shift", "elastic", "pad", "crop"])
+@pytest.mark.parametrize(
+    "name", ["rotate", "affine", "perspective", "flip", "shift", "elastic", "pad", "crop", "resize"]
+)
 def test_points_and_masks_move_with_the_image(name: str) -> None:
     """A bright spot is found again where its point has moved to, and so is its mask."""
     values: dict[str, Any] = {
         "rotate": {"degrees": torch.tensor([25.0, -70.0])}, "affine": {"degrees": 20.0, "shear": 15.0, "right": 0.1},
         "perspective": {"tilt": 30.0, "swing": -20.0}, "shift": {"right": 0.11, "down": -0.2},
         "elastic": {"strength": 3.0, "smoothness": 16.0},
-        "pad": {"top": 7, "left": 3}, "crop": {"height": 50, "width": 40},
+        "resize": {"height": 45, "width": 70}, "pad": {"top": 7, "left": 3}, "crop": {"height": 50, "width": 40},
     }.get(name, {})  # fmt: skip
     points = torch.tensor([[[30.0, 26.0]], [[35.0, 31.0]]])
     row, column = torch.meshgrid(torch.arange(60.0), torch.arange(64.0), indexing="ij")

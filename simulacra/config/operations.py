@@ -209,7 +209,7 @@ OPERATIONS: dict[str, Operation] = {
             "height": Parameter(0, "rows; 0 follows the width", 0, 1e5, kind="whole"),
             "width": Parameter(0, "columns; 0 follows the height", 0, 1e5, kind="whole"),
             "interpolation": _choice("bicubic", INTERPOLATIONS, "between pixels"),
-        }, reshapes=True, alpha="moved",
+        }, geometric=True, reshapes=True, alpha="moved",
     ),
     "rotate": Operation(
         _GEOMETRY, "Turn counter-clockwise about the centre; quarter turns are exact.", {

@@ -13,6 +13,7 @@ from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
 
 LEVELS = 256
 BLACK = 1e-6  # on [0, 1]
+POINTWISE = 1 << 20  # numbers worked on at once where each is seen once or twice only
 
 
 def luma(x: Tensor) -> Tensor:
@@ -47,10 +48,10 @@ def contrast(x: Tensor, factor: Amount = 1.2) -> Tensor:
     """Multiply the distance of every pixel from the image's mean luma."""
 
     def spread(x: Tensor, factor: Tensor) -> Tensor:
-        middle = luma(x).mean((2, 3), keepdim=True)
+        middle = luma(x.mean((2, 3), keepdim=True))
         return torch.addcmul(middle * (1 - factor), x, factor).clamp_(-1, 1)
 
-    return in_chunks(spread, x, per_image(factor, x)) if x.numel() else x
+    return in_chunks(spread, x, per_image(factor, x), size=POINTWISE) if x.numel() else x
 
 
 def saturation(x: Tensor, factor: Amount = 1.5) -> Tensor:
@@ -84,11 +85,12 @@ def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
 
     def raised(x: Tensor, power: Amount) -> Tensor:
         darkest = BLACK if x.requires_grad else 0.0  # where the slope is finite
-        return x.mul(0.5).add_(0.5).clamp_(darkest, 1).pow(power).mul(2).sub_(1)
+        unit = torch.add(x.new_tensor(0.5), x, alpha=0.5).clamp_(min=darkest)
+        return torch.add(x.new_tensor(-1.0), unit.pow(power), alpha=2)
 
     if isinstance(exponent, Tensor):
-        return in_chunks(raised, x, power)
-    return in_chunks(lambda part: raised(part, exponent), x)
+        return in_chunks(raised, x, power, size=POINTWISE)
+    return in_chunks(lambda part: raised(part, exponent), x, size=POINTWISE)
 
 
 def binarize(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:

@@ -101,7 +101,8 @@ class Projective:
 
     def _back(self) -> Tensor:
         """From pixels of the result to pixels of the image, both as `grid_sample` counts them, from -1 to 1."""
-        return _unit(self.before) @ torch.linalg.inv(self.matrix) @ torch.linalg.inv(_unit(self.after))
+        back: Tensor = _unit(self.before) @ torch.linalg.inv(self.matrix) @ torch.linalg.inv(_unit(self.after))
+        return back
 
     def _exact(self, x: Tensor) -> Tensor | None:
         """The result where one movement of whole pixels serves all images, else None."""
@@ -427,21 +428,50 @@ def elastic_movement(
 BICUBIC = 0.86  # root mean square of a bicubic surface through independent normal knots
 
 
-# -------------------------------------------------------------------------------------- as plain functions
+# ------------------------------------------------------------------------------------------------- resize
 
 
-def resize(x: Tensor, height: int, width: int, interpolation: Interpolation = "bicubic") -> Tensor:
-    """Bring images to another size, antialiased; a side of 0 follows the other in proportion."""
+@dataclass(frozen=True)
+class Resizing:
+    """Another size, antialiased; the inverse is the old size, with the detail that is left."""
+
+    before: Size
+    after: Size
+    interpolation: Interpolation = "bicubic"
+
+    def image(self, x: Tensor) -> Tensor:
+        """Resize images ``(B, C, H, W)``; see `Geometry`."""
+        if self.before == self.after or not len(x):
+            return x if self.before == self.after else x.new_empty(0, x.shape[1], *self.after)
+        if self.interpolation == "nearest":
+            return F.interpolate(x, size=self.after, mode="nearest-exact")
+        return clamped(F.interpolate(x, size=self.after, mode=self.interpolation, antialias=True, align_corners=False))
+
+    def mask(self, mask: Tensor) -> Tensor:
+        """Resize masks ``(B, 1, H, W)``; see `Geometry`."""
+        return replace(self, interpolation="nearest").image(mask.float()).to(mask.dtype)
+
+    def points(self, points: Tensor) -> Tensor:
+        """Move points ``(B, N, 2)``; see `Geometry`."""
+        scale = points.new_tensor([self.after[1] / self.before[1], self.after[0] / self.before[0]])
+        moved: Tensor = (points + 0.5) * scale - 0.5
+        return moved
+
+    def inverse(self) -> Resizing:
+        """Back to the old size."""
+        return replace(self, before=self.after, after=self.before)
+
+
+def resizing(x: Tensor, height: int = 0, width: int = 0, interpolation: Interpolation = "bicubic") -> Resizing:
+    """Another size; a side of 0 follows the other in proportion. Raises `ConfigError` where both are 0."""
     old_height, old_width = x.shape[-2:]
-    height = height or max(1, round(width * old_height / max(1, old_width)))
-    width = width or max(1, round(height * old_width / max(1, old_height)))
-    if height < 1 or width < 1:
+    if min(height, width) < 0 or height == width == 0:
         raise ConfigError("resize: give a height or a width of at least 1 pixel.")
-    if (height, width) == (old_height, old_width):
-        return x
-    if not len(x):
-        return x.new_empty(0, x.shape[1], height, width)
-    if interpolation == "nearest":
-        return F.interpolate(x, size=(height, width), mode="nearest-exact")
-    resized = F.interpolate(x, size=(height, width), mode=interpolation, antialias=True, align_corners=False)
-    return clamped(resized)
+    height = height or max(1, round(width * old_height / old_width))
+    width = width or max(1, round(height * old_width / old_height))
+    return Resizing((old_height, old_width), (height, width), interpolation)
+
+
+def resize(x: Tensor, height: int = 0, width: int = 0, interpolation: Interpolation = "bicubic") -> Tensor:
+    """Bring images to another size; see `resizing`."""
+    return resizing(x, height, width, interpolation).image(x)

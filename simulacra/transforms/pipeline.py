@@ -22,6 +22,7 @@ from simulacra.transforms.geometry import Geometry
 GEOMETRIES: dict[str, Callable[..., Geometry]] = {
     "crop": geometry.cropping,
     "pad": geometry.padding,
+    "resize": geometry.resizing,
     "rotate": geometry.rotation,
     "flip": geometry.flipping,
     "shift": geometry.shifting,
@@ -37,7 +38,6 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "non-local-means": filters.non_local_means,
     "total-variation": filters.total_variation,
     "sharpen": filters.sharpen,
-    "resize": geometry.resize,
     "brightness": colour.brightness,
     "contrast": colour.contrast,
     "saturation": colour.saturation,
