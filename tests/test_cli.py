@@ -17,7 +17,8 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import cli, config, images
+from simulacra import Run, cli, config, images
+from simulacra.cli import training
 from simulacra.errors import ConfigError
 from simulacra.evaluate import Score, save
 from simulacra.session import Session
@@ -430,8 +431,14 @@ def _features(*options: str) -> Mistake:
 MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
     "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
+    "a word too many": (lambda *_: ["recipes", "vae"], "Unexpected word 'vae'"),
+    "no such row, after an option": (lambda *_: ["bench", "ledger", "--seeds", 1, "gan-parze"], "'gan-parzen'"),
+    "no such run, after an option": (lambda *_: ["compare", "no", "--out", "c.html", "nor"], "no run no."),
     "no such recipe": (lambda *_: ["train", "vae2d"], "Did you mean 'vae-2d'"),
-    "no such key": (lambda *_: ["train", "vae", "--model.latnet", 3], "Did you mean 'model.latent'"),
+    "no such key": (
+        lambda *_: ["train", "vae", "--model.latnet", 3],
+        "Unknown key '--model.latnet'. Did you mean '--model.latent'?",
+    ),
     "key without its section": (lambda *_: ["train", "vae", "--batch", 3], "Did you mean --train.batch?"),
     "key without a value": (lambda *_: ["train", "vae", "--train.batch"], "--train.batch needs a value"),
     "stray word": (lambda *_: ["train", "vae", "mnist"], "Unexpected word 'mnist'"),
@@ -491,6 +498,8 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, cgan, cvae, gan, infogan, vae"),
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
     "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
+    "features of no file of torch": (
+        lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt"], "there is no file no.pt"),
     "features of no file": (lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt2"], "cannot be read"),
     "features nobody vouches for": (_features("--features", "net.pt2"), "--features-sha256 HEX"),
     "features of another file": (
@@ -586,3 +595,36 @@ def test_what_is_suggested_after_a_training_works(
     suggested = capsys.readouterr().out.splitlines()[-1].partition("simulacra ")[2].split()
     assert suggested[0] == verb
     assert call(*suggested) == 0
+
+
+def test_words_and_options_may_stand_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["ledger", "--list", "vae-k1", "iwae-k5"], ["--list", "ledger", "vae-k1", "iwae-k5"]):
+        assert call("bench", *words) == 0
+        out = capsys.readouterr().out
+        assert "vae-k1" in out
+        assert "iwae-k5" in out
+        assert "gan-parzen" not in out
+
+
+def test_too_few_images_are_refused_before_a_classifier_is_trained(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("simulacra.features.extractor", lambda *_, **__: pytest.fail("features were prepared"))
+    assert call("evaluate", runs / "gan", "--n", 5) == 2
+    assert "at least 10 images" in capsys.readouterr().err
+
+
+def test_progress_fits_a_line_and_ends_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """InfoGAN has a dozen terms: the losses of the players are shown instead, which are their sums."""
+    players = {"generator": {"kind": "mlp", "hidden": [16]}, "discriminator": {"kind": "mlp", "hidden": [16]}}
+    train = {**SHORT["train"], "images": 100, "log": 32}  # type: ignore[dict-item]
+    changes = {"data": SHORT["data"], "model": players, "train": train}
+    session = Session.start("infogan", out=tmp_path / "a", changes=changes)
+    training._follow_with_lines(session)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "100 of 100 images" in line
+    assert len(line) < 170
+    last = Run.open(tmp_path / "a").history()[-1]
+    loss = sum(v for name, v in last.items() if name.startswith("generator/"))
+    assert f"generator loss {loss:.4g}" in line
+    assert f"discriminator/accuracy {last['discriminator/accuracy']:.4g}" in line

@@ -46,6 +46,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     run = open_run(options)
     path = target(options, run, EVALUATION)
+    evaluate.check(run, options.n)
     measured = evaluate.measure(
         run,
         n=options.n,

@@ -61,26 +61,30 @@ class Verbs:
             raise ConfigError(
                 f"Unknown verb '{first}'.{nearest(first, self.choices)} Verbs: {', '.join(self.choices)}."
             )
-        sub = self._addressed(arguments)
-        options, rest = self.parser.parse_known_args(arguments)
+        sub, words = self._addressed(arguments)
+        if first is not None and first != "train" and first == arguments[0] and sub._subparsers is None:
+            options, rest = sub.parse_known_intermixed_args(words)  # words and options in any order
+        else:
+            options, rest = self.parser.parse_known_args(arguments)
         if rest and first != "train":
             known = [name for action in sub._actions for name in action.option_strings if name.startswith("--")]
-            raise ConfigError(f"Unknown option {rest[0]}.{nearest(rest[0], known)} Options: {', '.join(known)}.")
+            what = f"Unknown option {rest[0]}" if rest[0].startswith("-") else f"Unexpected word '{rest[0]}'"
+            raise ConfigError(f"{what}.{nearest(rest[0], known)} Options: {', '.join(known)}.")
         options.pairs = pairs(rest)
         return options
 
-    def _addressed(self, arguments: list[str]) -> argparse.ArgumentParser:
-        """The parser of the verb, or of the verb's operation, that the first words name. Raises `ConfigError`."""
+    def _addressed(self, arguments: list[str]) -> tuple[argparse.ArgumentParser, list[str]]:
+        """The parser of the verb, or of the verb's operation, that the first words name, and the words after."""
         parser: argparse.ArgumentParser = self.parser
-        for word in arguments:
+        for place, word in enumerate(arguments):
             below = parser._subparsers._group_actions[0].choices if parser._subparsers else None
             if word.startswith("-") or not below:
-                break
+                return parser, arguments[place:]
             names = dict(below)
             if word not in names:
                 raise ConfigError(f"Unknown operation '{word}'.{nearest(word, names)} See: {parser.prog} --help")
             parser = names[word]
-        return parser
+        return parser, []
 
 
 class Operations:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PREVIEWED = 12  # images on a preview of augmentations
 PREVIEW_DRAWS = 4  # rows of it
+TERMS_WIDTH = 110  # characters for the terms of a line of progress
 EXPLAIN = "--explain"  # what --help after a recipe's name becomes
 
 
@@ -98,7 +99,7 @@ def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
 
 
 def _explain(recipe: config.Recipe, pairs: dict[str, str]) -> None:
-    values = config.parse(config.merge(recipe.values, config.override(pairs)))
+    values = config.parse(config.merge(recipe.values, config.override(pairs)), prefix="--")
     print(f"simulacra train {recipe.name}: {recipe.title}\n")
     print("  --data NAME|PATH --data-root DIR --out DIR --seed N --resume --augment STEPS --preview FILE.png, and:\n")
     for option in config.options(values):
@@ -117,7 +118,7 @@ def refuse_unknown(pairs: dict[str, str], recipe: config.Recipe) -> None:
             leaf = next((k for k in known if k.split(".")[-1] == key.split(".")[-1]), None)
             hint = f" Did you mean --{leaf}?" if leaf else nearest(key, [k.split(".")[-1] for k in known])
             raise ConfigError(f"Unknown option --{key}.{hint} See: simulacra train {recipe.name} --help")
-    config.parse(config.merge(recipe.values, config.override(pairs)))
+    config.parse(config.merge(recipe.values, config.override(pairs)), prefix="--")
 
 
 def _quickstart(options: argparse.Namespace) -> None:
@@ -179,8 +180,8 @@ def _follow_with_bar(session: Session) -> None:
         for progress in session:
             _tell_notice(session, display.console.print)
             display.update(
-                task, completed=min(progress.images, total), rate=f"{progress.rate:,.0f}",
-                terms=_terms(progress), left=_duration(progress.seconds_left),
+                task, completed=progress.seen, rate=f"{progress.rate:,.0f}",
+                terms=_terms(progress, session), left=_duration(progress.seconds_left),
             )  # fmt: skip
 
 
@@ -191,8 +192,8 @@ def _follow_with_lines(session: Session) -> None:
         if time.monotonic() - last > PLAIN_SECONDS or session.trainer.finished:
             last = time.monotonic()
             print(
-                f"{progress.images:>10,} of {progress.total:,} images  {progress.rate:,.0f} images/s  "
-                f"{_terms(progress)}  {_duration(progress.seconds_left)} left",
+                f"{progress.seen:>10,} of {progress.total:,} images  {progress.rate:,.0f} images/s  "
+                f"{_terms(progress, session)}  {_duration(progress.seconds_left)} left",
                 flush=True,
             )
 
@@ -203,10 +204,19 @@ def _tell_notice(session: Session, say: Callable[[str], None]) -> None:
         session.notice = ""
 
 
-def _terms(progress: Progress) -> str:
+def _terms(progress: Progress, session: Session) -> str:
+    """Every term, or where these are too many the loss of each player, their sum, and what the model watches."""
     players = {name.split("/")[0] for name in progress.terms}
     names = {name: name if len(players) > 1 else name.split("/")[1] for name in progress.terms}
-    return "  ".join(f"{names[name]} {value:.4g}" for name, value in progress.terms.items())
+    line = "  ".join(f"{names[name]} {value:.4g}" for name, value in progress.terms.items())
+    if len(line) <= TERMS_WIDTH:
+        return line
+    watched = session.trainer.model.watched
+    shown: dict[str, float] = {}
+    for name, value in progress.terms.items():
+        key = name if name in watched else f"{name.split('/')[0]} loss"
+        shown[key] = shown.get(key, 0.0) + value
+    return "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
 
 
 def _duration(seconds: float) -> str:
