@@ -14,6 +14,8 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"errors"},
     {"config"},
     {"images", "machine"},
+    {"files"},
+    {"transforms"},
     {"distributions", "adversarial", "networks"},
     {"data"},
     {"models", "latent"},
@@ -36,6 +38,7 @@ EXTRAS = {
     "tensorboard",
     "kornia",
     "cv2",
+    "skimage",
     "torchvision",
     "zuko",
     "imageio_ffmpeg",
@@ -89,7 +92,16 @@ def test_the_trainer_knows_no_family() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["train", "--help"], ["train", "vae-2d", "--help"], ["sample", "--help"], ["--version"], ["recipes"]],
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["train", "vae-2d", "--help"],
+        ["sample", "--help"],
+        ["--version"],
+        ["recipes"],
+        ["transform", "rotate", "--help"],
+        ["compose", "--help"],
+    ],
     ids=" ".join,
 )
 def test_help_needs_no_torch(arguments: list[str]) -> None:
