@@ -10,7 +10,7 @@ from simulacra.data import Dataset, derived_seed
 from simulacra.errors import CapabilityError, DataError
 from simulacra.images import from_bytes
 from simulacra.latent import along_line
-from simulacra.models import Coded, Inferential, Model, Posterior
+from simulacra.models import Coded, Generative, Inferential, Model, Posterior
 from simulacra.models.base import CodePrior
 from simulacra.models.labels import LABEL
 
@@ -19,13 +19,16 @@ def generated(model: Model, real: Dataset, labels: Tensor, *, seed: int = 0) -> 
     """Return an image for each of ``labels`` ``(n,)``: ``(n, C, H, W)`` in [-1, 1].
 
     A model that is told classes is asked for them. Any other with an encoder decodes ``z_i + u (z_j - z_i)`` with
-    u uniform in [0, 1] and z a draw from the posterior, or the code, of two images of the class in ``real``.
-    Raises `CapabilityError` for a model with neither, `DataError` for images or classes that it does not know.
+    u uniform in [0, 1] and z a draw from the posterior, or the code, of two images of the class in ``real``; a data set
+    without classes is one class, of which any model with a prior draws samples.
+    Raises `CapabilityError` for a model with neither, `DataError` for images of another shape.
     """
     if real.shape != model.shape:
         raise DataError(f"{real.name} has images of {real.shape}; the model makes {model.shape}. Set --data.size.")
     if told_classes(model):
         return _asked(model, real, labels, seed)
+    if real.labels is None and isinstance(model, Generative):
+        return generate.sample(model, len(labels), seed=seed)
     if not isinstance(model, Inferential) or isinstance(model, Coded):
         raise CapabilityError(
             "Images with classes come from a model that is told them, or from one with an encoder of all its latents; "
@@ -50,8 +53,6 @@ def _asked(model: Model, real: Dataset, labels: Tensor, seed: int) -> Tensor:
 
 def _between(model: Inferential, real: Dataset, labels: Tensor, seed: int) -> Tensor:
     assert isinstance(model, Model)
-    if real.labels is None:
-        raise DataError(f"{real.name} has no classes. Put its images into one subfolder a class.")
     generator = torch.Generator().manual_seed(derived_seed(seed, "between"))
     first, second = (_drawn(model, real, labels, generator) for _ in range(2))
     return generate.decode(model, along_line(first, second, torch.rand(len(labels), generator=generator)))
@@ -60,16 +61,20 @@ def _between(model: Inferential, real: Dataset, labels: Tensor, seed: int) -> Te
 @torch.no_grad()
 def _drawn(model: Model, real: Dataset, labels: Tensor, generator: torch.Generator) -> Tensor:
     """A latent of a random image of each label ``(n, D)``."""
-    assert real.labels is not None
+    parts = torch.split(real.images[some_of_classes(real, labels, generator)], generate.CHUNK)
+    return torch.cat([_code(model, from_bytes(part), generator) for part in parts])
+
+
+def some_of_classes(real: Dataset, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the index of a random image of each label ``(n,)``; without classes, of any. Raises `DataError`."""
+    known = torch.zeros(len(real), dtype=torch.int64) if real.labels is None else real.labels
     chosen = torch.zeros_like(labels)
     for k in labels.unique().tolist():
-        own = torch.nonzero(real.labels == k).view(-1)
+        own, wanted = torch.nonzero(known == k).view(-1), labels == k
         if len(own) == 0:
             raise DataError(f"{real.name} has no image of class {real.classes[k]} to start from.")
-        wanted = labels == k
         chosen[wanted] = own[torch.randint(len(own), (int(wanted.sum()),), generator=generator)]
-    parts = torch.split(real.images[chosen], generate.CHUNK)
-    return torch.cat([_code(model, from_bytes(part), generator) for part in parts])
+    return chosen
 
 
 def _code(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:

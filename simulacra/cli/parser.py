@@ -10,6 +10,7 @@ from typing import NoReturn
 from simulacra import __version__
 from simulacra.errors import ConfigError, nearest
 
+CHANGES = ("flip", "shift", "affine", "stroke")  # of images at random, by simulacra.data.augment
 Verb = Callable[[argparse.Namespace], None]
 
 
@@ -99,6 +100,14 @@ def pairs(words: list[str]) -> dict[str, str]:
             value = queue.pop(0)
         found[key.replace("-", "_")] = value
     return found
+
+
+def changes(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    wrong = next((name for name in names if name not in CHANGES), None)
+    if wrong is not None:
+        raise argparse.ArgumentTypeError(f"'{wrong}' is none.{nearest(wrong, CHANGES)} There are: {', '.join(CHANGES)}")
+    return names
 
 
 def count(text: str) -> int:
