@@ -13,7 +13,7 @@ import argparse
 import json
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import simulacra
@@ -24,19 +24,20 @@ from simulacra.models import Model
 PER_CLASS = 10
 CLASSICAL = {"mnist": ("affine",), "fashion-mnist": ("affine", "flip")}
 IMAGES = {"cvae": 64_000, "cgan": 64_000}  # seen in a training on 100 images
+GENERATORS = (*IMAGES, "vae")
 ALONE, WITH = ("real", "classical"), ("generated", "both", "synthetic")
 
 
-def models(name: str, seed: int, runs: Path, scratch: Path) -> Iterator[tuple[str, Model]]:
-    """The generators of a data set and a seed."""
-    for recipe, count in IMAGES.items():
-        changes = {"data": {"per_class": PER_CLASS, "draw": seed}, "train": {"images": count}}
-        out = scratch / f"{recipe}-{name}-{seed}"
-        yield recipe, simulacra.train(recipe, data=name, out=out, seed=seed, changes=changes).model
-    yield "vae", Run.open(runs / ("vae" if name == "mnist" else f"vae-{name}")).model
+def model(generator: str, name: str, seed: int, runs: Path) -> Model:
+    """A generator for a data set and a seed."""
+    if generator == "vae":
+        return Run.open(runs / ("vae" if name == "mnist" else f"vae-{name}")).model
+    changes = {"data": {"per_class": PER_CLASS, "draw": seed}, "train": {"images": IMAGES[generator]}}
+    with tempfile.TemporaryDirectory() as scratch:
+        return simulacra.train(generator, data=name, out=Path(scratch) / "run", seed=seed, changes=changes).model
 
 
-def measured(name: str, seed: int, runs: Path) -> Iterator[tuple[str, float]]:
+def measured(name: str, seed: int, runs: Path, generators: Sequence[str]) -> Iterator[tuple[str, float]]:
     """Each arm's name and test accuracy."""
     splits = data.load(Data(name=name))
     real = splits.train.few(PER_CLASS, seed)
@@ -44,11 +45,10 @@ def measured(name: str, seed: int, runs: Path) -> Iterator[tuple[str, float]]:
     nothing = real.take(real.labels[:0])
     for arm in ALONE:
         yield arm, downstream.accuracy(real, nothing, splits.test, arm, **common)
-    with tempfile.TemporaryDirectory() as scratch:
-        for generator, model in models(name, seed, runs, Path(scratch)):
-            pool = downstream.drawn(model, real, seed)
-            for arm in WITH:
-                yield f"{arm}, {generator}", downstream.accuracy(real, pool, splits.test, arm, **common)
+    for generator in generators:
+        pool = downstream.drawn(model(generator, name, seed, runs), real, seed)
+        for arm in WITH:
+            yield f"{arm}, {generator}", downstream.accuracy(real, pool, splits.test, arm, **common)
 
 
 def main() -> None:
@@ -56,12 +56,13 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--data", nargs="+", default=list(CLASSICAL), choices=list(CLASSICAL))
+    parser.add_argument("--generators", nargs="+", default=list(GENERATORS), choices=GENERATORS)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     found: dict[str, dict[str, list[float]]] = {name: {} for name in options.data}
     for seed in range(options.seeds):
         for name in options.data:
-            for arm, value in measured(name, seed, options.runs):
+            for arm, value in measured(name, seed, options.runs, options.generators):
                 found[name].setdefault(arm, []).append(value)
                 print(f"{name}  seed {seed}  {arm:<18} {value:.4f}", flush=True)
             if options.out is not None:

@@ -26,7 +26,7 @@ from simulacra.models import Model
 from simulacra.run import Run
 
 REPEATS = 5
-STEPS = 600  # of each training
+STEPS = 400  # of each training
 BATCH = 50
 GENERATED = 2_000  # images drawn for a training: more are not seen more than a few times
 AUGMENT = ("affine",)  # the classical rival

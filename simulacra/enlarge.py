@@ -130,7 +130,8 @@ def _shares(count: int, makers: Mapping[str, Make]) -> dict[str, int]:
 def _distinct(
     make: Make, origin: str, label: int, name: str, count: int, known: _Known, real: Dataset, seed: int
 ) -> tuple[Tensor, list[Record]]:
-    pixels, records = [real.images[:0]], []
+    pixels = [real.images[:0]]
+    records: list[Record] = []
     for attempt in range(ROUNDS):
         if len(records) == count:
             break

@@ -92,7 +92,7 @@ def moving(x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
     frames = x.unsqueeze(1).expand(-1, steps, -1, -1, -1).flatten(0, 1)
     places = F.affine_grid(matrices.flatten(0, 1), list(frames.shape), align_corners=False)
     moved = F.grid_sample(frames, places, padding_mode="border", align_corners=False)
-    return moved.unflatten(0, (len(x), steps))
+    return moved.view(len(x), steps, *x.shape[1:])
 
 
 def _times(a: Tensor, b: Tensor, steps: int) -> Tensor:

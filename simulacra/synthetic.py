@@ -45,7 +45,7 @@ def told_classes(model: Model) -> bool:
 def _asked(model: Model, real: Dataset, labels: Tensor, seed: int) -> Tensor:
     assert isinstance(model, Coded)
     z = generate.latents(model, len(labels), seed=seed)
-    for k in labels.unique().tolist():
+    for k in sorted(set(labels.tolist())):
         name = real.classes[k] if real.classes else k
         z[labels == k] = model.codes.set(z[labels == k], LABEL, name)
     return generate.decode(model, z)
@@ -69,7 +69,7 @@ def some_of_classes(real: Dataset, labels: Tensor, generator: torch.Generator) -
     """Return the index of a random image of each label ``(n,)``; without classes, of any. Raises `DataError`."""
     known = torch.zeros(len(real), dtype=torch.int64) if real.labels is None else real.labels
     chosen = torch.zeros_like(labels)
-    for k in labels.unique().tolist():
+    for k in sorted(set(labels.tolist())):
         own, wanted = torch.nonzero(known == k).view(-1), labels == k
         if len(own) == 0:
             raise DataError(f"{real.name} has no image of class {real.classes[k]} to start from.")

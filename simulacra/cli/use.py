@@ -136,8 +136,8 @@ def _interpolate_without_run(options: argparse.Namespace) -> None:
 
     start, end = (images.read(given, str(given)) for given in (options.start, options.end))
     channels = 1 if start.mode == end.mode == "L" else 3
-    ends = (images.to_tensor(picture, channels) for picture in (start, end.resize(start.size)))
-    _save_frames(inbetween.route(options.route)(*map(images.from_bytes, ends), options.steps), path)
+    a, b = (images.from_bytes(images.to_tensor(picture, channels)) for picture in (start, end.resize(start.size)))
+    _save_frames(inbetween.route(options.route)(a, b, options.steps), path)
 
 
 def _save_frames(frames: Tensor, path: Path) -> None:
