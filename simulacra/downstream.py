@@ -17,19 +17,19 @@ from torch import Tensor
 
 from simulacra import images, synthetic
 from simulacra.data import Dataset, derived_seed
-from simulacra.data.augment import AUGMENTATIONS
 from simulacra.errors import ConfigError, DataError
 from simulacra.evaluate import Score
 from simulacra.features import learning
 from simulacra.metrics.common import extra
 from simulacra.models import Model
 from simulacra.run import Run
+from simulacra.transforms import Pipeline
 
 REPEATS = 5
 STEPS = 400  # of each training
 BATCH = 50
 GENERATED = 2_000  # images drawn for a training: more are not seen more than a few times
-AUGMENT = ("affine",)  # the classical rival
+AUGMENT = "affine"  # the classical rival, a `Pipeline`
 UNIT = "share"
 
 
@@ -56,7 +56,7 @@ def measure(
     per_class: int | None = None,
     repeats: int = REPEATS,
     steps: int = STEPS,
-    augment: Sequence[str] = AUGMENT,
+    augment: str = AUGMENT,
     arms: Sequence[str] = tuple(ARMS),
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -88,7 +88,7 @@ def measure(
 
 
 def accuracy(
-    real: Dataset, pool: Dataset, test: Dataset, arm: str, *, steps: int = STEPS, augment: Sequence[str] = AUGMENT,
+    real: Dataset, pool: Dataset, test: Dataset, arm: str, *, steps: int = STEPS, augment: str = AUGMENT,
     seed: int = 0,
 ) -> float:  # fmt: skip
     """Return the share of test images that a classifier tells right, which learned from what an arm says."""
@@ -135,16 +135,15 @@ def drawn(model: Model, real: Dataset, seed: int) -> Dataset:
 
 
 def _batches(
-    real: Dataset, pool: Dataset, arm: Arm, steps: int, augment: Sequence[str], seed: int
+    real: Dataset, pool: Dataset, arm: Arm, steps: int, augment: str, seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
     generator = torch.Generator().manual_seed(derived_seed(seed, "batches"))
+    change = Pipeline.parse(augment)
     made = round(arm.generated * BATCH)
     for _ in range(steps):
         drawn = [_some(pool, made, generator), _some(real, BATCH - made, generator)]
         x, y = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-        for name in augment if arm.classical else ():
-            x = AUGMENTATIONS[name](x, generator)
-        yield x, y
+        yield (change(x, generator) if arm.classical else x), y
 
 
 def _some(dataset: Dataset, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,8 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"errors"},
     {"config"},
     {"images", "machine"},
+    {"files"},
+    {"transforms"},
     {"distributions", "adversarial", "networks"},
     {"data"},
     {"models", "latent"},

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.parser import CHANGES, Verbs, add_data_root, changes, count, natural, positive
+from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive
 from simulacra.cli.say import refuse_picture_name, say
 from simulacra.errors import ConfigError
 
@@ -25,7 +25,10 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("data", metavar="DATA", help="a data set's name, a folder or a zip")
     sub.add_argument("--out", type=Path, metavar="DIR", help="the new data set: train/, test/, manifest.jsonl")
     sub.add_argument(
-        "--classical", type=changes, default=(), metavar="NAME,...", help=f"add changed images: {', '.join(CHANGES)}"
+        "--classical",
+        type=changes,
+        metavar="OP,...",
+        help="add images changed at random: 'flip, rotate degrees=-15..15'",
     )
     sub.add_argument("--run", type=Path, metavar="RUN", help="add images that this run generates")
     sub.add_argument("--per-class", type=count, metavar="N", help="images that each class gets (twice the largest)")
@@ -74,17 +77,11 @@ def _augment(options: argparse.Namespace) -> None:
 
 def _makers(options: argparse.Namespace, real: Dataset, run: Run | None) -> dict[str, Make]:
     from simulacra import enlarge
-    from simulacra.data.augment import AUGMENTATIONS
+    from simulacra.transforms import Pipeline
 
     makers: dict[str, Make] = {}
     if options.classical:
-
-        def change(x: Any, generator: Any) -> Any:
-            for name in options.classical:
-                x = AUGMENTATIONS[name](x, generator)
-            return x
-
-        makers["classical"] = enlarge.changing(real, change)
+        makers["classical"] = enlarge.changing(real, Pipeline.parse(options.classical))
     if run is not None:
         enlarge.refuse_other_classes(real, run.model)
         makers["generated"] = enlarge.generating(real, run.model)

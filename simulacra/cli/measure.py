@@ -45,7 +45,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--repeats", type=count, default=5, metavar="N", help="of --downstream: trainings of each kind (5)"
     )
     sub.add_argument(
-        "--classical", type=changes, default=("affine",), metavar="NAME,...",
+        "--classical", type=changes, default="affine", metavar="OP,...",
         help="of --downstream: the rival, classical augmentation (affine)",
     )  # fmt: skip
 

@@ -1,0 +1,122 @@
+"""Colour and light. ``(B, C, H, W)`` in [-1, 1] in and out, grey or RGB; results beyond the range are clamped."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from simulacra.errors import ConfigError
+from simulacra.images import LUMA, from_unit, to_bytes, to_unit
+from simulacra.transforms.common import Amount, clamped, per_image
+
+LEVELS = 256
+
+
+def luma(x: Tensor) -> Tensor:
+    """The grey image ``(B, 1, H, W)``: ITU-R 601 luma of RGB."""
+    if x.shape[1] == 1:
+        return x
+    _refuse_other_channels(x)
+    return (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def _refuse_other_channels(x: Tensor) -> None:
+    if x.shape[1] not in (1, 3):
+        raise ConfigError(f"Colour operations need 1 or 3 channels, not {x.shape[1]}.")
+
+
+def grey(x: Tensor) -> Tensor:
+    """Take the colour away and keep the channels."""
+    return luma(x).expand_as(x).clone()
+
+
+def invert(x: Tensor) -> Tensor:
+    """The negative; its own inverse."""
+    return -x
+
+
+def brightness(x: Tensor, amount: Amount = 0.1) -> Tensor:
+    """Add ``amount``, where 1 is the way from black to white."""
+    return clamped(x + 2 * per_image(amount, x))
+
+
+def contrast(x: Tensor, factor: Amount = 1.2) -> Tensor:
+    """Multiply the distance of every pixel from the image's mean luma."""
+    middle = luma(x).mean((2, 3), keepdim=True) if x.numel() else x.new_zeros(len(x), 1, 1, 1)
+    return clamped(torch.lerp(middle, x, per_image(factor, x)))
+
+
+def saturation(x: Tensor, factor: Amount = 1.5) -> Tensor:
+    """Multiply the distance of every pixel from its grey; 0 is `grey`. Grey images stay."""
+    return x if x.shape[1] == 1 else clamped(torch.lerp(luma(x), x, per_image(factor, x)))
+
+
+def hue(x: Tensor, degrees: Amount = 30.0) -> Tensor:
+    """Turn the hue (HSV), through kornia; turned back by the negative angle. Grey images stay."""
+    from kornia.enhance import adjust_hue
+
+    _refuse_other_channels(x)
+    if x.shape[1] == 1 or not x.numel():
+        return x
+    turn = torch.deg2rad(per_image(degrees, x)).flatten() % (2 * math.pi)
+    return clamped(from_unit(adjust_hue(to_unit(x).clamp(0, 1), turn)))
+
+
+def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
+    """Raise pixels on [0, 1] to a power: above 1 darkens; undone by 1 / ``exponent``."""
+    power = per_image(exponent, x)
+    if (power <= 0).any():
+        raise ConfigError("gamma: exponent must be above 0.")
+    unit = to_unit(x)
+    black = unit <= 0  # whose slope may be infinite
+    return clamped(from_unit(torch.where(black, 0.0, torch.where(black, 1.0, unit) ** power)))
+
+
+def binarize(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Draw each pixel as white or black, white with the probability of its grey level (dynamic binarisation)."""
+    white = torch.rand(x.shape, generator=generator).to(x.device) < to_unit(x)
+    return white.to(x.dtype) * 2 - 1
+
+
+def equalize(x: Tensor) -> Tensor:
+    """Spread the 256 levels of each channel so that their cumulative histogram is a straight line.
+
+    Level v becomes (cdf(v) - cdf_min) / (1 - cdf_min), cdf_min being that of the darkest level there is. A channel of
+    one level stays.
+    """
+    if not x.numel():
+        return x
+    levels = to_bytes(x).flatten(2).long()
+    channel = torch.arange(levels.shape[0] * levels.shape[1], device=x.device).view(*levels.shape[:2], 1)
+    counts = torch.bincount((levels + LEVELS * channel).flatten(), minlength=LEVELS * channel.numel())
+    below = counts.view(*levels.shape[:2], LEVELS).cumsum(-1)
+    darkest = below.gather(-1, levels.amin(-1, keepdim=True))
+    spread = levels.shape[-1] - darkest
+    table = torch.where(
+        spread > 0, 255 * (below - darkest) / spread.clamp(min=1), torch.arange(LEVELS, device=x.device)
+    )
+    equal = table.round().clamp(0, 255).to(x.dtype).gather(-1, levels)
+    return equal.div(127.5).sub(1).view_as(x)
+
+
+def transfer(x: Tensor, reference: Tensor) -> Tensor:
+    """Give each image the mean and the standard deviation of the colours of ``reference``, ``(B or 1, C, H, W)``.
+
+    In CIE Lab for RGB, of luma for grey. Source: Color Transfer between Images (2001), https://doi.org/10.1109/38.946629
+    """
+    if x.shape[1] == 1 or not x.numel():
+        return clamped(_like(x, luma(reference))) if x.numel() else x
+    from kornia.color import lab_to_rgb, rgb_to_lab
+
+    _refuse_other_channels(x)
+    wanted = rgb_to_lab(to_unit(reference).clamp(0, 1).expand(-1, 3, -1, -1))
+    return clamped(from_unit(lab_to_rgb(_like(rgb_to_lab(to_unit(x).clamp(0, 1)), wanted))))
+
+
+def _like(values: Tensor, wanted: Tensor) -> Tensor:
+    space = (2, 3)
+    spread = values.std(space, keepdim=True, correction=0).clamp(min=1e-6)
+    scaled = (values - values.mean(space, keepdim=True)) * (wanted.std(space, keepdim=True, correction=0) / spread)
+    return scaled + wanted.mean(space, keepdim=True)
