@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.parser import Operations, Parser, Verbs, count, natural, positive
+from simulacra.cli.parser import Operations, Parser, Verb, Verbs, count, natural, positive
 from simulacra.cli.say import counted, refuse_picture_name, say
-from simulacra.config.operations import OPERATIONS, Parameter, Step, steps, understood
+from simulacra.config.operations import (
+    COMPOSITIONS,
+    OPERATIONS,
+    Operation,
+    Parameter,
+    Step,
+    operation,
+    steps,
+    understood,
+)
 from simulacra.errors import ConfigError, DataError, IncompleteError
 
 if TYPE_CHECKING:
@@ -33,18 +42,37 @@ def add_verbs(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     verb = verbs.add("transform", _transform, "Change pictures, one operation at a time or a random pipeline of them.")
     operations = Operations(verb)
-    for name, operation in OPERATIONS.items():
-        sub = operations.add(name, _transform, operation.meaning)
-        _add_pictures(sub)
-        for key, parameter in operation.parameters.items():
-            sub.add_argument(f"--{key}", metavar=_metavar(parameter), help=_explained(parameter))
-        _add_common(sub)
+    _add_operations(operations, OPERATIONS, _transform)
     sub = operations.add(PIPELINE, _transform, "Several operations with values drawn anew for every picture.")
     _add_pictures(sub)
     sub.add_argument(
         "--steps", required=True, metavar="STEPS", help="such as 'flip, rotate degrees=-15..15, noise probability=0.5'"
     )
     _add_common(sub)
+
+    verb = verbs.add("compose", _compose, "Make one picture of several: overlays, seams, seamless cloning, collages.")
+    operations = Operations(verb)
+    _add_operations(operations, COMPOSITIONS, _compose)
+    sub = operations.add("collage", _collage, "Lay pictures out in rows, each uncut, on one sheet.")
+    _add_pictures(sub)
+    sub.add_argument("--width", type=count, default=1200, metavar="N", help="of the sheet in pixels (1200)")
+    sub.add_argument("--rows", type=natural, default=0, metavar="N", help="of pictures; 0: near square (0)")
+    sub.add_argument("--gap", type=natural, default=4, metavar="N", help="white pixels between (4)")
+    sub.add_argument("--out", type=Path, required=True, metavar="FILE.png")
+    sub.add_argument("--force", action="store_true", help="overwrite what is there")
+    sub.add_argument(
+        "--max-megapixels", type=positive, default=32.0, metavar="N", help="larger files are left out (32)"
+    )
+
+
+def _add_operations(operations: Operations, table: Mapping[str, Operation], verb: Verb) -> None:
+    """A parser for each row of a table, an option for each of its parameters."""
+    for name, row in table.items():
+        sub = operations.add(name, verb, row.meaning)
+        _add_pictures(sub)
+        for key, parameter in row.parameters.items():
+            sub.add_argument(f"--{key}", metavar=_metavar(parameter), help=_explained(parameter))
+        _add_common(sub)
 
 
 def _add_pictures(sub: Parser) -> None:
@@ -82,44 +110,44 @@ def _explained(parameter: Parameter) -> str:
 
 
 def _transform(options: argparse.Namespace) -> None:
-    chosen = _steps(options)
+    chosen = _pipeline(options) if options.operation == PIPELINE else (_step(options),)
     _refuse_shadows(options)
-    from simulacra import images
-    from simulacra.data import derived_seed
     from simulacra.transforms import pictures
 
     second = _second_pictures(options)
 
-    def change(picture: Picture, draw: int = 0) -> Picture:
+    def change(picture: Picture, seed: int) -> Picture:
         given = {key: one.beside(picture, mask=key == "mask") for key, one in second.items()}
-        parts = (options.seed, str(picture.name), draw) if draw else (options.seed, str(picture.name))
-        return pictures.changed(picture, chosen, derived_seed(*parts), given)
+        return pictures.changed(picture, chosen, seed, given)
 
-    if options.preview is None:
-        _convert(options, change)
-        return
-    random = any(OPERATIONS[step.name].draws or step.probability < 1 or step.ranges for step in chosen)
-    changes = [lambda picture, draw=draw: change(picture, draw) for draw in range(DRAWS if random else 1)]
-    say(images.save(_sheet(options, changes), options.preview))
+    _convert_or_preview(options, change, any(_is_random(step) for step in chosen))
 
 
-def _steps(options: argparse.Namespace) -> tuple[Step, ...]:
+def _is_random(step: Step) -> bool:
+    return bool(operation(step.name).draws or step.probability < 1 or step.ranges)
+
+
+def _pipeline(options: argparse.Namespace) -> tuple[Step, ...]:
     """The steps that were asked for, refused before anything heavy is loaded if they are wrong."""
-    if options.operation == PIPELINE:
-        chosen = steps(options.steps)
-        second = next((step.name for step in chosen if OPERATIONS[step.name].needs_picture), None)
-        if second is not None:
-            raise ConfigError(
-                f"{second} needs a second picture and cannot be in a pipeline: simulacra transform {second}"
-            )
-        return chosen
-    parameters = OPERATIONS[options.operation].parameters
+    chosen = steps(options.steps)
+    if not chosen:
+        raise ConfigError("--steps names no operation. See: simulacra transform --help")
+    return chosen
+
+
+def _step(options: argparse.Namespace) -> Step:
+    """The operation with its options, refused before anything heavy is loaded if they are wrong."""
+    parameters = operation(options.operation).parameters
     given = {key: text for key in parameters if (text := getattr(options, key)) is not None}
-    missing = next((key for key, one in parameters.items() if one.kind == "picture" and key not in given), None)
+    missing = next((key for key, one in parameters.items() if _is_needed(one) and key not in given), None)
     if missing is not None:
         raise ConfigError(f"{options.operation} needs --{missing} FILE: {parameters[missing].meaning}.")
     defaults = {key: parameter.default for key, parameter in parameters.items()}
-    return (Step(options.operation, {**defaults, **understood(options.operation, given)}),)
+    return Step(options.operation, {**defaults, **understood(options.operation, given)})
+
+
+def _is_needed(parameter: Parameter) -> bool:
+    return parameter.kind == "picture" and parameter.default is None
 
 
 def _refuse_shadows(options: argparse.Namespace) -> None:
@@ -176,12 +204,78 @@ class Second:
 def _second_pictures(options: argparse.Namespace) -> dict[str, Second]:
     if options.operation == PIPELINE:
         return {}
-    parameters = OPERATIONS[options.operation].parameters
-    keys = [key for key, parameter in parameters.items() if parameter.kind == "picture"]
-    return {key: Second.find(Path(getattr(options, key)), options.max_megapixels) for key in keys}
+    parameters = operation(options.operation).parameters
+    paths = {key: getattr(options, key) for key, parameter in parameters.items() if parameter.kind == "picture"}
+    return {key: Second.find(Path(path), options.max_megapixels) for key, path in paths.items() if path}
+
+
+# ------------------------------------------------------------------------------------------------- compose
+
+
+def _compose(options: argparse.Namespace) -> None:
+    step = _step(options)
+    _refuse_shadows(options)
+    from simulacra.transforms import pictures
+
+    second = _second_pictures(options)
+    masks = second.get("mask")
+
+    def change(picture: Picture, seed: int) -> Picture:
+        mask = None if masks is None else masks.beside(picture, mask=True)
+        return pictures.composed(picture, second["with"].read(picture.name), mask, step, seed)
+
+    _convert_or_preview(options, change, _is_random(step))
+
+
+def _collage(options: argparse.Namespace) -> None:
+    refuse_picture_name(options.out)
+    _refuse_existing(options.out, options.force)
+    from simulacra import files, images
+    from simulacra.transforms import compose
+
+    entries = files.find_all(options.paths)
+    cells: list[Tensor] = []
+    problems = 0
+    tallest = max(1, 2 * options.width // max(1, round(len(entries) ** 0.5)))
+    for entry in counted(entries, len(entries), "collage"):
+        try:
+            cells.append(_reduced(files.read(entry, max_megapixels=options.max_megapixels), tallest))
+        except DataError as error:
+            problems += 1
+            print(f"left out: {error}", file=sys.stderr)
+    if not cells:
+        raise DataError(f"None of the {len(entries)} files could be used; nothing was written.")
+    sheet = compose.collage(cells, options.width, options.rows, options.gap)
+    say(images.save(sheet, options.out), f"{len(cells):,} pictures")
+    if problems:
+        raise IncompleteError(f"{problems} of {len(entries)} files were left out, as named above.")
+
+
+def _reduced(picture: Picture, tallest: int) -> Tensor:
+    """One picture in colour on white, no higher than it will be shown."""
+    from simulacra import files
+    from simulacra.transforms.geometry import resize
+
+    image = files.over_white(picture)[:1].expand(-1, 3, -1, -1)
+    return (resize(image, tallest, 0) if image.shape[-2] > tallest else image)[0]
 
 
 # ----------------------------------------------------------------------------------------------- many files
+
+
+def _convert_or_preview(options: argparse.Namespace, change: Callable[[Picture, int], Picture], random: bool) -> None:
+    """Change every file from a seed of its own, or only draw the first few: several times if values are drawn."""
+    from simulacra import images
+    from simulacra.data import derived_seed
+
+    def seeded(draw: int) -> Change:
+        return lambda picture: change(picture, derived_seed(options.seed, str(picture.name), draw))
+
+    if options.preview is None:
+        _convert(options, seeded(0))
+    else:
+        draws = [seeded(draw) for draw in range(DRAWS if random else 1)]
+        say(images.save(_sheet(options, draws), options.preview))
 
 
 def _convert(options: argparse.Namespace, change: Change) -> None:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from simulacra import config
 from simulacra.cli.parser import Verbs, add_data_root
+from simulacra.cli.say import PLAIN_SECONDS, refuse_picture_name, say
 from simulacra.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from simulacra.session import Session
     from simulacra.training import Progress
 
-PLAIN_SECONDS = 10  # between two lines of progress where there is no terminal
+PREVIEWED = 12  # images on a preview of augmentations
+PREVIEW_DRAWS = 4  # rows of it
 EXPLAIN = "--explain"  # what --help after a recipe's name becomes
 
 
@@ -35,6 +37,8 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--out", type=Path, metavar="DIR", help="the run folder (runs/RECIPE)")
     sub.add_argument("--seed", type=int, metavar="N", help="of weights, order and noise (0)")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out")
+    sub.add_argument("--augment", metavar="STEPS", help="the same as --data.augment: 'flip, rotate degrees=-15..15'")
+    sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only draw training images as --augment has them")
     sub.add_argument(EXPLAIN, action="store_true", help=argparse.SUPPRESS)
     add_data_root(sub)
     sub.epilog = "Any key of the recipe: --KEY.SUBKEY VALUE, e.g. --train.images 100_000 --model.latent 8"
@@ -49,10 +53,15 @@ def explained(arguments: list[str]) -> list[str]:
 
 def _train(options: argparse.Namespace) -> None:
     recipe = config.recipe(options.recipe)
+    if options.augment is not None:
+        options.pairs["data.augment"] = options.augment
     if options.explain:
         _explain(recipe, options.pairs)
         return
     refuse_unknown(options.pairs, recipe)
+    if options.preview is not None:
+        _preview(options, recipe)
+        return
     from simulacra.session import Session
 
     session = Session.start(
@@ -67,10 +76,31 @@ def _train(options: argparse.Namespace) -> None:
     _follow(session, resuming=options.resume)
 
 
+def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
+    """Draw training images, and what the augmentations make of them four times."""
+    refuse_picture_name(options.preview)
+    if options.preview.exists():
+        raise ConfigError(f"{options.preview} exists already. Choose another name for --preview.")
+    changes = config.override(options.pairs)
+    if options.data is not None:
+        changes = config.merge(changes, {"data": {"name": options.data}})
+    values = config.parse(config.merge(recipe.values, changes))
+    from simulacra import data, images
+
+    train = data.load(values.data, options.data_root).train
+    seed = values.seed if options.seed is None else options.seed
+    plain = data.Loader(train, PREVIEWED, seed=seed).batch(0).image
+    rows = [("before", plain)]
+    for draw in range(PREVIEW_DRAWS):
+        loader = data.Loader(train, PREVIEWED, seed=seed, augment=values.data.augment)
+        rows.append((f"draw {draw + 1}", loader.augmented(plain, draw)))
+    say(images.save(images.labelled_rows(rows), options.preview))
+
+
 def _explain(recipe: config.Recipe, pairs: dict[str, str]) -> None:
     values = config.parse(config.merge(recipe.values, config.override(pairs)))
     print(f"simulacra train {recipe.name}: {recipe.title}\n")
-    print("  --data NAME|PATH --data-root DIR --out DIR --seed N --resume, and:\n")
+    print("  --data NAME|PATH --data-root DIR --out DIR --seed N --resume --augment STEPS --preview FILE.png, and:\n")
     for option in config.options(values):
         if option.key in ("recipe", "seed"):
             continue

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from simulacra.config.base import Fraction, Section
+from simulacra.config.operations import refuse_reshaping
+from simulacra.errors import ConfigError
 
 
 class Data(Section):
@@ -36,6 +38,20 @@ class Data(Section):
     binarize_once: bool = Field(
         False, description="draw every pixel black or white, once for all; augment = binarize draws anew"
     )
-    augment: tuple[Literal["flip", "shift", "binarize", "affine", "stroke"], ...] = Field(
-        (), description="applied to every training batch anew"
+    augment: tuple[str, ...] = Field(
+        (), description="operations on every training batch anew, such as flip, rotate degrees=-15..15"
     )
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _understood(cls, value: Any) -> Any:
+        """One text with commas between steps, or a list; every step must be known and keep the shape of the images."""
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+            return value
+        steps = tuple(" ".join(part.split()) for part in parts if part.strip())
+        try:
+            refuse_reshaping(steps)
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return steps

@@ -311,13 +311,47 @@ OPERATIONS: dict[str, Operation] = {
 }  # fmt: skip
 
 
+_WITH = Parameter(None, "the other picture, or a folder of pictures of the same names", kind="picture")
+_SEAM = Parameter(None, "picture of the other's size that is white where it is taken", kind="picture")
+_OPTIONAL = Parameter("", "picture of the other's size, white where it is taken; else its opaque part", kind="picture")
+_PLACE = {
+    "top": Parameter(0, "row of its first pixel, which may be outside", -1e6, 1e6, kind="whole"),
+    "left": Parameter(0, "column of its first pixel", -1e6, 1e6, kind="whole"),
+    "scale": Parameter(1.0, "times the other's size", 0.001, 1000),
+}
+
+COMPOSITIONS: dict[str, Operation] = {
+    "over": Operation(
+        "composition", "Lay another picture over each, by its transparency.",
+        {"with": _WITH, **_PLACE, "opacity": Parameter(1.0, "of the other", 0, 1)},
+    ),
+    "blend": Operation(
+        "composition", "Join each with another at a seam that is wide for coarse and narrow for fine structure.",
+        {"with": _WITH, "mask": _SEAM, "levels": Parameter(6, "halvings; 0 is a plain cut", 0, 30, kind="whole")},
+    ),
+    "clone": Operation(
+        "composition", "Paste another picture's slopes, with no seam (Poisson).",
+        {"with": _WITH, "mask": _OPTIONAL, **_PLACE,
+         "mixed": Parameter(False, "keep the steeper slope of the two", kind="switch")},
+    ),
+    "mixup": Operation(
+        "composition", "Average each with another.",
+        {"with": _WITH, "weight": Parameter(0.5, "of the picture itself", 0, 1)},
+    ),
+    "cutmix": Operation(
+        "composition", "Replace a rectangle of each by that of another, at a random place.",
+        {"with": _WITH, "share": Parameter(0.25, "of the area", 0, 1)}, draws=True,
+    ),
+}  # fmt: skip
+
+
 def operation(name: str) -> Operation:
-    """Look an operation up by name. Raises `ConfigError`."""
-    if name not in OPERATIONS:
-        raise ConfigError(
-            f"Unknown operation '{name}'.{nearest(name, OPERATIONS)} Operations: {', '.join(OPERATIONS)}."
-        )
-    return OPERATIONS[name]
+    """Look an operation or a composition up by name. Raises `ConfigError`."""
+    found = OPERATIONS.get(name) or COMPOSITIONS.get(name)
+    if found is None:
+        known = ", ".join(OPERATIONS)
+        raise ConfigError(f"Unknown operation '{name}'.{nearest(name, OPERATIONS)} Operations: {known}.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -336,6 +370,8 @@ class Step:
         """
         name, *words = text.split()
         chosen = operation(name)
+        if chosen.needs_picture:
+            raise ConfigError(f"{name} needs a second picture, so that it is no step of a pipeline.")
         given = dict(_assignment(word, name) for word in words)
         probability = given.pop(PROBABILITY, None)
         values = {key: parameter.random or parameter.default for key, parameter in chosen.parameters.items()}
@@ -351,15 +387,15 @@ class Step:
 
     def __str__(self) -> str:
         words = [f"{key}={_written(value)}" for key, value in self.values.items() if value is not None]
-        share = [] if self.probability == OPERATIONS[self.name].probability else [f"{PROBABILITY}={self.probability:g}"]
+        share = [] if self.probability == operation(self.name).probability else [f"{PROBABILITY}={self.probability:g}"]
         return " ".join([self.name, *words, *share])
 
     def inverse(self) -> Step:
         """The step that undoes this one. Raises `ConfigError` where there is none, or where values are drawn."""
-        undo = OPERATIONS[self.name].undo
+        undo = operation(self.name).undo
         if undo is None:
             invertible = ", ".join(name for name, one in OPERATIONS.items() if one.undo is not None)
-            hint = " The Geometry of an image has one." if OPERATIONS[self.name].geometric else ""
+            hint = " The Geometry of an image has one." if operation(self.name).geometric else ""
             raise ConfigError(
                 f"{self.name} has no inverse of its own kind.{hint} Operations that have one: {invertible}."
             )
@@ -386,6 +422,14 @@ def steps(text: str | Sequence[str]) -> tuple[Step, ...]:
     """Understand several steps: a list, or one text with commas between. Raises `ConfigError`."""
     parts = text.split(",") if isinstance(text, str) else text
     return tuple(Step.parse(part) for part in parts if part.strip())
+
+
+def refuse_reshaping(text: str | Sequence[str]) -> None:
+    """Raise `ConfigError` for steps that are wrong, or that change the size or the channels of a batch."""
+    for step in steps(text):
+        if OPERATIONS[step.name].reshapes or step.values.get("expand") is True:
+            hint = " affine width=1..1.3 height=1..1.3 shows a part of each image." if step.name == "crop" else ""
+            raise ConfigError(f"{step.name} changes the shape of images, which training needs to be one.{hint}")
 
 
 def _assignment(word: str, name: str) -> tuple[str, str]:

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
-from simulacra.data.augment import affine, stroke
 from simulacra.data.dataset import Images
 from simulacra.models.base import CodePrior, Model, Round, Terms
 from simulacra.models.codes import Categorical, Codes, Continuous
 from simulacra.networks import Shape
+from simulacra.transforms import Pipeline
 
+VIEW = Pipeline.parse("affine, stroke")  # of an image, which leaves its category as it is
 RAREST = 1e-12  # joint probability, whose logarithm is taken
 
 
@@ -157,7 +158,7 @@ class InfoGAN(CodePrior, Model):
 
 def distorted(x: Tensor) -> Tensor:
     """Return another view of each image: turned, sheared, scaled, moved, its strokes thicker or thinner."""
-    return stroke(affine(x, torch.default_generator), torch.default_generator)
+    return VIEW(x, torch.default_generator)
 
 
 def mutual_information(p: Tensor, q: Tensor) -> Tensor:

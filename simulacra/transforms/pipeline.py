@@ -176,7 +176,7 @@ def _changed(step: Step, state: Moved, generator: torch.Generator) -> Moved:
 
 def drawn(step: Step, count: int, generator: torch.Generator) -> dict[str, Any]:
     """The values of a step for so many images: its numbers as they are, its ranges as tensors ``(count,)``."""
-    parameters = OPERATIONS[step.name].parameters
+    parameters = operation(step.name).parameters
     ranges = step.ranges
     random = torch.rand(len(ranges), count, generator=generator)
     return {
