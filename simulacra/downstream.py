@@ -2,7 +2,7 @@
 
 The rival is classical augmentation. What a generator was told must not be more than what the classifier is told: a
 model that saw classes is compared on its own training images only, one that did not may be shown few classes.
-Source: Conditional Generative Models Are Not Robust (2019), section 4 (classification accuracy score),
+Source: Classification Accuracy Score for Conditional Generative Models (2019), section 2,
 https://arxiv.org/abs/1905.10887
 """
 
