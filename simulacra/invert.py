@@ -61,9 +61,9 @@ def invert(
     start = _start(model, x, k, seed, prior)
     first = generate.decode(model, start)
     device = next(model.parameters()).device
-    z, x, k = (torch.split(values.to(device), generate.CHUNK) for values in (start, x, k))
+    chunks = [torch.split(values.to(device), generate.CHUNK) for values in (start, x, k)]
     density = _log_density(model, prior)
-    parts = [_descend(model, *part, steps, density, prior_weight, features) for part in zip(z, x, k, strict=True)]
+    parts = [_descend(model, *part, steps, density, prior_weight, features) for part in zip(*chunks, strict=True)]
     latents, curve = torch.cat([z.cpu() for z, _ in parts]), torch.cat([errors.cpu() for _, errors in parts], dim=1)
     return Inversion(latents, generate.decode(model, latents), first, curve)
 
