@@ -8,6 +8,7 @@ SimulacraError               every message says what was wrong, what is allowed 
 │   └── CapabilityError      a verb that this family of models does not have
 ├── IncompleteError          some files were left out, each named with the reason; the others are written: exit status 1
 ├── DivergenceError          training became NaN or infinite and rolling back did not help: exit status 3
+│   └── CollapseError        samples became alike or bad, and rolling back, which was asked for, did not help
 ├── StorageError             the disk refused a write; what was complete before is intact: exit status 4
 └── InterruptedTraining      stopped by a signal after saving: exit status 130
 """
@@ -54,6 +55,10 @@ class DivergenceError(SimulacraError):
     """Training became NaN or infinite, also after rolling back; the last good checkpoint is kept."""
 
     exit_status = 3
+
+
+class CollapseError(DivergenceError):
+    """Samples became alike or bad, also after rolling back; the best checkpoint is kept."""
 
 
 class StorageError(SimulacraError):

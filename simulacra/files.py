@@ -175,19 +175,21 @@ def read(entry: Entry, *, max_megapixels: float = 32.0, frames: Frames = "first"
 def _peculiarities(picture: Image.Image) -> list[str]:
     """What a file is that the pixels alone do not say."""
     notes = []
+    bits = images.stored_bits(picture)  # first, as looking for EXIF decodes a PNG and closes it
     if picture.getexif().get(0x0112, 1) not in (0, 1):
         notes.append("turned upright")
     if picture.mode == "P":
         notes.append("palette resolved")
     if picture.mode == "CMYK":
         notes.append("CMYK converted to sRGB")
-    elif images.has_foreign_profile(picture):
-        notes.append("colour profile converted to sRGB")
+    elif profile := images.foreign_profile(picture):
+        usable = images.is_sound(profile)
+        notes.append("colour profile converted to sRGB" if usable else "broken colour profile ignored")
     if picture.mode == "F":
         notes.append("floating point read as [0, 1]")
     if picture.mode.startswith("I"):
         notes.append("16 bits")
-    elif images.stored_bits(picture) > 8:
+    elif bits > 8:
         notes.append("16-bit colour read as 8 bits")
     return notes
 

@@ -145,23 +145,32 @@ def upright(picture: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(picture)
 
 
-def has_foreign_profile(picture: Image.Image) -> bool:
-    """Whether a colour picture carries a profile other than sRGB."""
+def foreign_profile(picture: Image.Image) -> bytes | None:
+    """The profile of a colour picture, where it has one other than sRGB."""
     profile: bytes = picture.info.get("icc_profile") or b""
-    return bool(profile) and picture.mode in ("RGB", "RGBA", "CMYK", "P") and b"sRGB" not in profile[:4096]
+    return profile if profile and picture.mode in ("RGB", "RGBA", "CMYK") and b"sRGB" not in profile[:4096] else None
 
 
 def managed(picture: Image.Image) -> Image.Image:
     """Convert the colours of an embedded profile to sRGB; a picture without one, or with a broken one, stays."""
-    if not has_foreign_profile(picture) or picture.mode == "P":
+    profile = foreign_profile(picture)
+    if profile is None or not is_sound(profile):
         return picture
     mode = "RGB" if picture.mode == "CMYK" else picture.mode
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.info["icc_profile"] or b""))
-        converted = ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
-    except (ImageCms.PyCMSError, OSError, ValueError):
+        theirs, ours = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, theirs, ours, outputMode=mode) or picture
+    except ImageCms.PyCMSError:  # a profile of other channels than the picture's
         return picture
-    return converted or picture
+
+
+def is_sound(profile: bytes) -> bool:
+    """Whether a colour profile can be read."""
+    try:
+        ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+    return True
 
 
 def stored_bits(picture: Image.Image) -> int:
