@@ -2,7 +2,7 @@
 
     fade        (1 - t) a + t b
     flow        pixels move along the optical flow between the two images, then fade
-    transport   the light of each channel moves to where the other image has it, the cheapest way
+    transport   light moves to where the other image has it, the cheapest way, and takes on its colour
 
 The fourth route leads through the latents of a model: `simulacra.generate.interpolate`.
 """
@@ -53,18 +53,17 @@ def flow(a: Tensor, b: Tensor, steps: int) -> Tensor:
 
 
 def transport(a: Tensor, b: Tensor, steps: int) -> Tensor:
-    """Return frames ``(steps, C, H, W)`` in which the light of each channel moves from a to b, the cheapest way.
+    """Return frames ``(steps, C, H, W)`` in which the light of a moves to where b has it, the cheapest way.
 
     Light is a heap of equal particles, ``sum_i delta(p_i)``. Those of a are moved onto those of b by sliced optimal
     transport: along one random direction after another, the i-th of a goes to the i-th of b. At t, each has made the
-    share t of its way, and the light of all is ``(1 - t) |a| + t |b|``. What drawing by particles loses at the ends is
-    faded back, so that the ends are a and b.
+    share t of its way, and of the way from its colour in a to that in b; all together are as bright as
+    ``(1 - t) |a| + t |b|``. What drawing by particles loses at the ends is faded back, so that the ends are a and b.
     Source: Sliced and Radon Wasserstein Barycenters of Measures (2015), section 3,
     https://doi.org/10.1007/s10851-014-0506-3
     """
     t = _times(a, b, steps)
-    moved = [_light_moved(from_, to, t) for from_, to in zip(to_unit(a), to_unit(b), strict=True)]
-    frames = from_unit(torch.stack(moved, dim=1))
+    frames = from_unit(_light_moved(to_unit(a), to_unit(b), t.view(-1)))
     return (frames + fade(a - frames[0], b - frames[-1], steps)).clamp(-1, 1)
 
 
@@ -136,19 +135,37 @@ def _warped(image: Tensor, step: Tensor) -> Tensor:
 
 
 def _light_moved(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """The frames ``(steps, H, W)`` between two channels of light ``(H, W)`` in [0, 1]."""
-    count = min(max(PARTICLES * a.numel(), FEWEST), MOST)
-    start = _particles(a, count)
-    end = _transported(start, _particles(b, count))
-    light = torch.lerp(a.sum(), b.sum(), t.view(-1)) / count
-    return torch.stack(
-        [m * _drawn(torch.lerp(start, end, at), a.shape) for m, at in zip(light, t.view(-1), strict=True)]
-    )
+    """The frames ``(steps, C, H, W)`` between two images of light ``(C, H, W)`` in [0, 1]."""
+    bright, brighter = (image.mean(0) + DARKEST for image in (a, b))
+    count = min(max(PARTICLES * bright.numel(), FEWEST), MOST)
+    start = _particles(bright, count)
+    end = _transported(start, _particles(brighter, count))
+    colour, turned = _looked_up(a / bright, start), _looked_up(b / brighter, end)
+    light = torch.lerp(bright.sum(), brighter.sum(), t) / count
+    frames = [
+        m * _drawn(torch.lerp(start, end, at), torch.lerp(colour, turned, at), a.shape)
+        for m, at in zip(light, t, strict=True)
+    ]
+    return _smoothed(torch.stack(frames))
+
+
+def _smoothed(x: Tensor) -> Tensor:
+    """Images ``(n, C, H, W)`` with the speckles of counting taken away: each axis by (1, 2, 1) / 4."""
+    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    x = (x[..., :-2, :] + 2 * x[..., 1:-1, :] + x[..., 2:, :]) / 4
+    return (x[..., :-2] + 2 * x[..., 1:-1] + x[..., 2:]) / 4
+
+
+def _looked_up(image: Tensor, places: Tensor) -> Tensor:
+    """The values ``(N, C)`` of an image ``(C, H, W)`` at the pixels of places ``(N, 2)``."""
+    height, width = image.shape[1:]
+    row, column = places[:, 0].round().clamp(0, height - 1).long(), places[:, 1].round().clamp(0, width - 1).long()
+    return image[:, row, column].T
 
 
 def _particles(light: Tensor, count: int) -> Tensor:
     """Places (row, column) ``(count, 2)`` of equal shares of the light, evenly spread over each pixel."""
-    share = (light + DARKEST).flatten().double().cumsum(0)
+    share = light.flatten().double().cumsum(0)
     quantiles = (torch.arange(count, dtype=torch.float64) + 0.5) / count
     pixel = torch.searchsorted(share / share[-1], quantiles).clamp(max=light.numel() - 1)
     inside = torch.arange(1, count + 1, dtype=torch.float64).view(-1, 1) * torch.tensor(EVEN, dtype=torch.float64) % 1
@@ -166,13 +183,13 @@ def _transported(particles: Tensor, targets: Tensor) -> Tensor:
     return particles
 
 
-def _drawn(particles: Tensor, shape: torch.Size) -> Tensor:
-    """How many particles ``(N, 2)`` fall on each pixel, each shared between the four pixels around it: ``(H, W)``."""
-    height, width = shape
-    found = particles.new_zeros(height * width)
+def _drawn(particles: Tensor, colours: Tensor, shape: torch.Size) -> Tensor:
+    """What particles ``(N, 2)`` of colours ``(N, C)`` are together, each shared by the four pixels around it."""
+    channels, height, width = shape
+    found = particles.new_zeros(height * width, channels)
     corner = particles.floor()
     for step in ((0, 0), (0, 1), (1, 0), (1, 1)):
         at = corner + torch.tensor(step)
         row, column = at[:, 0].clamp(0, height - 1).long(), at[:, 1].clamp(0, width - 1).long()
-        found.index_add_(0, row * width + column, (1 - (particles - at).abs()).prod(1))
-    return found.view(height, width)
+        found.index_add_(0, row * width + column, (1 - (particles - at).abs()).prod(1, keepdim=True) * colours)
+    return found.T.reshape(shape)

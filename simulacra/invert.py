@@ -63,7 +63,10 @@ def invert(
     device = next(model.parameters()).device
     chunks = [torch.split(values.to(device), generate.CHUNK) for values in (start, x, k)]
     density = _log_density(model, prior)
-    parts = [_descend(model, *part, steps, density, prior_weight, features) for part in zip(*chunks, strict=True)]
+    parts = [
+        _descend(model, z, part, seen, steps, density, prior_weight, features)
+        for z, part, seen in zip(*chunks, strict=True)
+    ]
     latents, curve = torch.cat([z.cpu() for z, _ in parts]), torch.cat([errors.cpu() for _, errors in parts], dim=1)
     return Inversion(latents, generate.decode(model, latents), first, curve)
 
