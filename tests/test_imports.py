@@ -38,6 +38,7 @@ EXTRAS = {
     "tensorboard",
     "kornia",
     "cv2",
+    "skimage",
     "torchvision",
     "zuko",
     "imageio_ffmpeg",
@@ -91,7 +92,16 @@ def test_the_trainer_knows_no_family() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["train", "--help"], ["train", "vae-2d", "--help"], ["sample", "--help"], ["--version"], ["recipes"]],
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["train", "vae-2d", "--help"],
+        ["sample", "--help"],
+        ["--version"],
+        ["recipes"],
+        ["transform", "rotate", "--help"],
+        ["compose", "--help"],
+    ],
     ids=" ".join,
 )
 def test_help_needs_no_torch(arguments: list[str]) -> None:

@@ -443,3 +443,31 @@ def _written(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def markdown(table: Mapping[str, Operation]) -> str:
+    """The rows of a table of operations, as the documentation shows them."""
+    lines = [
+        "| operation | what it does | parameters (default; drawn from) | masks and points | inverse |",
+        "|---|---|---|---|---|",
+    ]
+    for name, one in table.items():
+        parameters = ", ".join(_described(key, parameter) for key, parameter in one.parameters.items())
+        moved = "moved" if one.geometric else "-"
+        inverse = "-" if one.undo is None else _undoing(one)
+        lines.append(f"| `{name}` | {one.meaning} | {parameters or '-'} | {moved} | {inverse} |")
+    return "\n".join(lines)
+
+
+def _described(name: str, parameter: Parameter) -> str:
+    if parameter.kind == "picture":
+        return f"`{name}` (a picture)"
+    drawn = "" if parameter.random is None else f"; {parameter.random}"
+    return f"`{name}` ({_written(parameter.default)}{drawn})"
+
+
+def _undoing(operation: Operation) -> str:
+    words = {"negated": "-{}", "inverted": "1 / {}"}
+    return (
+        ", ".join(words[how].format(f"`{key}`") for key, how in operation.undo.items()) if operation.undo else "itself"
+    )

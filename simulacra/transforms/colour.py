@@ -9,9 +9,10 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.images import LUMA, from_unit, to_bytes, to_unit
-from simulacra.transforms.common import Amount, clamped, per_image
+from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
 
 LEVELS = 256
+BLACK = 1e-6  # on [0, 1]
 
 
 def luma(x: Tensor) -> Tensor:
@@ -44,13 +45,21 @@ def brightness(x: Tensor, amount: Amount = 0.1) -> Tensor:
 
 def contrast(x: Tensor, factor: Amount = 1.2) -> Tensor:
     """Multiply the distance of every pixel from the image's mean luma."""
-    middle = luma(x).mean((2, 3), keepdim=True) if x.numel() else x.new_zeros(len(x), 1, 1, 1)
-    return clamped(torch.lerp(middle, x, per_image(factor, x)))
+
+    def spread(x: Tensor, factor: Tensor) -> Tensor:
+        middle = luma(x).mean((2, 3), keepdim=True)
+        return torch.addcmul(middle * (1 - factor), x, factor).clamp_(-1, 1)
+
+    return in_chunks(spread, x, per_image(factor, x)) if x.numel() else x
 
 
 def saturation(x: Tensor, factor: Amount = 1.5) -> Tensor:
     """Multiply the distance of every pixel from its grey; 0 is `grey`. Grey images stay."""
-    return x if x.shape[1] == 1 else clamped(torch.lerp(luma(x), x, per_image(factor, x)))
+
+    def spread(x: Tensor, factor: Tensor) -> Tensor:
+        return clamped(torch.lerp(luma(x), x, factor))
+
+    return x if x.shape[1] == 1 else in_chunks(spread, x, per_image(factor, x))
 
 
 def hue(x: Tensor, degrees: Amount = 30.0) -> Tensor:
@@ -60,8 +69,11 @@ def hue(x: Tensor, degrees: Amount = 30.0) -> Tensor:
     _refuse_other_channels(x)
     if x.shape[1] == 1 or not x.numel():
         return x
-    turn = torch.deg2rad(per_image(degrees, x)).flatten() % (2 * math.pi)
-    return clamped(from_unit(adjust_hue(to_unit(x).clamp(0, 1), turn)))
+
+    def turned(x: Tensor, turn: Tensor) -> Tensor:
+        return clamped(from_unit(adjust_hue(to_unit(x).clamp(0, 1), turn.flatten())))
+
+    return in_chunks(turned, x, torch.deg2rad(per_image(degrees, x)) % (2 * math.pi))
 
 
 def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
@@ -69,9 +81,14 @@ def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
     power = per_image(exponent, x)
     if (power <= 0).any():
         raise ConfigError("gamma: exponent must be above 0.")
-    unit = to_unit(x)
-    black = unit <= 0  # whose slope may be infinite
-    return clamped(from_unit(torch.where(black, 0.0, torch.where(black, 1.0, unit) ** power)))
+
+    def raised(x: Tensor, power: Amount) -> Tensor:
+        darkest = BLACK if x.requires_grad else 0.0  # where the slope is finite
+        return x.mul(0.5).add_(0.5).clamp_(darkest, 1).pow(power).mul(2).sub_(1)
+
+    if isinstance(exponent, Tensor):
+        return in_chunks(raised, x, power)
+    return in_chunks(lambda part: raised(part, exponent), x)
 
 
 def binarize(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -86,19 +103,19 @@ def equalize(x: Tensor) -> Tensor:
     Level v becomes (cdf(v) - cdf_min) / (1 - cdf_min), cdf_min being that of the darkest level there is. A channel of
     one level stays.
     """
-    if not x.numel():
-        return x
-    levels = to_bytes(x).flatten(2).long()
-    channel = torch.arange(levels.shape[0] * levels.shape[1], device=x.device).view(*levels.shape[:2], 1)
-    counts = torch.bincount((levels + LEVELS * channel).flatten(), minlength=LEVELS * channel.numel())
-    below = counts.view(*levels.shape[:2], LEVELS).cumsum(-1)
-    darkest = below.gather(-1, levels.amin(-1, keepdim=True))
-    spread = levels.shape[-1] - darkest
-    table = torch.where(
-        spread > 0, 255 * (below - darkest) / spread.clamp(min=1), torch.arange(LEVELS, device=x.device)
-    )
-    equal = table.round().clamp(0, 255).to(x.dtype).gather(-1, levels)
-    return equal.div(127.5).sub(1).view_as(x)
+    return in_chunks(_equalized, x) if x.numel() else x
+
+
+def _equalized(x: Tensor) -> Tensor:
+    levels = to_bytes(x).flatten(0, 1).flatten(1).long()
+    levels += LEVELS * torch.arange(len(levels), device=x.device).unsqueeze(1)
+    counts = torch.bincount(levels.flatten(), minlength=LEVELS * len(levels)).view(-1, LEVELS)
+    below = counts.cumsum(-1)
+    darkest = below.gather(-1, (counts > 0).int().argmax(-1, keepdim=True))
+    spread = levels.shape[1] - darkest
+    straight = (255 * (below - darkest) / spread.clamp(min=1)).round().clamp(min=0)
+    table = torch.where(spread > 0, straight, torch.arange(LEVELS, device=x.device)) / 127.5 - 1
+    return table.to(x.dtype).take(levels).view_as(x)
 
 
 def transfer(x: Tensor, reference: Tensor) -> Tensor:

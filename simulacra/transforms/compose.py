@@ -118,7 +118,8 @@ def clone(target: Tensor, source: Tensor, mask: Tensor, top: int = 0, left: int 
 
     The pasted f solves laplacian(f) = div(v) inside, f = target at the seam; v is the slope of the source, or with
     ``mixed`` the steeper one of source and target. At the border of the target nothing is prescribed: slopes are the
-    source's own. Beyond its sides the source goes on as at its edge. Where the mask has no seam at all, the source is pasted as it is.
+    source's own. Beyond its sides the source goes on as at its edge. Where the mask has no seam at all, the source is
+    pasted as it is.
     Source: Poisson Image Editing (2003), https://doi.org/10.1145/882262.882269
     """
     _refuse_unlike(target, source, mask, "clone")

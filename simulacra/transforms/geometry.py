@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simulacra.errors import ConfigError
-from simulacra.transforms.common import Amount, clamped, per_image
+from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
 
 Outside = Literal["black", "grey", "white", "edge", "mirror"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
@@ -62,9 +62,12 @@ class Projective:
         exact = self._exact(x)
         if exact is not None:
             return exact
-        level = LEVELS.get(self.outside, 0.0)
-        places = self._places(x)
-        mode = BORDERS.get(self.outside, "zeros")
+        matrix = self._back().to(x).expand(len(x), 3, 3)
+        return in_chunks(self._sampled, x, matrix) if len(x) else x.new_empty(0, x.shape[1], *self.after)
+
+    def _sampled(self, x: Tensor, matrix: Tensor) -> Tensor:
+        level, mode = LEVELS.get(self.outside, 0.0), BORDERS.get(self.outside, "zeros")
+        places = _places(matrix, self.after)
         moved = F.grid_sample(x - level if level else x, places, self.interpolation, mode, align_corners=False)
         moved = moved + level if level else moved
         return clamped(moved) if self.interpolation == "bicubic" else moved
@@ -96,24 +99,9 @@ class Projective:
         if tuple(x.shape[-2:]) != self.before:
             raise ConfigError(f"This movement is of {_by(self.before)} images, not of {_by(tuple(x.shape[-2:]))}.")
 
-    def _places(self, x: Tensor) -> Tensor:
-        """Where each pixel of the result comes from, ``(B, H, W, 2)`` in the coordinates of `grid_sample`."""
-        (old_height, old_width), (height, width) = self.before, self.after
-        back = torch.linalg.inv(self.matrix)
-        to_unit = torch.tensor(
-            [[2 / old_width, 0, 1 / old_width - 1], [0, 2 / old_height, 1 / old_height - 1], [0, 0, 1]],
-            dtype=torch.float64,
-        )
-        matrix = (to_unit @ back).to(x)
-        column = torch.arange(width, dtype=x.dtype, device=x.device)
-        row = torch.arange(height, dtype=x.dtype, device=x.device).unsqueeze(1)
-        across, down, far = (
-            matrix[:, k, 0, None, None] * column + (matrix[:, k, 1, None, None] * row + matrix[:, k, 2, None, None])
-            for k in range(3)
-        )
-        places = torch.stack([across, down], -1)
-        affine = bool((matrix[:, 2] == matrix.new_tensor([0.0, 0.0, 1.0])).all())
-        return (places if affine else places / far.unsqueeze(-1)).expand(len(x), -1, -1, -1)
+    def _back(self) -> Tensor:
+        """From pixels of the result to pixels of the image, both as `grid_sample` counts them, from -1 to 1."""
+        return _unit(self.before) @ torch.linalg.inv(self.matrix) @ torch.linalg.inv(_unit(self.after))
 
     def _exact(self, x: Tensor) -> Tensor | None:
         """The result where one movement of whole pixels serves all images, else None."""
@@ -136,6 +124,23 @@ class Projective:
         if rows < 0:
             x, top = x.flip(-2), top - x.shape[-2] + 1
         return _placed(x, top, left, self.after, self.outside)
+
+
+def _unit(size: Size) -> Tensor:
+    """From pixels to -1 at the outer side of the first and 1 at that of the last."""
+    height, width = size
+    rows = [[2 / width, 0, 1 / width - 1], [0, 2 / height, 1 / height - 1], [0, 0, 1]]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def _places(matrix: Tensor, size: Size) -> Tensor:
+    """Where each pixel of the result comes from, ``(B, H, W, 2)``."""
+    if bool((matrix[:, 2, :2].abs() < 1e-12).all()):
+        return F.affine_grid(matrix[:, :2], [len(matrix), 1, *size], align_corners=False)
+    flat = torch.eye(3).to(matrix)[:2].expand(len(matrix), 2, 3)
+    plane = F.affine_grid(flat, [len(matrix), 1, *size], align_corners=False).flatten(1, 2)
+    moved = torch.cat([plane, torch.ones_like(plane[..., :1])], -1) @ matrix.mT
+    return (moved[..., :2] / moved[..., 2:]).view(len(matrix), *size, 2)
 
 
 def _placed(x: Tensor, top: int, left: int, size: Size, outside: Outside) -> Tensor:
