@@ -181,7 +181,7 @@ class InfoGAN(CodePrior, Model):
         together = joint(p, q)
         self.clustering.update(together)
         name, category = self.codes.names[0], self.clustering(p)
-        nll = sum(F.cross_entropy(self.codes.split_outputs(said)[name], category) for said in told)
+        nll = torch.stack([F.cross_entropy(self.codes.split_outputs(said)[name], category) for said in told]).sum()
         return {
             "clusters": -self.invariance * information(together),
             f"anchor_{name}": self._weight(self.codes[name]) * nll,
