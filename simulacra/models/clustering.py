@@ -33,7 +33,8 @@ def information(joint: Tensor) -> Tensor:
 def merged(joint: Tensor, categories: int) -> Tensor:
     """Return the category ``(M,)``, int64, of each cluster; pair after pair is merged, so that most of I(a; b) is kept.
 
-    Source: Agglomerative Information Bottleneck (1999), section 3, https://papers.nips.cc/paper/1651
+    Source: Agglomerative Information Bottleneck (1999),
+    https://papers.nips.cc/paper_files/paper/1999/hash/be3e9d3f7d70537357c67bb3f4086846-Abstract.html
     """
     together = joint.double().cpu()
     members = [[cluster] for cluster in range(len(together))]
