@@ -1,6 +1,6 @@
 """Images a second of the image operations, against bare kornia, scikit-image and OpenCV, in one run on one thread.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.transforms [--pictures FOLDER]
+    OMP_NUM_THREADS=1 python -m benchmarks.transforms [--only WORD ...] [--pictures FOLDER]
 
 1,000 images of 28 x 28 in grey and 100 of 256 x 256 in colour, float32. scikit-image and OpenCV have no batches: the
 loop over images is part of their time; OpenCV equalises and takes medians above 5 x 5 in 8 bits only. Times are of the
@@ -170,8 +170,8 @@ def cases(x: Tensor) -> Mapping[str, Mapping[str, Work]]:
     return table
 
 
-def measure() -> None:
-    """Print the table."""
+def measure(only: list[str]) -> None:
+    """Print the table, or the rows that hold one of some words."""
     import cv2
 
     torch.set_num_threads(1)
@@ -181,7 +181,8 @@ def measure() -> None:
     print("|---" * (len(names) + 3) + "|")
     for title, shape in SETS.items():
         x = filters.gaussian(torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 6 - 3, 2.0).clamp(-1, 1)
-        for operation, works in cases(x).items():
+        chosen = {key: works for key, works in cases(x).items() if not only or any(word in key for word in only)}
+        for operation, works in chosen.items():
             with torch.no_grad():
                 rates = {name: shape[0] / seconds(work) for name, work in works.items()}
             shown = [f"{rates[name]:,.0f}" if name in rates else "-" for name in names]
@@ -221,8 +222,9 @@ def pictures(folder: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="only make the pictures of cloning")
-    chosen = parser.parse_args()
-    if chosen.pictures is None:
-        measure()
+    parser.add_argument("--only", nargs="*", default=[], metavar="WORD", help="rows whose names hold one of these")
+    options = parser.parse_args()
+    if options.pictures is None:
+        measure(options.only)
     else:
-        pictures(chosen.pictures)
+        pictures(options.pictures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -46,21 +47,29 @@ def brightness(x: Tensor, amount: Amount = 0.1) -> Tensor:
 
 def contrast(x: Tensor, factor: Amount = 1.2) -> Tensor:
     """Multiply the distance of every pixel from the image's mean luma."""
-
-    def spread(x: Tensor, factor: Tensor) -> Tensor:
-        middle = luma(x.mean((2, 3), keepdim=True))
-        return torch.addcmul(middle * (1 - factor), x, factor).clamp_(-1, 1)
-
-    return in_chunks(spread, x, per_image(factor, x), size=POINTWISE) if x.numel() else x
+    return _pointwise(lambda x, factor: _stretched(x, luma(x.mean((2, 3), keepdim=True)), factor), x, factor)
 
 
 def saturation(x: Tensor, factor: Amount = 1.5) -> Tensor:
     """Multiply the distance of every pixel from its grey; 0 is `grey`. Grey images stay."""
+    return x if x.shape[1] == 1 else _pointwise(lambda x, factor: _stretched(x, luma(x), factor), x, factor)
 
-    def spread(x: Tensor, factor: Tensor) -> Tensor:
-        return clamped(torch.lerp(luma(x), x, factor))
 
-    return x if x.shape[1] == 1 else in_chunks(spread, x, per_image(factor, x))
+def _stretched(x: Tensor, middle: Tensor, factor: Amount) -> Tensor:
+    """``factor`` times as far from the middle; a number for all takes one pass less than one for each."""
+    start = middle * (1 - factor)
+    if isinstance(factor, Tensor):
+        return torch.addcmul(start, x, factor).clamp_(-1, 1)
+    return torch.add(start, x, alpha=factor).clamp_(-1, 1)
+
+
+def _pointwise(function: Callable[[Tensor, Amount], Tensor], x: Tensor, amount: Amount) -> Tensor:
+    """Apply a function of images and an amount, as a number for all or as ``(B, 1, 1, 1)``, to a few at a time."""
+    if not x.numel():
+        return x
+    if isinstance(amount, Tensor):
+        return in_chunks(function, x, per_image(amount, x), size=POINTWISE)
+    return in_chunks(lambda part: function(part, amount), x, size=POINTWISE)
 
 
 def hue(x: Tensor, degrees: Amount = 30.0) -> Tensor:
@@ -79,8 +88,7 @@ def hue(x: Tensor, degrees: Amount = 30.0) -> Tensor:
 
 def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
     """Raise pixels on [0, 1] to a power: above 1 darkens; undone by 1 / ``exponent``."""
-    power = per_image(exponent, x)
-    if (power <= 0).any():
+    if (per_image(exponent, x) <= 0).any():
         raise ConfigError("gamma: exponent must be above 0.")
 
     def raised(x: Tensor, power: Amount) -> Tensor:
@@ -88,9 +96,7 @@ def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
         unit = torch.add(x.new_tensor(0.5), x, alpha=0.5).clamp_(min=darkest)
         return torch.add(x.new_tensor(-1.0), unit.pow(power), alpha=2)
 
-    if isinstance(exponent, Tensor):
-        return in_chunks(raised, x, power, size=POINTWISE)
-    return in_chunks(lambda part: raised(part, exponent), x, size=POINTWISE)
+    return _pointwise(raised, x, exponent)
 
 
 def binarize(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
