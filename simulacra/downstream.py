@@ -75,6 +75,7 @@ def measure(
             f"show the classifier. Train it on as few: simulacra train {run.config.model.family} "
             f"--data {splits.train.name} --data.per_class {per_class}"
         )
+    synthetic.require(run.model, splits.train)
     found: dict[str, list[float]] = {arm: [] for arm in arms}
     for repeat in range(repeats):
         own = derived_seed(seed, "downstream", repeat)

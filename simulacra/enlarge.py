@@ -74,7 +74,8 @@ def changing(real: Dataset, change: Callable[[Tensor, torch.Generator], Tensor])
 
 
 def generating(real: Dataset, model: Model) -> Make:
-    """Return a maker that asks a model; see `synthetic.generated`."""
+    """Return a maker that asks a model; see `synthetic.generated`. Raises what that raises, at once."""
+    synthetic.require(model, real)
     return lambda labels, seed: (synthetic.generated(model, real, labels, seed=seed), None)
 
 

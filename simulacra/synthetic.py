@@ -23,18 +23,25 @@ def generated(model: Model, real: Dataset, labels: Tensor, *, seed: int = 0) -> 
     without classes is one class, of which any model with a prior draws samples.
     Raises `CapabilityError` for a model with neither, `DataError` for images of another shape.
     """
-    if real.shape != model.shape:
-        raise DataError(f"{real.name} has images of {real.shape}; the model makes {model.shape}. Set --data.size.")
+    require(model, real)
     if told_classes(model):
         return _asked(model, real, labels, seed)
     if real.labels is None and isinstance(model, Generative):
         return generate.sample(model, len(labels), seed=seed)
-    if not isinstance(model, Inferential) or isinstance(model, Coded):
+    assert isinstance(model, Inferential)
+    return _between(model, real, labels, seed)
+
+
+def require(model: Model, real: Dataset) -> None:
+    """Refuse a model that cannot make images of the classes of ``real``, as `generated` does."""
+    if real.shape != model.shape:
+        raise DataError(f"{real.name} has images of {real.shape}; the model makes {model.shape}. Set --data.size.")
+    asked = told_classes(model) or (real.labels is None and isinstance(model, Generative))
+    if not asked and (not isinstance(model, Inferential) or isinstance(model, Coded)):
         raise CapabilityError(
             "Images with classes come from a model that is told them, or from one with an encoder of all its latents; "
             "this has neither. Families: cgan, cvae, and autoencoder, vae, iwae, vaegan, bigan, ali."
         )
-    return _between(model, real, labels, seed)
 
 
 def told_classes(model: Model) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
 from simulacra import generate, inpaint, invert
 from simulacra.errors import ConfigError
+from simulacra.images import from_bytes
 from simulacra.networks import Shape
+from simulacra.session import train
 from tests import contract
 from tests.test_invert import Linear
 
@@ -91,3 +95,14 @@ def test_damage_is_found_and_replaced() -> None:
     untouched = inpaint.repair(model, sound, threshold, steps=100)
     assert float(untouched.known.double().mean()) > 0.95
     assert torch.equal(untouched.images[untouched.known], sound[untouched.known])
+
+
+@pytest.mark.slow
+def test_a_trained_model_fills_in_better_than_the_mean_image(data_root: Path, tmp_path: Path) -> None:
+    run = train("vae", out=tmp_path / "vae", changes={"train": {"images": 100_000}}, data_root=data_root)
+    test, mean = (from_bytes(part.images) for part in (run.splits.test, run.splits.train.take(torch.arange(5_000))))
+    x, known = test[:100], torch.ones(1, 1, 28, 28, dtype=torch.bool)
+    known[..., 9:19, 9:19] = False
+    y = run.inpaint(x, known, steps=100)
+    error, rival = (inpaint.masked_error(x, guess, known).mean() for guess in (y, mean.mean(0).expand_as(x)))
+    assert float(error) < 0.7 * float(rival)
