@@ -74,12 +74,12 @@ class Run:
     @cached_property
     def splits(self) -> Splits:
         """The data set the run was trained on."""
-        return data.load(self.config.data, self.data_root)
+        return data.load(self.config.data, self.data_root, self.model.batch)
 
     @cached_property
     def measuring(self) -> Loader:
         """Yields data sets for measuring, binarised where the training images were: ``measuring.fixed(dataset)``."""
-        return Loader(self.splits.train, 1, augment=self.config.data.augment)
+        return data.LOADERS[self.model.batch](self.splits.train, 1, augment=self.config.data.augment)
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""

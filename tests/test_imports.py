@@ -17,7 +17,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"distributions", "adversarial", "networks"},
     {"data"},
     {"models", "latent"},
-    {"training", "generate", "metrics", "features", "priors", "invert"},
+    {"training", "generate", "metrics", "features", "priors", "invert", "translate"},
     {"checkpoint"},
     {"run"},
     {"evaluate"},

@@ -17,6 +17,10 @@ class Data(Section):
         None, description="side in pixels; absent: what the source has"
     )
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; absent: what the source has")
+    channels_b: Literal[1, 3] | None = Field(
+        None, description="of domain B, where there are two; absent: what the source has"
+    )
+    swap: bool = Field(False, description="take domain A for B and B for A, where there are two")
     fit: Literal["crop", "pad", "stretch"] = Field("crop", description="non-square files: centre crop, pad, or distort")
     background: Annotated[int, Field(ge=0, le=255)] = Field(
         255, description="grey level behind transparent pixels and padding"
@@ -32,6 +36,6 @@ class Data(Section):
     binarize_once: bool = Field(
         False, description="draw every pixel black or white, once for all; augment = binarize draws anew"
     )
-    augment: tuple[Literal["flip", "shift", "binarize", "affine", "stroke"], ...] = Field(
+    augment: tuple[Literal["flip", "shift", "jitter", "binarize", "affine", "stroke"], ...] = Field(
         (), description="applied to every training batch anew"
     )

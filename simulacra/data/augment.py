@@ -31,6 +31,21 @@ def shift(x: Tensor, generator: torch.Generator) -> Tensor:
     return moved.permute(0, 3, 1, 2)
 
 
+def jitter(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Enlarge all images by an eighth and cut one of the old side out of each at random.
+
+    Source: Image-to-Image Translation with Conditional Adversarial Networks (2017), section 6.2,
+    https://arxiv.org/abs/1611.07004
+    """
+    count, _, side, _ = x.shape
+    larger = side + max(1, side // 8)
+    x = F.interpolate(x, (larger, larger), mode="bilinear", align_corners=False)
+    moves = torch.randint(0, larger - side + 1, (2, count, 1), generator=generator).to(x.device)
+    rows, columns = moves + torch.arange(side, device=x.device)
+    sample = torch.arange(count, device=x.device).view(-1, 1, 1)
+    return x.permute(0, 2, 3, 1)[sample, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+
+
 def binarize(x: Tensor, generator: torch.Generator) -> Tensor:
     """Draw each pixel as white or black, white with the probability of its grey level (dynamic binarisation)."""
     white = torch.rand(x.shape, generator=generator).to(x.device) < to_unit(x)
@@ -62,6 +77,7 @@ def stroke(x: Tensor, generator: torch.Generator) -> Tensor:
 AUGMENTATIONS: dict[str, Augmentation] = {
     "flip": flip,
     "shift": shift,
+    "jitter": jitter,
     "binarize": binarize,
     "affine": affine,
     "stroke": stroke,

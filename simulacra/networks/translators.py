@@ -1,0 +1,171 @@
+"""Translators turn images into images of the same side; they run on any side that their halvings divide.
+
+Checkerboards are avoided by design: layers that halve and double have a kernel that their stride divides.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from simulacra.config import ResnetTranslator, Translator, Unet
+from simulacra.errors import ConfigError
+from simulacra.networks.base import Shape, initialise
+
+GROWTH = 8  # the first layer's channels, at most so many times
+PAINT = -1.0  # logit of the mask at first: a quarter is painted over
+
+
+class Painter(nn.Module):
+    """``tanh(network(x))``: images in [-1, 1], drawn anew."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images ``(B, C', H, W)`` in [-1, 1] for images ``(B, C, H, W)``."""
+        return torch.tanh(self.network(x).float())
+
+
+class Blend(nn.Module):
+    """``x + m (tanh(t) - x)`` with the mask ``m = sigmoid(.)`` and the paint t from one network: what may stay is kept."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images ``(B, C, H, W)`` in [-1, 1] for images of that shape."""
+        output = self.network(x).float()
+        mask, paint = torch.sigmoid(output[:, :1] + PAINT), torch.tanh(output[:, 1:])
+        return torch.lerp(x.float(), paint, mask)
+
+
+class Residual(nn.Module):
+    """``x + branch(x)``."""
+
+    def __init__(self, *branch: nn.Module) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(*branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the branch."""
+        change: Tensor = self.branch(x)
+        return x + change
+
+
+class Level(nn.Module):
+    """One side of a U-Net: halve, pass what is inside, double; the input is laid beside the output."""
+
+    def __init__(self, down: nn.Module, inside: nn.Module, up: nn.Module) -> None:
+        super().__init__()
+        self.down, self.inside, self.up = down, inside, up
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``[x | up(inside(down(x)))]`` along the channels."""
+        return torch.cat([x, self.up(self.inside(self.down(x)))], 1)
+
+
+def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
+    """Build a network from images of one domain to images ``(B, C', H, W)`` in [-1, 1] of another.
+
+    Raises `ConfigError` for a side that cannot be halved as often, and for ``blend`` between different channels.
+    """
+    stride = stride_of(network, source)
+    if source.size % stride:
+        lower = source.size // stride * stride
+        raise ConfigError(
+            f"The translator halves the side {stride.bit_length() - 1} times, and {source.size} is no multiple of "
+            f"{stride}. Choose --data.size {lower or stride} or {lower + stride}, or fewer --model.generator.halvings."
+        )
+    if network.blend and source.channels != target.channels:
+        raise ConfigError(
+            f"model.generator.blend paints over the input, so both domains need equal channels, not {source.channels} "
+            f"and {target.channels}. Leave it false, or set --data.channels and --data.channels_b alike."
+        )
+    outputs = target.channels + network.blend
+    build = _resnet if isinstance(network, ResnetTranslator) else _unet
+    return (Blend if network.blend else Painter)(build(network, source, outputs))  # type: ignore[arg-type]
+
+
+def stride_of(network: Translator, shape: Shape) -> int:
+    """Return what must divide the side of an image: 2 to the power of the halvings."""
+    halvings = network.halvings if network.halvings is not None else _possible_halvings(shape.size)
+    return 2**halvings
+
+
+def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Module:
+    """``7 x 7``, halvings, residual blocks, doublings, ``7 x 7``."""
+    width, norm, kernel = network.width, network.norm, network.kernel
+    layers = [*_edge(source.channels, width, "relu"), *_after(width, norm)]
+    for _ in range(network.halvings):
+        halve = nn.Conv2d(width, 2 * width, kernel, 2, 1, bias=norm == "none")
+        layers += [initialise(halve, "relu"), *_after(2 * width, norm)]
+        width *= 2
+    layers += [_block(width, norm) for _ in range(network.blocks)]
+    for _ in range(network.halvings):
+        double = nn.ConvTranspose2d(
+            width, width // 2, kernel, 2, 1, output_padding=kernel % 2, bias=norm == "none"
+        )
+        layers += [initialise(double, "relu"), *_after(width // 2, norm)]
+        width //= 2
+    return nn.Sequential(*layers, *_edge(width, outputs, None))
+
+
+def _edge(inputs: int, outputs: int, followed_by: str | None) -> list[nn.Module]:
+    layer = nn.Conv2d(inputs, outputs, 7, padding=3, padding_mode="reflect")
+    return [initialise(layer, followed_by)]
+
+
+def _block(width: int, norm: str) -> nn.Module:
+    first, second = (
+        nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=norm == "none") for _ in range(2)
+    )
+    return Residual(
+        initialise(first, "relu"), *_after(width, norm), initialise(second, None), *_norm(width, norm)
+    )
+
+
+def _unet(network: Unet, source: Shape, outputs: int) -> nn.Module:
+    """Levels inside each other; the outermost has no skip of the image itself."""
+    halvings = stride_of(network, source).bit_length() - 1
+    widths = [network.width * min(GROWTH, 2**index) for index in range(halvings)]
+    inside: nn.Module = nn.Identity()
+    for index in reversed(range(1, halvings)):
+        inside = _level(network, widths[index - 1], widths[index], innermost=index == halvings - 1, inside=inside,
+                        dropout=index >= max(1, halvings - 4) and index < halvings - 1)  # fmt: skip
+    seen = 2 * widths[0] if halvings > 1 else widths[0]
+    last = nn.ConvTranspose2d(seen, outputs, 4, 2, 1)
+    first = nn.Conv2d(source.channels, widths[0], 4, 2, 1)
+    return nn.Sequential(initialise(first, "leaky_relu"), inside, nn.ReLU(), initialise(last, None))
+
+
+def _level(
+    network: Unet, outer: int, inner: int, *, innermost: bool, inside: nn.Module, dropout: bool
+) -> Level:
+    """A level between ``outer`` and ``inner`` channels; the innermost, of few pixels, is not normalised."""
+    norm, plain = network.norm, innermost or network.norm == "none"
+    halve = initialise(nn.Conv2d(outer, inner, 4, 2, 1, bias=plain), "leaky_relu")
+    seen = inner if innermost else 2 * inner
+    double = initialise(nn.ConvTranspose2d(seen, outer, 4, 2, 1, bias=norm == "none"), "relu")
+    down = nn.Sequential(nn.LeakyReLU(0.2), halve, *([] if plain else _norm(inner, norm)))
+    drop = [nn.Dropout(network.dropout)] if dropout and network.dropout else []
+    return Level(down, inside, nn.Sequential(nn.ReLU(), double, *_norm(outer, norm), *drop))
+
+
+def _after(width: int, norm: str) -> list[nn.Module]:
+    return [*_norm(width, norm), nn.ReLU()]
+
+
+def _norm(width: int, norm: str) -> list[nn.Module]:
+    kinds = {"instance": nn.InstanceNorm2d, "batch": nn.BatchNorm2d}
+    return [kinds[norm](width)] if norm in kinds else []
+
+
+def _possible_halvings(side: int) -> int:
+    """How often a side can be halved with 2 pixels or more left: 32 gives 4, 96 gives 5 (to 3), at least 1."""
+    count = 0
+    while side % 2 == 0 and side >= 4 and count < 8:
+        side, count = side // 2, count + 1
+    return max(1, count)
