@@ -68,6 +68,12 @@ def load(data: Data, batch: type[Unpaired | Pairs], root: Path | None) -> tuple[
     return parts["train"], parts.get("test"), tuple(problems)
 
 
+def of_domain(entries: Sequence[Entry], domain: str) -> list[Entry]:
+    """The images of one domain where folders tell domains, else all of them."""
+    placed = [place for entry in entries for place in [_place(entry)] if place is not None]
+    return [place.entry for place in placed if place.domain == domain] if placed else list(entries)
+
+
 def find(name: str, root: Path | None) -> Path:
     """Find the zip of a known name in ``root``, ``$SIMULACRA_DATA`` or the user cache. Raises `DataError`."""
     if name not in ARCHIVES:

@@ -78,6 +78,27 @@ def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str
     )
 
 
+def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, size: int | None = None) -> Tensor:
+    """Read an image as it is, or with the shorter side of ``size`` pixels: uint8 ``(channels, H, W)``.
+
+    Raises `DataError` for a grey file where colour is needed, and the reverse, unless they shall be converted.
+    """
+    picture = images.read(
+        entry.source(), str(entry.name), max_megapixels=data.max_megapixels, background=data.background
+    )
+    if not convert and (picture.mode == "L") != (channels == 1):
+        have, need = ("grey", "in colour") if picture.mode == "L" else ("in colour", "grey")
+        raise DataError(
+            f"{entry.name} is {have}, and the images that this model was trained to translate are {need}. "
+            "To translate it all the same: --convert"
+        )
+    if size is not None:
+        scale = size / min(picture.size)
+        width, height = (max(1, round(scale * side)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return images.to_tensor(picture, channels)
+
+
 def find(path: Path) -> list[Entry]:
     """List the image files of a folder, a zip, or one image file, sorted by name. Raises `DataError` if none."""
     if path.is_dir() and (path / "config.toml").is_file() and (path / "checkpoints").is_dir():
