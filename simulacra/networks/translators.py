@@ -5,6 +5,9 @@ Checkerboards are avoided by design: layers that halve and double have a kernel 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -40,6 +43,54 @@ class Blend(nn.Module):
         output = self.network(x).float()
         mask, paint = torch.sigmoid(output[:, :1] + PAINT), torch.tanh(output[:, 1:])
         return torch.lerp(x.float(), paint, mask)
+
+
+class _Reflected(torch.autograd.Function):
+    """Reflection in place of ``F.pad``, which leaves bfloat16 and the memory layout: a fourth of a training step."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, margin: int) -> Tensor:
+        context.margin = margin
+        shape = (*x.shape[:2], x.shape[2] + 2 * margin, x.shape[3] + 2 * margin)
+        padded = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        padded[:, :, margin:-margin, margin:-margin] = x
+        for dimension in (2, 3):
+            for edge, mirrored in _mirrored(padded, dimension, margin):
+                edge.copy_(mirrored)
+        return padded
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        margin, gradient = context.margin, gradient.clone(memory_format=torch.channels_last)
+        for dimension in (3, 2):
+            for edge, mirrored in _mirrored(gradient, dimension, margin):
+                mirrored.add_(edge)
+        return gradient[:, :, margin:-margin, margin:-margin], None
+
+
+def _mirrored(padded: Tensor, dimension: int, margin: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each line of a padded image's margin along a dimension, and the line that it mirrors."""
+    last = padded.shape[dimension] - 1
+    for index in range(margin):
+        yield padded.select(dimension, index), padded.select(dimension, 2 * margin - index)
+        yield padded.select(dimension, last - index), padded.select(dimension, last - 2 * margin + index)
+
+
+class Reflect(nn.Module):
+    """Continue images by ``margin`` pixels of their mirror image on each side."""
+
+    def __init__(self, margin: int) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images ``(B, C, H + 2 margin, W + 2 margin)`` for images ``(B, C, H, W)``."""
+        padded: Tensor = _Reflected.apply(x, self.margin)  # type: ignore[no-untyped-call]
+        return padded
+
+    def extra_repr(self) -> str:
+        """Say by how many pixels."""
+        return f"{self.margin}"
 
 
 class Residual(nn.Module):
@@ -114,17 +165,15 @@ def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Module
 
 
 def _edge(inputs: int, outputs: int, followed_by: str | None) -> list[nn.Module]:
-    layer = nn.Conv2d(inputs, outputs, 7, padding=3, padding_mode="reflect")
-    return [initialise(layer, followed_by)]
+    return [Reflect(3), initialise(nn.Conv2d(inputs, outputs, 7), followed_by)]
 
 
 def _block(width: int, norm: str) -> nn.Module:
-    first, second = (
-        nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=norm == "none") for _ in range(2)
-    )
+    first, second = (nn.Conv2d(width, width, 3, bias=norm == "none") for _ in range(2))
     return Residual(
-        initialise(first, "relu"), *_after(width, norm), initialise(second, None), *_norm(width, norm)
-    )
+        Reflect(1), initialise(first, "relu"), *_after(width, norm),
+        Reflect(1), initialise(second, None), *_norm(width, norm),
+    )  # fmt: skip
 
 
 def _unet(network: Unet, source: Shape, outputs: int) -> nn.Module:
