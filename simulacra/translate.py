@@ -42,7 +42,9 @@ def translate(model: Model, x: Tensor, to: str = "B") -> Tensor:
     translating = require_translator(model, "translate", to)
     channels = translating.domains[OTHER[to]].channels
     if x.ndim != 4 or x.shape[1] != channels:
-        raise ConfigError(f"Images of domain {OTHER[to]} have {channels} channels (n, {channels}, H, W), not {tuple(x.shape)}.")
+        raise ConfigError(
+            f"Images of domain {OTHER[to]} have {channels} channels (n, {channels}, H, W), not {tuple(x.shape)}."
+        )
     training, device = model.training, next(model.parameters()).device
     model.eval()
     try:

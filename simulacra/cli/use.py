@@ -63,7 +63,9 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("images", type=Path, metavar="PATH", help="an image, a folder or a zip")
     sub.add_argument("--to", choices=("A", "B"), default="B", help="the domain to translate to (B)")
     sub.add_argument("--size", type=count, metavar="N", help="bring the shorter side to N pixels first (as they are)")
-    sub.add_argument("--convert", action="store_true", help="also take grey images where colour is needed, and the reverse")
+    sub.add_argument(
+        "--convert", action="store_true", help="also take grey images where colour is needed, and the reverse"
+    )
     sub.add_argument("--out", type=Path, metavar="DIR", help="the folder of the translations (RUN/translated-B)")
 
 

@@ -228,7 +228,8 @@ class CycleGAN(Family):
     cycle_a: Annotated[float, Field(ge=0)] = Field(10.0, description="weight of the error of A to B and back, in L1")
     cycle_b: Annotated[float, Field(ge=0)] = Field(10.0, description="weight of the error of B to A and back, in L1")
     identity: Annotated[float, Field(ge=0)] = Field(
-        5.0, description="weight of changing what is of the target already, in L1; where both domains have equal channels"
+        5.0,
+        description="weight of changing what is of the target already, in L1; where both domains have equal channels",
     )
     pool: Annotated[int, Field(ge=0)] = Field(50, description="earlier translations that the critics see again")
     generator: Translator = ResnetTranslator()

@@ -96,8 +96,12 @@ class Unet(Section):
     halvings: Annotated[int, Field(gt=0, le=8)] | None = Field(
         None, description="how often the side is halved; absent: down to 2 or an odd number of pixels"
     )
-    dropout: Fraction = Field(0.5, description="share of features dropped in the three innermost doublings, in training")
-    norm: Literal["none", "instance", "batch"] = Field("instance", description="after each convolution but first and last")
+    dropout: Fraction = Field(
+        0.5, description="share of features dropped in the three innermost doublings, in training"
+    )
+    norm: Literal["none", "instance", "batch"] = Field(
+        "instance", description="after each convolution but first and last"
+    )
     blend: bool = Field(False, description="paint over the input through a mask, so that what may stay is kept")
 
 

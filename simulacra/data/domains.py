@@ -45,7 +45,9 @@ class Placed:
     name: str
 
 
-def load(data: Data, batch: type[Unpaired | Pairs], root: Path | None) -> tuple[Dataset, Dataset | None, tuple[str, ...]]:
+def load(
+    data: Data, batch: type[Unpaired | Pairs], root: Path | None
+) -> tuple[Dataset, Dataset | None, tuple[str, ...]]:
     """Read two domains; return the training set, the test set if there is one, and what was skipped.
 
     Raises `DataError` for sources without two domains, and for pairs where names differ.
@@ -113,7 +115,9 @@ def _placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
         there = {place.domain for place in placed if place.split == split}
         if len(there) < 2:
             lacking = "B" if "A" in there else "A"
-            raise DataError(f"{path}: domain {lacking} of the {split} images is empty. Put images into {split}{lacking}.")
+            raise DataError(
+                f"{path}: domain {lacking} of the {split} images is empty. Put images into {split}{lacking}."
+            )
     if not any(place.split == "train" for place in placed):
         raise DataError(f"{path} holds test images only. Put training images into trainA and trainB.")
     return placed
@@ -142,7 +146,9 @@ def _side_by_side(entries: Sequence[Entry], path: Path) -> list[Placed]:
         folders = sorted({entry.name.parts[0] for entry, _ in wrong if len(entry.name.parts) > 1})
         found = f"folders {', '.join(folders[:5])}" if folders else f"{wrong[0][0].name} of {wrong[0][1]} pixels"
         raise DataError(f"{path} holds no two domains, but {found}. {LAYOUTS}")
-    splits = [next((part.lower() for part in e.name.parts[:-1] if part.lower() in SPLIT_NAMES), "train") for e in entries]
+    splits = [
+        next((part.lower() for part in e.name.parts[:-1] if part.lower() in SPLIT_NAMES), "train") for e in entries
+    ]
     return [Placed(e, split, "AB", str(e.name.with_suffix(""))) for e, split in zip(entries, splits, strict=True)]
 
 
@@ -162,7 +168,9 @@ def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[tuple[Placed, I
 
 def _common_size(placed: Sequence[Placed]) -> int:
     """The side where all are equal squares of a moderate size, else the default."""
-    sizes = {images.dimensions(source) for place in placed if (source := files.source_of(place.entry)) is not None} - {None}
+    sizes = {images.dimensions(source) for place in placed if (source := files.source_of(place.entry)) is not None} - {
+        None
+    }
     width, height = sizes.pop() or (0, 0) if len(sizes) == 1 else (0, 0)
     side = height if placed[0].domain == "AB" else width
     return side if height == side and 8 <= side <= LARGEST_NATIVE else DEFAULT_SIZE
@@ -214,4 +222,3 @@ def _in_pairs(dataset: Dataset, path: Path) -> Dataset:
     if len(set(a.names)) < len(a.names):
         raise DataError(f"{path}: two images of domain A have the same name, so pairs cannot be told.")
     return dataset
-

@@ -22,7 +22,11 @@ TO_A = "_to_a"  # ends the name of a score of translations to domain A; without 
 COPIED = "_of_copying"  # ends the name of a score of the input itself, taken for its translation
 
 UNKNOWN = Meaning("Other", "")
-_LIKELIHOOD, _LATENTS, _IMAGES = "Likelihood of test images", "Use of the latents", "Reconstructions of test images, or translations"
+_LIKELIHOOD, _LATENTS, _IMAGES = (
+    "Likelihood of test images",
+    "Use of the latents",
+    "Reconstructions of test images, or translations",
+)
 _CLASSES, _FACTORS = "What the latents tell", "Whether single latents stand for single factors"
 _SAMPLES, _KINDS = "Samples, or translations, against test images", "Kinds of samples"
 

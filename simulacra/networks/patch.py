@@ -33,7 +33,11 @@ def critic(network: Patch, shape: Shape) -> Network:
     for index, (inputs, outputs, kernel, stride) in enumerate(layers):
         bias = index == 0 or network.norm in ("none", "spectral")
         layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 4, bias=bias)
-        parts += [_ready(network, layer, "leaky_relu"), *(_norm(network, outputs) if index else ()), nn.LeakyReLU(SLOPE)]
+        parts += [
+            _ready(network, layer, "leaky_relu"),
+            *(_norm(network, outputs) if index else ()),
+            nn.LeakyReLU(SLOPE),
+        ]
     kernel = layers[-1][2]
     return Network(*parts, _ready(network, nn.Conv2d(layers[-1][1], 1, kernel, padding=kernel // 4), None))
 

@@ -156,9 +156,7 @@ def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Module
         width *= 2
     layers += [_block(width, norm) for _ in range(network.blocks)]
     for _ in range(network.halvings):
-        double = nn.ConvTranspose2d(
-            width, width // 2, kernel, 2, 1, output_padding=kernel % 2, bias=norm == "none"
-        )
+        double = nn.ConvTranspose2d(width, width // 2, kernel, 2, 1, output_padding=kernel % 2, bias=norm == "none")
         layers += [initialise(double, "relu"), *_after(width // 2, norm)]
         width //= 2
     return nn.Sequential(*layers, *_edge(width, outputs, None))
@@ -190,9 +188,7 @@ def _unet(network: Unet, source: Shape, outputs: int) -> nn.Module:
     return nn.Sequential(initialise(first, "leaky_relu"), inside, nn.ReLU(), initialise(last, None))
 
 
-def _level(
-    network: Unet, outer: int, inner: int, *, innermost: bool, inside: nn.Module, dropout: bool
-) -> Level:
+def _level(network: Unet, outer: int, inner: int, *, innermost: bool, inside: nn.Module, dropout: bool) -> Level:
     """A level between ``outer`` and ``inner`` channels; the innermost, of few pixels, is not normalised."""
     norm, plain = network.norm, innermost or network.norm == "none"
     halve = initialise(nn.Conv2d(outer, inner, 4, 2, 1, bias=plain), "leaky_relu")

@@ -56,7 +56,9 @@ def _pictures(run: Run, splits: Splits) -> list[str]:
     if isinstance(run.model, Inferential):
         parts += _of_the_encoder(run, splits)
     if isinstance(run.model, Translating):
-        note = "Test images, what became of them, and where the model knows the way, what came back; the truth if known."
+        note = (
+            "Test images, what became of them, and where the model knows the way, what came back; the truth if known."
+        )
         parts.append(_film("Translations, as they formed", note, pictures_in(run.path / SAMPLES), run, wide=True))
     return parts
 
