@@ -42,8 +42,10 @@ def main() -> None:
     sides += [("pytorch-cyclegan", "float32")] if options.pytorch_cyclegan else []
     sides += [("pytorch-gan", "float32")] if options.pytorch_gan else []
     results = {side: _in_a_process(*side) for side in sides}
-    print(f"{options.size} x {options.size} pixels, batch {options.batch}, {options.blocks} residual blocks, one thread\n")
-    print("| side | precision | pairs per processor second | ours float32 is | ours bfloat16 is | peak memory, MB | weights |")
+    print(f"{options.size} x {options.size}, batch {options.batch}, {options.blocks} residual blocks, one thread\n")
+    print(
+        "| side | precision | pairs per processor second | ours float32 | ours bfloat16 | peak memory, MB | weights |"
+    )
     print("|---|---|---:|---:|---:|---:|---:|")
     for (name, precision), found in results.items():
         faster = [results["ours", p]["rate"] / found["rate"] for p in ("float32", "bfloat16")]
@@ -97,7 +99,8 @@ def _ours(options: argparse.Namespace, precision: str, pixels: torch.Tensor) -> 
     generator = {"kind": "resnet", "blocks": options.blocks, "kernel": 3}
     train = {"batch": options.batch, "precision": precision, "optimizer": {"rate": 2e-4, "betas": [0.5, 0.999]}}
     values = config.parse({"model": {"family": "cyclegan", "generator": generator, "pool": POOL}, "train": train})
-    model = models.build(values.model, Shape(3, options.size)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model: Any = models.build(values.model, Shape(3, options.size))
+    model = model.to(memory_format=torch.channels_last)
     dataset = Dataset("noise", pixels[0], other=Dataset("noise", pixels[1]))
     trainer = Trainer(model, LOADERS[Unpaired](dataset, options.batch), values.train)
     return trainer.advance, _weights(model)
@@ -111,9 +114,9 @@ def _pytorch_cyclegan(options: argparse.Namespace, precision: str, pixels: torch
 
     net, norm = f"resnet_{options.blocks}blocks", "instance"
     given = SimpleNamespace(
-        gpu_ids=[], isTrain=True, device=torch.device("cpu"), checkpoints_dir="/tmp", name="benchmark", preprocess="none",
-        resize_or_crop="none", input_nc=3, output_nc=3, ngf=64, ndf=64, netG=net, which_model_netG=net, netD="basic",
-        which_model_netD="basic", n_layers_D=3, norm=norm, no_dropout=True, init_type="normal", init_gain=0.02,
+        gpu_ids=[], isTrain=True, device=torch.device("cpu"), checkpoints_dir="/tmp", name="benchmark",
+        preprocess="none", resize_or_crop="none", input_nc=3, output_nc=3, ngf=64, ndf=64, netG=net,
+        which_model_netG=net, netD="basic", which_model_netD="basic", n_layers_D=3, norm=norm, no_dropout=True, init_type="normal", init_gain=0.02,
         lambda_identity=0.5, lambda_A=10.0, lambda_B=10.0, no_lsgan=False, gan_mode="lsgan", pool_size=POOL, lr=2e-4,
         beta1=0.5, direction="AtoB", which_direction="AtoB", continue_train=False, verbose=False, lr_policy="lambda",
         epoch_count=1, niter=100, niter_decay=100, n_epochs=100, n_epochs_decay=100,

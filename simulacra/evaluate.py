@@ -94,8 +94,9 @@ def evaluate(
     With a posterior: bounds and estimates of log p(x), use of the latents. With an encoder: reconstructions, and
     how well latents tell classes apart. With a prior: samples against test images, by the features of ``extractor``,
     which is `features.extractor`'s own choice where none is given. With a translator: translations against real images
-    of the target, by a classifier of both domains, against the truth where it is known, and back again. ``progress`` is called with the name of each part,
-    ``warn`` with a sentence if the features fail their self-test. The same seed gives the same scores.
+    of the target, by a classifier of both domains, against the truth where it is known, and back again.
+    ``progress`` is called with the name of each part, ``warn`` with a sentence if the features fail their
+    self-test. The same seed gives the same scores.
     ``prior`` says where samples are drawn from, as in `Run.prior`; likelihoods are always those of the model's own.
     Raises `ConfigError` for fewer than 10 images or a missing extra, `RunError` for a model that returns NaN.
     """

@@ -70,7 +70,7 @@ def tiled(function: Callable[[Tensor], Tensor], x: Tensor, side: int) -> Tensor:
     canvas, weights = torch.zeros(()), x.new_zeros(total)
     for some in _at_most(places, max(1, PIXELS // (len(x) * side**2))):
         tiles = torch.cat([padded[:, :, top : top + side, left : left + side] for top, left in some])
-        for (top, left), tile in zip(some, function(tiles).split(len(x)), strict=True):
+        for (top, left), tile in zip(some, torch.split(function(tiles), len(x)), strict=True):
             if canvas.ndim == 0:
                 canvas = tile.new_zeros(*tile.shape[:2], *total)
             canvas[:, :, top : top + side, left : left + side] += weight * tile

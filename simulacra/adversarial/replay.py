@@ -31,7 +31,7 @@ class Replay(nn.Module):
         shown, size, full = to_bytes(fake), len(images), int(self.count)  # type: ignore[arg-type]
         new = shown[: size - full]
         images[full : full + len(new)] = new
-        self.count += len(new)  # type: ignore[operator]
+        self.count.add_(len(new))  # type: ignore[operator]
         old = shown[len(new) :][:size]
         if len(old):
             places = torch.randperm(size, device=fake.device)[: len(old)]

@@ -100,13 +100,13 @@ class Unet(Section):
         0.5, description="share of features dropped in the three innermost doublings, in training"
     )
     norm: Literal["none", "instance", "batch"] = Field(
-        "instance", description="after each convolution but first and last"
+        "instance", description="after each convolution but the first and the last"
     )
     blend: bool = Field(False, description="paint over the input through a mask, so that what may stay is kept")
 
 
 class Patch(Section):
-    """A critic of overlapping patches; three halvings see 70 x 70 pixels, two 34, one 16, none 1 (Isola et al. 2017)."""
+    """A critic of overlapping patches; three halvings see 70 x 70 pixels, two 34, one 16, none 1 (Isola 2017)."""
 
     kind: Literal["patch"] = Field("patch", description="the only kind")
     width: PositiveInt = Field(64, description="channels of the first layer; they double up to eightfold")

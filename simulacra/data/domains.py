@@ -30,8 +30,8 @@ LAYOUTS = (
     "that are twice as wide as high."
 )
 ARCHIVES = {
-    "emoji-noto2twemoji": "emoji in two styles (Noto, Twemoji), 675 + 693 unpaired, 128 test pairs, colour, 64 x 64",
-    "facades": "house fronts beside their labels, 400 + 106 pairs, colour, 256 x 256",
+    "emoji-noto2twemoji": ("emoji in two styles: Noto, Twemoji", "675 + 693, 128 test pairs, colour, 64 x 64"),
+    "facades": ("house fronts beside their labels (CMP)", "400 + 106 pairs, colour, 256 x 256"),
 }
 
 
@@ -102,7 +102,7 @@ def _placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
     """Say of each file which split and domain it is of. Raises `DataError` unless there are two domains."""
     placed = [place for entry in entries for place in [_place(entry)] if place is not None]
     if not placed:
-        return _side_by_side(entries, path)
+        return _with_training(_side_by_side(entries, path), path)
     known = sorted({place.domain for place in placed})
     if len(known) > 2:
         raise DataError(
@@ -118,8 +118,12 @@ def _placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
             raise DataError(
                 f"{path}: domain {lacking} of the {split} images is empty. Put images into {split}{lacking}."
             )
+    return _with_training(placed, path)
+
+
+def _with_training(placed: list[Placed], path: Path) -> list[Placed]:
     if not any(place.split == "train" for place in placed):
-        raise DataError(f"{path} holds test images only. Put training images into trainA and trainB.")
+        raise DataError(f"{path} holds no training images. Put them into trainA and trainB, or into train.")
     return placed
 
 
@@ -153,7 +157,7 @@ def _side_by_side(entries: Sequence[Entry], path: Path) -> list[Placed]:
 
 
 def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[tuple[Placed, Image.Image]], list[str]]:
-    """Read the files of both splits: each with its square picture, those side by side as two; and what cannot be read."""
+    """Read the files of both splits: squares, two for pictures side by side; and what cannot be read."""
     wanted = [place for place in placed if place.split in ("train", "test")]
     size, halves = data.size or _common_size(wanted), wanted[0].domain == "AB"
     read, problems = files.pictures([place.entry for place in wanted], data, size, halves=halves)

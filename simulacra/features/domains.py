@@ -91,7 +91,8 @@ def domain_classifier(splits: Splits, tell: Callable[[str], None] | None = None)
     def train() -> bytes:
         if tell is not None:
             tell(f"training a classifier of the domains of {splits.train.name}: up to a minute, only once")
-        return _fit(splits)
+        with learning.one_thread():
+            return _fit(splits)
 
     key = cache.key("domains", VERSION, splits.digest(), tuple(splits.train.images.shape))
     return DomainClassifier(cache.remembered(key, train))

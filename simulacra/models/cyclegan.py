@@ -117,7 +117,7 @@ class CycleGAN(Model):
         """Translate images; with an identity term also those that are of the target, in the same pass."""
         if not self.identity:
             return self.translate(x, to), already
-        fake, same = self.translate(torch.cat([x, already]), to).split([len(x), len(already)])
+        fake, same = torch.split(self.translate(torch.cat([x, already]), to), [len(x), len(already)])
         return fake, same
 
     def _judged(self, real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Terms:

@@ -6,6 +6,8 @@ https://arxiv.org/abs/1611.07004
 
 from __future__ import annotations
 
+import itertools
+
 from torch import nn
 
 from simulacra.config import Patch
@@ -24,7 +26,7 @@ def critic(network: Patch, shape: Shape) -> Network:
     _check(network, shape.size)
     if network.halvings == 0:
         widths = [shape.channels, network.width, 2 * network.width]
-        layers = [(a, b, 1, 1) for a, b in zip(widths, widths[1:], strict=False)]
+        layers = [(a, b, 1, 1) for a, b in itertools.pairwise(widths)]
     else:
         widths = [shape.channels, *(network.width * min(GROWTH, 2**index) for index in range(network.halvings + 1))]
         strides = [2] * network.halvings + [1]
@@ -55,10 +57,10 @@ def _check(network: Patch, size: int) -> None:
     least = _least(network.halvings)
     if size < least:
         fewer = max(halvings for halvings in range(network.halvings) if _least(halvings) <= size)
+        view = field_of_view(network)
         raise ConfigError(
-            f"Images of {size} x {size} are too small for a critic of {field_of_view(network)} x {field_of_view(network)} "
-            f"patches, which needs {least} pixels. Choose --data.size {least} or more, or a smaller patch: "
-            f"--model.discriminator.halvings {fewer}"
+            f"Images of {size} x {size} are too small for a critic of {view} x {view} patches, which needs {least} "
+            f"pixels. Choose --data.size {least} or more, or a smaller patch: --model.discriminator.halvings {fewer}"
         )
 
 

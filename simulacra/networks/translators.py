@@ -32,7 +32,7 @@ class Painter(nn.Module):
 
 
 class Blend(nn.Module):
-    """``x + m (tanh(t) - x)`` with the mask ``m = sigmoid(.)`` and the paint t from one network: what may stay is kept."""
+    """``x + m (tanh(t) - x)``, mask ``m = sigmoid(.)`` and paint t from one network: what may stay is kept."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class _Reflected(torch.autograd.Function):
         return padded
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         margin, gradient = context.margin, gradient.clone(memory_format=torch.channels_last)
         for dimension in (3, 2):
             for edge, mirrored in _mirrored(gradient, dimension, margin):
@@ -143,7 +143,7 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
 def stride_of(network: Translator, shape: Shape) -> int:
     """Return what must divide the side of an image: 2 to the power of the halvings."""
     halvings = network.halvings if network.halvings is not None else _possible_halvings(shape.size)
-    return 2**halvings
+    return int(2**halvings)
 
 
 def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Module:
