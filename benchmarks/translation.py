@@ -116,10 +116,11 @@ def _pytorch_cyclegan(options: argparse.Namespace, precision: str, pixels: torch
     given = SimpleNamespace(
         gpu_ids=[], isTrain=True, device=torch.device("cpu"), checkpoints_dir="/tmp", name="benchmark",
         preprocess="none", resize_or_crop="none", input_nc=3, output_nc=3, ngf=64, ndf=64, netG=net,
-        which_model_netG=net, netD="basic", which_model_netD="basic", n_layers_D=3, norm=norm, no_dropout=True, init_type="normal", init_gain=0.02,
-        lambda_identity=0.5, lambda_A=10.0, lambda_B=10.0, no_lsgan=False, gan_mode="lsgan", pool_size=POOL, lr=2e-4,
-        beta1=0.5, direction="AtoB", which_direction="AtoB", continue_train=False, verbose=False, lr_policy="lambda",
-        epoch_count=1, niter=100, niter_decay=100, n_epochs=100, n_epochs_decay=100,
+        which_model_netG=net, netD="basic", which_model_netD="basic", n_layers_D=3, norm=norm, no_dropout=True,
+        init_type="normal", init_gain=0.02, lambda_identity=0.5, lambda_A=10.0, lambda_B=10.0, no_lsgan=False,
+        gan_mode="lsgan", pool_size=POOL, lr=2e-4, beta1=0.5, direction="AtoB", which_direction="AtoB",
+        continue_train=False, verbose=False, lr_policy="lambda", epoch_count=1, niter=100, niter_decay=100,
+        n_epochs=100, n_epochs_decay=100,
     )  # fmt: skip
     if hasattr(CycleGANModel, "initialize"):
         model: Any = CycleGANModel()

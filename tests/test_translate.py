@@ -41,7 +41,6 @@ SMALL: dict[str, Any] = {
 }
 
 
-
 @pytest.fixture(autouse=True, scope="module")
 def quick_classifier() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -455,7 +454,7 @@ def run_verb(*words: str) -> int:
 
 def test_translate_keeps_sizes_and_names_and_turns_pictures_upright(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "in"
-    picture(source / "a" / "wide.png", (50, 20))
+    picture(source / "inner" / "wide.png", (50, 20))
     picture(source / "small.jpg", (9, 12))
     upright = Image.new("RGB", (30, 20))
     exif = upright.getexif()
@@ -466,7 +465,7 @@ def test_translate_keeps_sizes_and_names_and_turns_pictures_upright(run: Run, tm
         path.relative_to(tmp_path / "out").as_posix(): Image.open(path).size
         for path in (tmp_path / "out").rglob("*.png")
     }
-    assert sizes == {"a/wide.png": (50, 20), "small.png": (9, 12), "turned.png": (20, 30)}
+    assert sizes == {"inner/wide.png": (50, 20), "small.png": (9, 12), "turned.png": (20, 30)}
 
 
 def test_translate_refuses_to_overwrite_and_names_that_fall_together_stay_apart(
@@ -484,8 +483,9 @@ def test_translate_refuses_to_overwrite_and_names_that_fall_together_stay_apart(
 def test_translate_takes_the_other_domain_of_a_zip_and_writes_only_below_its_folder(run: Run, tmp_path: Path) -> None:
     picture(tmp_path / "x.png", (16, 16))
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
-        for name in ("testA/1.png", "testB/2.png", "testA/../../../outside.png"):
+        for name in ("testA/1.png", "testB/2.png", "testA/../../hidden.png"):
             archive.write(tmp_path / "x.png", name)
+        archive.writestr(zipfile.ZipInfo("/testA/outside.png"), (tmp_path / "x.png").read_bytes())
     assert (
         run_verb(
             "translate", str(run.path), str(tmp_path / "set.zip"), "--size", "8", "--out", str(tmp_path / "o" / "p")

@@ -36,5 +36,10 @@ def _data(options: argparse.Namespace) -> None:
     for name, (title, holds) in domains.ARCHIVES.items():
         found = domains.where(name, options.data_root)
         table.add_row(name, title, holds, str(found) if found else f"no: put {name}.zip into --data-root")
-    table.add_row("a path", "your own images", "PNG, JPEG, WebP, GIF ...", "a folder or a zip; class = subfolder; domains: trainA, trainB")
+    table.add_row(
+        "a path",
+        "your own images",
+        "PNG, JPEG, WebP, GIF ...",
+        "a folder or a zip; class = subfolder; domains: trainA, trainB",
+    )
     print_table(table)

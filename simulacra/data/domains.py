@@ -71,9 +71,10 @@ def load(
 
 
 def of_domain(entries: Sequence[Entry], domain: str) -> list[Entry]:
-    """The images of one domain where folders tell domains, else all of them."""
+    """The images of one domain where folders tell the domain of every image, else all of them."""
     placed = [place for entry in entries for place in [_place(entry)] if place is not None]
-    return [place.entry for place in placed if place.domain == domain] if placed else list(entries)
+    told = len(placed) == len(entries)
+    return [place.entry for place in placed if place.domain == domain] if told else list(entries)
 
 
 def find(name: str, root: Path | None) -> Path:

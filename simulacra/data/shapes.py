@@ -9,6 +9,7 @@ an image in A determine the one in B, so every translation has a known truth.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -34,18 +35,20 @@ def load(size: int = 32) -> tuple[Dataset, Dataset]:
 
 def domains(size: int = 32, *, paired: bool) -> tuple[Dataset, Dataset]:
     """Return 6,000 training images of each domain, of the same sprites if paired, and 1,000 test pairs."""
-    flat, test = load(size)
+    flat, test = (_numbered(part) for part in load(size))
     half, rest = flat.take(torch.arange(TRAIN // 2)), flat.take(torch.arange(TRAIN // 2, TRAIN))
     test = test.take(torch.arange(TEST // 2))
     return _in_domains(half, half if paired else rest, size), _in_domains(test, test, size)
 
 
 def _in_domains(a: Dataset, b: Dataset, size: int) -> Dataset:
-    assert a.factors is not None
     assert b.factors is not None
-    names = [tuple(f"{x:.6f}" for x in part.factors["angle"].tolist()) for part in (a, b) if part.factors]
-    other = Dataset("shapes", drawn(b.factors, size), names=names[1])
-    return Dataset("shapes", a.images, names=names[0], other=other)
+    other = Dataset("shapes", drawn(b.factors, size), names=b.names)
+    return Dataset("shapes", a.images, names=a.names, other=other)
+
+
+def _numbered(dataset: Dataset) -> Dataset:
+    return replace(dataset, names=tuple(f"{index:05d}" for index in range(len(dataset))))
 
 
 def drawn(factors: dict[str, Tensor], size: int) -> Tensor:

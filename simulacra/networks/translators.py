@@ -1,6 +1,7 @@
 """Translators turn images into images of the same side; they run on any side that their halvings divide.
 
-Checkerboards are avoided by design: layers that halve and double have a kernel that their stride divides.
+Checkerboards are avoided by design: layers that halve and double have a kernel that their stride divides, and
+those that double start with equal weights for all pixels that a pixel becomes.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Module
     layers += [_block(width, norm) for _ in range(network.blocks)]
     for _ in range(network.halvings):
         double = nn.ConvTranspose2d(width, width // 2, kernel, 2, 1, output_padding=kernel % 2, bias=norm == "none")
-        layers += [initialise(double, "relu"), *_after(width // 2, norm)]
+        layers += [_even(double, "relu"), *_after(width // 2, norm)]
         width //= 2
     return nn.Sequential(*layers, *_edge(width, outputs, None))
 
@@ -185,7 +186,7 @@ def _unet(network: Unet, source: Shape, outputs: int) -> nn.Module:
     seen = 2 * widths[0] if halvings > 1 else widths[0]
     last = nn.ConvTranspose2d(seen, outputs, 4, 2, 1)
     first = nn.Conv2d(source.channels, widths[0], 4, 2, 1)
-    return nn.Sequential(initialise(first, "leaky_relu"), inside, nn.ReLU(), initialise(last, None))
+    return nn.Sequential(initialise(first, "leaky_relu"), inside, nn.ReLU(), _even(last, None))
 
 
 def _level(network: Unet, outer: int, inner: int, *, innermost: bool, inside: nn.Module, dropout: bool) -> Level:
@@ -193,10 +194,23 @@ def _level(network: Unet, outer: int, inner: int, *, innermost: bool, inside: nn
     norm, plain = network.norm, innermost or network.norm == "none"
     halve = initialise(nn.Conv2d(outer, inner, 4, 2, 1, bias=plain), "leaky_relu")
     seen = inner if innermost else 2 * inner
-    double = initialise(nn.ConvTranspose2d(seen, outer, 4, 2, 1, bias=norm == "none"), "relu")
+    double = _even(nn.ConvTranspose2d(seen, outer, 4, 2, 1, bias=norm == "none"), "relu")
     down = nn.Sequential(nn.LeakyReLU(0.2), halve, *([] if plain else _norm(inner, norm)))
     drop = [nn.Dropout(network.dropout)] if dropout and network.dropout else []
     return Level(down, inside, nn.Sequential(nn.ReLU(), double, *_norm(outer, norm), *drop))
+
+
+def _even(double: nn.ConvTranspose2d, followed_by: str | None) -> nn.Module:
+    """Start a layer that doubles with equal weights for the four pixels that a pixel becomes, where its kernel is 4.
+
+    Source: Checkerboard artifact free sub-pixel convolution (2017), section 3, https://arxiv.org/abs/1707.02937
+    """
+    initialise(double, followed_by)
+    if double.kernel_size == (4, 4):
+        with torch.no_grad():
+            few = double.weight[:, :, ::2, ::2]
+            double.weight.copy_(few.repeat_interleave(2, -1).repeat_interleave(2, -2))
+    return double
 
 
 def _after(width: int, norm: str) -> list[nn.Module]:
