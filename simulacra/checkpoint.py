@@ -111,6 +111,13 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
+def averaged(state: dict[str, Any], values: Config) -> Model:
+    """Return the model ready for use that a training state holds: of averaged weights, if there are any."""
+    model = empty(values)
+    model.load_state_dict(state["average"] or state["model"], assign=True)
+    return model.requires_grad_(False).eval()
+
+
 def save_model(model: Model, values: Config, path: Path) -> None:
     """Write a model's weights as safetensors, its config and shape in the metadata. Raises `StorageError`."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}

@@ -7,6 +7,7 @@ SimulacraError               every message says what was wrong, what is allowed 
 │   ├── RunError             a run folder, a checkpoint, a file of weights
 │   └── CapabilityError      a verb that this family of models does not have
 ├── DivergenceError          training became NaN or infinite and rolling back did not help: exit status 3
+│   └── CollapseError        samples became alike or bad, and rolling back, which was asked for, did not help
 ├── StorageError             the disk refused a write; what was complete before is intact: exit status 4
 └── InterruptedTraining      stopped by a signal after saving: exit status 130
 """
@@ -49,6 +50,10 @@ class DivergenceError(SimulacraError):
     """Training became NaN or infinite, also after rolling back; the last good checkpoint is kept."""
 
     exit_status = 3
+
+
+class CollapseError(DivergenceError):
+    """Samples became alike or bad, also after rolling back; the best checkpoint is kept."""
 
 
 class StorageError(SimulacraError):

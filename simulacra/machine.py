@@ -7,6 +7,7 @@ import importlib.util
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -50,6 +51,20 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and "amx_bf16" in _cpu_flags()
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """Let a GPU multiply float32 as float32: its convolutions round to 10 bits (TF32) unless told otherwise."""
+    units = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    before = [unit.fp32_precision for unit in units]
+    try:
+        for unit in units:
+            unit.fp32_precision = "ieee"
+        yield
+    finally:
+        for unit, precision in zip(units, before, strict=True):
+            unit.fp32_precision = precision
 
 
 def _cpu_flags() -> list[str]:

@@ -15,17 +15,26 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import __version__, checkpoint, config, data, generate, images, machine, models, translate
+from simulacra import __version__, checkpoint, config, data, features, generate, images, machine, models, translate
 from simulacra.checkpoint import Checkpoints
 from simulacra.config import Config
 from simulacra.data import Dataset, Labelled, Splits, derived_seed
-from simulacra.errors import ConfigError, DataError, DivergenceError, InterruptedTraining, RunError, StorageError
+from simulacra.errors import (
+    CollapseError,
+    ConfigError,
+    DataError,
+    DivergenceError,
+    InterruptedTraining,
+    RunError,
+    StorageError,
+)
 from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, Model, Scored, Translating
 from simulacra.pages import report
@@ -44,11 +53,15 @@ from simulacra.run import (
     pictures_in,
     read_metrics,
 )
-from simulacra.training import Progress, Trainer
+from simulacra.training import Progress, Trainer, watchdog
+from simulacra.training.watchdog import Watchdog
 
 SETTLED = 0.1  # share of a training before which its pictures may look like anything
 PAIRS = 12  # originals and reconstructions on a sheet
-MAY_CHANGE = {"images", "log", "sheet", "samples", "score", "checkpoint", "device", "retries", "tensorboard", "compile"}
+MAY_CHANGE = {
+    "images", "log", "sheet", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries", "tensorboard",
+    "compile",
+}  # fmt: skip
 LOCK = ".lock"
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
@@ -69,7 +82,6 @@ class Session:
         self.best: float | None = None
         self._lock: IO[str] | None = None
         self._events: Any = None  # TensorBoard's writer, once it is needed
-        self._complained = False
         self.notice = ""  # what a person should be told besides numbers, e.g. of a roll-back
 
     # ------------------------------------------------------------------------------------------- beginning
@@ -113,6 +125,15 @@ class Session:
         session._open(exists)
         return session
 
+    @cached_property
+    def watchdog(self) -> Watchdog | None:
+        """What watches the samples of models that draw any, beside validation or training images: never test images."""
+        held = self.splits.validation
+        real = held if held is not None and len(held) >= watchdog.FEWEST else self.splits.train
+        if not isinstance(self.trainer.model, Generative) or len(real) < watchdog.FEWEST:
+            return None
+        return Watchdog(real, features.ready(self.config.data.name, real.shape), seed=self.config.seed)
+
     def _open(self, exists: bool) -> None:
         latest = self.checkpoints.latest() if exists else None
         state = None if latest is None else checkpoint.load(latest)
@@ -128,13 +149,13 @@ class Session:
         except OSError as error:
             raise RunError(f"{self.path} cannot be made: {error.strerror}. Choose another folder with --out.") from None
         self._lock = _locked(self.path)
+        if not self.trainer.finished or (exists and _saved_config(self.path).train.keep != self.config.train.keep):
+            for name in (EVALUATION, EVALUATION_PAGE):  # about weights that will be no more
+                (self.path / name).unlink(missing_ok=True)
         with atomic(self.path / CONFIG) as temporary:
             temporary.write_text(config.dumps(self.config))
         with atomic(self.path / ENVIRONMENT) as temporary:
             temporary.write_text(json.dumps(self._environment(), indent=2) + "\n")
-        if not self.trainer.finished:
-            for name in (EVALUATION, EVALUATION_PAGE):  # about weights that will be no more
-                (self.path / name).unlink(missing_ok=True)
         self._forget_after(self.trainer.step)
 
     def _restore(self, state: dict[str, Any], origin: Path | None) -> None:
@@ -215,14 +236,15 @@ class Session:
     def _train(self) -> Iterator[Progress]:
         before = self.trainer.images
         for progress in self.trainer.train():
-            scores = self._score() if self._passed(before, self.config.train.score) else {}
-            self._log(progress, scores)
-            self._complain(progress)
+            measured = {**self._score_if_due(before), **self._watch_if_due(before)}
+            fault = self._log(progress, measured)
             if self._passed(before, self.config.train.sheet):
                 self._draw()
-            better = self._is_better(scores)
+            better = self._is_better(measured)
             if better or self._passed(before, self.config.train.checkpoint):
                 self._save(best=better)
+            if fault:
+                self._warn(fault)
             before = progress.images
             yield progress
             if self.trainer.interrupted and not self.trainer.finished:
@@ -232,8 +254,10 @@ class Session:
     def _passed(self, before: int, every: int) -> bool:
         return self.trainer.images // every > before // every or self.trainer.finished
 
-    def _score(self) -> dict[str, float]:
+    def _score_if_due(self, before: int) -> dict[str, float]:
         """Measure the held-out images; those of the validation split, by which ``keep`` chooses, come first."""
+        if not self._passed(before, self.config.train.score):
+            return {}
         parts = {"validation": self.splits.validation, "test": self.splits.test}
         return {
             f"{split}/{name}": value
@@ -242,26 +266,52 @@ class Session:
             for name, value in self.trainer.score(dataset).items()
         }
 
-    def _is_better(self, scores: Mapping[str, float]) -> bool:
-        if self.config.train.keep != "best" or not scores:
+    def _watch_if_due(self, before: int) -> dict[str, float]:
+        """Measure samples, by which a family without a score of its own is chosen."""
+        if self.watchdog is None or not self._passed(before, watchdog.interval(self.config.train.images)):
+            return {}
+        return self.watchdog.measure(self.trainer.average.model)
+
+    def _is_better(self, measured: Mapping[str, float]) -> bool:
+        """Whether these are the best weights so far, by the score or, in families without one, by samples."""
+        scored = isinstance(self.trainer.model, Scored)
+        prefix = "validation/" if scored else watchdog.DISTANCE
+        value = next((value for name, value in measured.items() if name.startswith(prefix)), None)
+        if value is None or (scored and self.config.train.keep != "best"):
             return False
-        value = next(iter(scores.values()))
         if self.best is not None and value >= self.best:
             return False
         self.best = value
         return True
 
-    def _log(self, progress: Progress, scores: Mapping[str, float]) -> None:
-        row = {"step": progress.step, "images": progress.images, "seconds": round(progress.seconds, 3)}
-        with _storage(self.path / METRICS), (self.path / METRICS).open("a") as file:
-            file.write(json.dumps({**row, **progress.terms, **scores}) + "\n")
-        self._tensorboard({**progress.terms, **scores}, progress.images)
+    def _log(self, progress: Progress, measured: Mapping[str, float]) -> str | None:
+        """Append to the log; return what it shows to have gone wrong."""
+        values = {**progress.terms, **measured}
+        row = {"step": progress.step, "images": progress.images, "seconds": round(progress.seconds, 3), **values}
+        seen = watchdog.DISTANCE in row
+        fault = watchdog.alarm([*self.history(), row], self.config.train.images) if seen else self._complaint(progress)
+        self._append(row if fault is None else {**row, watchdog.WARNING: fault})
+        self._tensorboard(values, progress.images)
+        return fault
 
-    def _complain(self, progress: Progress) -> None:
-        """Tell a person once what the model finds wrong, when its beginning is over."""
-        complaint = "" if self._complained else self.trainer.model.complaint(progress.terms)
-        if complaint and progress.images > SETTLED * progress.total:
-            self.notice, self._complained = complaint, True
+    def _append(self, row: Mapping[str, Any]) -> None:
+        with _storage(self.path / METRICS), (self.path / METRICS).open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def _warn(self, fault: str) -> None:
+        """Tell a person of a fault, or roll back where that was asked for."""
+        if self.config.train.collapse == "roll_back":
+            raise CollapseError(fault)
+        self.notice = f"Warning: {fault}."
+        if self.checkpoints.best() is not None and self.config.train.keep != "best":
+            self.notice += f" The best weights are kept; to use them: {self._resume_command()} --train.keep best"
+
+    def _complaint(self, progress: Progress) -> str | None:
+        """What the model itself finds wrong after a training's beginning, once."""
+        early = progress.images <= SETTLED * progress.total
+        said = "" if early else self.trainer.model.complaint(progress.terms)
+        known = said and any(row.get(watchdog.WARNING) == said for row in self.history())
+        return None if known or not said else said
 
     def _tensorboard(self, values: Mapping[str, float], images_seen: int) -> None:
         if not self.config.train.tensorboard:
@@ -304,32 +354,41 @@ class Session:
 
     def _roll_back(self, error: DivergenceError) -> None:
         """Return to the last good checkpoint with half the learning rate and other noise, or give up."""
-        retry, latest = self.trainer.retry + 1, self.checkpoints.latest()
-        if retry > self.config.train.retries or latest is None:
-            raise DivergenceError(
-                f"Training diverged: {error}, after {self.trainer.retry} roll-backs. The last good checkpoint is kept: "
-                f"{latest}. In a new folder, try a lower --train.optimizer.rate, or --train.clip 1."
+        retry, good, what = self.trainer.retry + 1, self.checkpoints.latest(), "diverged"
+        if isinstance(error, CollapseError) and (best := self.checkpoints.best()) is not None:
+            self.checkpoints.commit(best, best=True)
+            good, what = best, "collapsed"
+        if retry > self.config.train.retries or good is None:
+            raise type(error)(
+                f"Training {what}: {error}, after {self.trainer.retry} roll-backs. The last good checkpoint is kept: "
+                f"{good}. In a new folder, try a lower --train.optimizer.rate, or --train.clip 1."
             ) from None
-        self._restore(checkpoint.load(latest), latest)
+        self._restore(checkpoint.load(good), good)
         self.trainer.retry = retry
         self._forget_after(self.trainer.step)
         self.notice = (
-            f"Training diverged: {error}. Rolled back to step {self.trainer.step:,}; "
+            f"Training {what}: {error}. Rolled back to step {self.trainer.step:,}; "
             f"going on with {0.5**retry:g} of the learning rate."
         )
+        trainer = self.trainer
+        row = {"step": trainer.step, "images": trainer.images, "seconds": round(trainer.seconds, 3)}
+        self._append({**row, watchdog.WARNING: self.notice})
 
     def _finish(self) -> None:
-        if self.config.train.keep == "last":
-            checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)
+        best = self.checkpoints.best() if self.config.train.keep == "best" else None
+        model = self.trainer.average.model if best is None else checkpoint.averaged(checkpoint.load(best), self.config)
+        checkpoint.save_model(model, self.config, self.path / MODEL)
         report.write(Run.open(self.path, data_root=self.data_root), self.splits, self.path / REPORT)
 
     def _where_to_resume(self) -> str:
         latest = self.checkpoints.latest()
         if latest is None:
             return "No checkpoint had been written yet."
+        return f"The last checkpoint is {latest}. Go on with: {self._resume_command()}"
+
+    def _resume_command(self) -> str:
         root = [] if self.data_root is None else ["--data-root", str(self.data_root)]
-        command = ["simulacra", "train", str(self.path / CONFIG), "--out", str(self.path), *root, "--resume"]
-        return f"The last checkpoint is {latest}. Go on with: {shlex.join(command)}"
+        return shlex.join(["simulacra", "train", str(self.path / CONFIG), "--out", str(self.path), *root, "--resume"])
 
     @contextlib.contextmanager
     def _interrupts(self) -> Iterator[None]:
@@ -501,10 +560,8 @@ def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _check_model(values: Config, model: Model) -> None:
     """Refuse combinations of training options and models that cannot work."""
-    if values.train.keep == "best" and not isinstance(model, Scored):
-        raise ConfigError(
-            f'train.keep = "best" needs a family with a score of its own; {values.model.family} has none. Use "last".'
-        )
+    if values.train.keep == "best" and isinstance(model, Scored) and not values.data.validation:
+        raise ConfigError('train.keep = "best" chooses on held-out images: also set data.validation, e.g. 0.05.')
     if values.train.batch == 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
         raise ConfigError("Batch normalisation needs train.batch of 2 or more; or set the networks' norm to none.")
 

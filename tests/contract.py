@@ -29,6 +29,8 @@ NETWORKS: dict[str, config.Network] = {
     "resnet": Resnet(widths=(8, 12)),
     "conv-group-norm": SMALL_CONV.model_copy(update={"norm": "group", "strides": (1, 2), "kernel": 3, "dense": 10}),
 }
+PLAYERS = ("generator", "discriminator")
+SMALLEST = {"kind": "conv", "widths": [8]}
 SHAPES = (Shape(1, 8), Shape(3, 13))
 SMALL_RESNET = ResnetTranslator(width=4, halvings=1, blocks=1)
 TRANSLATOR_NETWORKS: dict[str, config.Translator] = {
@@ -99,12 +101,15 @@ def gans() -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in ("mlp", "conv", "resnet"):
         spectral = {"kind": kind, "norm": "spectral"}
         yield f"spectral-{kind}", {"loss": "wasserstein", "generator": spectral, "discriminator": spectral}
+    told = {"family": "cgan", "classes": ["even", "odd"], "latent": 4, **dict.fromkeys(PLAYERS, SMALLEST)}
+    for kind in PENALTIES:
+        yield f"conditional-{kind}", {**told, "loss": "relativistic", "penalty": {"kind": kind}}
+    yield "conditional-everything", {**told, "loss": "hinge", "discriminator_steps": 2, **everything}
 
 
 def build_gan(given: dict[str, Any], seed: int = 0) -> Model:
     """A small GAN of 8 x 8 pixels with these values."""
-    network = {"kind": "conv", "widths": [8]}
-    small = {"family": "gan", "latent": 4, "generator": network, "discriminator": network}
+    small = {"family": "gan", "latent": 4, **dict.fromkeys(PLAYERS, SMALLEST)}
     torch.manual_seed(seed)
     return models.build(config.parse(config.merge({"model": small}, {"model": given})).model, Shape(1, 8))
 

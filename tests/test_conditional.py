@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simulacra import config, data, evaluate, generate, models
+from simulacra.adversarial import R1, Lazy
 from simulacra.config import Mlp
 from simulacra.data import Labelled
 from simulacra.distributions import LIKELIHOODS
@@ -70,6 +71,25 @@ def cvae(mean: float = 0.0, log_variance: float = 0.0) -> tuple[CVAE, Tensor]:
         output.bias.copy_(torch.tensor([mean, mean, log_variance, log_variance]))
     logits = 0.3 * torch.randn(3, 1, 8, 8)
     return CVAE(encoder, Table(logits), labels.codes(2, PETS), LIKELIHOODS["bernoulli"](), SHAPE).eval(), logits
+
+
+def test_a_penalty_is_on_the_slope_given_the_class() -> None:
+    """D(x, y) = w_y . x has the slope w_y: R1 is half its square, averaged over the classes of the batch."""
+
+    class Linear(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = nn.Parameter(torch.randn(3, 64))
+
+        def forward(self, x: Tensor, label: Tensor) -> Tensor:
+            return (self.weights[label] * x.flatten(1)).sum(1, keepdim=True)
+
+    critic, images = Linear(), batch(7)
+    parts = cgan()
+    model = CGAN(parts.generator, critic, parts.codes, parts.loss, SHAPE, penalty=Lazy(R1(2.0)))
+    terms = next(model.rounds(images, 0))["discriminator"]
+    expected = critic.weights[images.label].square().sum(1).mean()
+    assert float(terms["r1"].detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
 
 
 # ------------------------------------------------------------------------------------------- labels as codes

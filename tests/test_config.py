@@ -72,7 +72,6 @@ def test_a_player_may_differ_in_one_thing() -> None:
         ({"model__family": "vea"}, r"model\.family is 'vea'\. Did you mean 'vae'\? Allowed: autoencoder"),
         ({"model__network__kind": "convnet"}, r"model\.network\.kind is 'convnet'\. Did you mean 'conv'"),
         ({"model__network__strides": "2,2"}, r"one stride per width"),
-        ({"train__keep": "best"}, r"data\.validation"),
         ({"train__players__model__speed": "1"}, r"Unknown key 'train\.players\.model\.speed'"),
         ({"model": "3"}, r"model"),
         ({"model__family": "iwae", "model__beta": "2"}, r"leave beta at 1"),

@@ -235,3 +235,15 @@ def test_a_penalty_needs_single_images() -> None:
     values = {"family": "infogan", "penalty": {"kind": "r1"}, "discriminator": {"norm": "batch"}}
     with pytest.raises(ConfigError, match="batch normalisation mixes images"):
         config.parse({"model": values})
+
+
+@pytest.mark.parametrize("invariance", [0.0, 4.0])
+def test_q_sees_fakes_in_the_same_company_in_both_rounds(invariance: float) -> None:
+    """Its head is normalised over a batch; with other images beside them the same fakes would get other codes."""
+    model = contract.build("infogan", "mlp", Shape(1, 8))
+    assert isinstance(model, InfoGAN)
+    model.invariance = invariance
+    sizes: list[int] = []
+    model.discriminator.codes.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    list(model.train().rounds(Images(torch.rand(6, 1, 8, 8) * 2 - 1), 0))
+    assert sizes == [18, 18] if invariance else [12, 12]

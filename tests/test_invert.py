@@ -124,3 +124,11 @@ def test_named_codes_stay_as_they_start() -> None:
     started = invert._start(model, x, 1, None)
     assert torch.equal(found.latents[:, model.codes.noise :], started[:, model.codes.noise :])
     assert not torch.equal(found.latents[:, : model.codes.noise], started[:, : model.codes.noise])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is one device only")
+def test_a_prior_need_not_be_on_the_models_device() -> None:
+    model = Linear().cuda()
+    prior = fit_normal(torch.randn(100, 3))
+    x = generate.decode(model, torch.randn(4, 3))
+    assert invert.invert(model, x, steps=5, prior=prior).latents.shape == (4, 3)

@@ -392,6 +392,27 @@ def test_path_length_of_a_linear_decoder_is_the_squared_distance_of_the_ends(eps
     assert found.standard_error == pytest.approx(float(expected.std()) / math.sqrt(50), rel=1e-7)
 
 
+def test_path_length_is_computed_in_full_precision() -> None:
+    def decode(z: Tensor) -> Tensor:
+        seen.append((torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision))
+        return z
+
+    seen: list[tuple[str, str]] = []
+    before = torch.backends.cudnn.conv.fp32_precision
+    metrics.perceptual_path_length(decode, lambda x: x, X, X.flip(0), latent.along_line)
+    assert seen == [("ieee", "ieee")] * 2
+    assert torch.backends.cudnn.conv.fp32_precision == before
+
+
+def test_path_length_divides_by_the_step_that_was_taken() -> None:
+    """In float32 ``t + 1e-6`` is up to 6 % away from t + 1e-6; the length of a straight line does not depend on it."""
+    start = torch.zeros(200, 1)
+    found = metrics.perceptual_path_length(
+        lambda z: z, lambda x: x, start, start + 1, lambda a, b, t: t.unsqueeze(1), epsilon=1e-6
+    )
+    assert found.mean == pytest.approx(1, abs=1e-6)
+
+
 def test_path_length_on_a_sphere_is_the_squared_angle() -> None:
     starts, ends = (torch.nn.functional.normalize(gaussian(40, 5, seed)) for seed in (1, 2))
     found = metrics.perceptual_path_length(

@@ -9,12 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import parametrize
 
 from simulacra import config, models, networks
 from simulacra.config import Conv, Mlp, Resnet
 from simulacra.errors import ConfigError
 from simulacra.models import summary
 from simulacra.networks import Shape
+from tests import contract
 
 
 @given(
@@ -154,3 +156,20 @@ def test_keras_momentum_is_the_weight_of_the_old_batch() -> None:
 def test_the_summary_counts_every_parameter() -> None:
     model = models.build(config.parse(config.recipe("vae-2d").values).model, Shape(1, 28))
     assert sum(layer.parameters for layer in summary.layers(model)) == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv", "resnet"])
+@pytest.mark.parametrize("family", ["gan", "cgan", "bigan", "ali", "infogan"])
+def test_spectral_normalisation_reaches_every_layer_before_the_logit(family: str, network: str) -> None:
+    """The slope of a discriminator is bounded only if that of each of its layers is; Q of InfoGAN is no part of it."""
+    plain = contract.configs(family, contract.NETWORKS[network])
+    discriminator = plain.discriminator.model_copy(update={"norm": "spectral"})  # type: ignore[union-attr]
+    model = models.build(plain.model_copy(update={"discriminator": discriminator}), Shape(1, 8))
+    judge = model.players()["discriminator"]
+    layers = {
+        name: module
+        for name, module in judge.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding) and not name.startswith("codes.")
+    }
+    assert len(layers) >= 3 or network == "mlp"
+    assert [name for name, layer in layers.items() if not parametrize.is_parametrized(layer)] == []

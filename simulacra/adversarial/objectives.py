@@ -141,8 +141,8 @@ class RelativisticPairing(Relative):
     """Each generated image is judged against one real image, so no mode may be left out.
 
     ``L_D = E softplus(D(G(z)) - D(x))``, ``L_G = E softplus(D(x) - D(G(z)))``, in nats
-    Sources: The Relativistic Discriminator (2019), equations 10 and 11, https://arxiv.org/abs/1807.00734;
-    The GAN is dead; long live the GAN! (2024), equation 2, https://arxiv.org/abs/2501.05441
+    Sources: The Relativistic Discriminator (2019), the losses of RSGAN, https://arxiv.org/abs/1807.00734;
+    The GAN is dead; long live the GAN! (2024), section 2, https://arxiv.org/abs/2501.05441
     """
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Terms:

@@ -82,7 +82,7 @@ class GradientPenalty:
 class DRAGAN:
     """``w E (|grad D| - 1)^2`` around real images.
 
-    Source: On Convergence and Stability of GANs (2017), section 2.3, https://arxiv.org/abs/1705.07215
+    Source: On Convergence and Stability of GANs (2017), section 2, https://arxiv.org/abs/1705.07215
     """
 
     names: ClassVar[tuple[str, ...]] = ("dragan",)
@@ -129,7 +129,7 @@ class R2:
 class R1AndR2:
     """Both, as relativistic pairing needs them.
 
-    Source: The GAN is dead; long live the GAN! (2024), equation 4, https://arxiv.org/abs/2501.05441
+    Source: The GAN is dead; long live the GAN! (2024), section 2, https://arxiv.org/abs/2501.05441
     """
 
     names: ClassVar[tuple[str, ...]] = ("r1", "r2")

@@ -32,7 +32,7 @@ class Data(Section):
         32.0, description="larger files are refused or skipped unread"
     )
     test: Fraction = Field(0.1, description="held out for measuring, where a source has no test split of its own")
-    validation: Fraction = Field(0.0, description='held out of the training split for keep = "best"')
+    validation: Fraction = Field(0.0, description='held out of the training split, for keep = "best"')
     binarize_once: bool = Field(
         False, description="draw every pixel black or white, once for all; augment = binarize draws anew"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -85,16 +85,15 @@ def _refuse_mixed_images(penalty: Penalty, discriminator: Network) -> None:
         )
 
 
-class GAN(Family):
-    """Generative adversarial network (Goodfellow et al. 2014) with the objectives and penalties that came after."""
+class Adversarial(Family):
+    """A generator against a discriminator: what `gan` and `cgan` share."""
 
-    family: Literal["gan"] = Field("gan", description="of the model")
+    family: str
     latent: PositiveInt = Field(100, description="dimensions of the noise")
     loss: Literal["saturating", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"] = Field(
         "non_saturating", description="the adversarial objective"
     )
     penalty: Penalty = Penalty()
-    packing: PositiveInt = Field(1, description="images that the discriminator sees at once, on each other's channels")
     augment: tuple[Literal["colour", "translation", "cutout"], ...] = Field(
         (), description="differentiable changes of all images that the discriminator sees"
     )
@@ -103,12 +102,12 @@ class GAN(Family):
     discriminator: Network = Conv(activation="leaky_relu")
 
     @model_validator(mode="after")
-    def _a_penalty_needs_single_images(self) -> GAN:
+    def _a_penalty_needs_single_images(self) -> Self:
         _refuse_mixed_images(self.penalty, self.discriminator)
         return self
 
     @model_validator(mode="after")
-    def _wasserstein_needs_bounded_slopes(self) -> GAN:
+    def _wasserstein_needs_bounded_slopes(self) -> Self:
         free = self.penalty.kind == "none" or self.penalty.weight == 0
         if self.loss == "wasserstein" and free and self.discriminator.norm != "spectral":
             raise ValueError(
@@ -116,6 +115,13 @@ class GAN(Family):
                 'set penalty.kind to "gradient_penalty", or discriminator.norm to "spectral"'
             )
         return self
+
+
+class GAN(Adversarial):
+    """Generative adversarial network (Goodfellow et al. 2014) with the objectives and penalties that came after."""
+
+    family: Literal["gan"] = Field("gan", description="of the model")
+    packing: PositiveInt = Field(1, description="images that the discriminator sees at once, on each other's channels")
 
 
 class VAEGAN(Family):
@@ -190,17 +196,13 @@ class InfoGAN(Family):
         return self
 
 
-class CGAN(Family):
+class CGAN(Adversarial):
     """GAN that is told the class (Mirza & Osindero 2014), by a projection discriminator (Miyato & Koyama 2018)."""
 
     family: Literal["cgan"] = Field("cgan", description="of the model")
     latent: PositiveInt = Field(100, description="dimensions of the noise beside the label")
     classes: tuple[str, ...] = Field((), description="names of the classes; absent: those of the data")
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
-    discriminator_steps: PositiveInt = Field(1, description="discriminator steps per generator step")
     features: PositiveInt = Field(128, description="outputs of the discriminator's trunk, compared with each class")
-    generator: Network = Conv(norm="batch")
-    discriminator: Network = Conv(activation="leaky_relu")
 
 
 class CVAE(Family):

@@ -60,9 +60,13 @@ class Train(Section):
     score: PositiveInt = Field(100_000, description="images between two measurements on held-out images")
     checkpoint: PositiveInt = Field(50_000, description="images between two checkpoints")
     keep: Literal["last", "best"] = Field(
-        "last", description="which weights become model.safetensors; best needs data.validation"
+        "last",
+        description="which weights become model.safetensors; best needs data.validation where a score decides",
     )
-    retries: Annotated[int, Field(ge=0)] = Field(2, description="roll-backs allowed when training diverges")
+    collapse: Literal["warn", "roll_back"] = Field(
+        "warn", description="what to do when samples become alike or worse: say so, or go back to the best weights"
+    )
+    retries: Annotated[int, Field(ge=0)] = Field(2, description="roll-backs at most")
     tensorboard: bool = Field(False, description="also write TensorBoard event files")
 
     def optimizer_of(self, player: str) -> Optimizer:

@@ -26,12 +26,6 @@ class Config(Section):
     train: Train = Train()
 
     @model_validator(mode="after")
-    def _best_needs_validation(self) -> Config:
-        if self.train.keep == "best" and self.data.validation == 0:
-            raise ValueError('train.keep = "best" chooses on held-out images: also set data.validation, e.g. 0.05')
-        return self
-
-    @model_validator(mode="after")
     def _packs_are_full(self) -> Config:
         packing = getattr(self.model, "packing", 1)
         if self.train.batch % packing:

@@ -21,6 +21,7 @@ from simulacra.features.given import Given, GivenClassifier
 from simulacra.features.learning import learned
 from simulacra.features.pixels import Pixels
 from simulacra.features.stacked import StackedDigits
+from simulacra.networks import Shape
 
 __all__ = [
     "CLASSIFIERS",
@@ -37,6 +38,7 @@ __all__ = [
     "extractor",
     "grey",
     "learned",
+    "ready",
     "resized",
     "self_test",
 ]
@@ -64,13 +66,17 @@ def extractor(
         return given.load(Path(choice), sha256, splits.train.shape)
     if choice == "pixels":
         return Pixels(splits.train.shape)
-    if data == StackedDigits.name and splits.train.shape.channels == 3:
-        return StackedDigits()
-    if data in CLASSIFIERS:
-        return Classifier.load(data)
-    if choice == "classifier" or learning.labelled(splits, learning.FEWEST):
+    found = ready(data, splits.train.shape)
+    if isinstance(found, Pixels) and (choice == "classifier" or learning.labelled(splits, learning.FEWEST)):
         return learned(splits, tell)
-    return Pixels(splits.train.shape)
+    return found
+
+
+def ready(data: str, shape: Shape) -> Extractor:
+    """Return the best extractor for a data set that needs no training: one that is shipped, or the pixels."""
+    if data == StackedDigits.name and shape.channels == 3:
+        return StackedDigits()
+    return Classifier.load(data) if data in CLASSIFIERS else Pixels(shape)
 
 
 def check(choice: str | None, sha256: str | None) -> None:

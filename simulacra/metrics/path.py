@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from simulacra import machine
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import matrices, matrix, positive
 
@@ -35,8 +36,9 @@ def perceptual_path_length(
     """Return ``E |f(G(path(z1, z2, t + epsilon))) - f(G(path(z1, z2, t)))|^2 / epsilon^2``, t uniform in [0, 1).
 
     G is ``decode``, f ``features``, z1 and z2 the rows of ``starts`` and ``ends`` ``(n, D)``; ``path`` takes both
-    and t ``(n,)``, such as `latent.along_arc`. The paper measures distances by weighted VGG features and its code
-    leaves the lowest and the highest hundredth of the paths out; here the mean is over all of them.
+    and t ``(n,)``, such as `latent.along_arc`. On a GPU float32 is multiplied in full, not as TF32. The paper measures
+    distances by weighted VGG features and its code leaves the lowest and the highest hundredth of the paths out; here
+    the mean is over all of them.
     Raises `ConfigError` for different shapes, fewer than 2 paths or an epsilon that is not positive.
     Source: A Style-Based Generator Architecture for Generative Adversarial Networks (2019), section 4.1,
     https://arxiv.org/abs/1812.04948
@@ -46,6 +48,9 @@ def perceptual_path_length(
     if len(starts) != len(ends):
         raise ConfigError(f"starts and ends must have as many rows; got {len(starts)} and {len(ends)}.")
     t = torch.rand(len(starts), generator=generator, dtype=starts.dtype).to(starts.device)
-    here, beyond = (matrix(features(decode(path(starts, ends, at))), "features") for at in (t, t + epsilon))
-    lengths = (beyond - here).square().sum(1) / epsilon**2
+    there = t + epsilon
+    with machine.full_precision():  # the difference is of two images that are almost one
+        here, beyond = (matrix(features(decode(path(starts, ends, at))), "features") for at in (t, there))
+    steps = (there - t).to(here)  # rounding makes them differ from epsilon
+    lengths = ((beyond - here) / steps.unsqueeze(1)).square().sum(1)
     return PathLength(float(lengths.mean()), float(lengths.std()) / math.sqrt(len(lengths)))

@@ -25,7 +25,7 @@ from simulacra.errors import ConfigError
 from simulacra.images import to_unit
 from simulacra.models.base import Model, Round, StandardNormalPrior
 from simulacra.networks import Shape
-from simulacra.networks.base import activation, initialise
+from simulacra.networks.base import activation
 
 
 class JointDiscriminator(nn.Module):
@@ -34,14 +34,14 @@ class JointDiscriminator(nn.Module):
     ``h = f(W f(network(x) + V z))`` with f the leaky ReLU, logit ``w . h``.
     """
 
-    def __init__(self, network: nn.Module, latent: int, width: int) -> None:
+    def __init__(self, network: nn.Module, latent: int, width: int, norm: str = "none") -> None:
         super().__init__()
         self.network = network  # (B, C, H, W) -> (B, width)
-        self.latent = initialise(nn.Linear(latent, width, bias=False), "leaky_relu")
+        self.latent = networks.dense(latent, width, "leaky_relu", norm, bias=False)
         self.hidden = nn.Sequential(
-            activation("leaky_relu"), initialise(nn.Linear(width, width), "leaky_relu"), activation("leaky_relu")
+            activation("leaky_relu"), networks.dense(width, width, "leaky_relu", norm), activation("leaky_relu")
         )
-        self.head = initialise(nn.Linear(width, 1), None)
+        self.head = networks.dense(width, 1, None, norm)
 
     def features(self, x: Tensor, z: Tensor) -> Tensor:
         """Return the last hidden layer ``(B, width)`` of images ``(B, C, H, W)`` and latents ``(B, D)``."""
@@ -82,7 +82,7 @@ class BiGAN(StandardNormalPrior, Model):
         return cls(
             networks.decoder(values.network, values.latent, shape, shape.channels),
             networks.encoder(values.network, shape, cls.outputs_per_latent * values.latent),
-            JointDiscriminator(seen, values.latent, values.joint),
+            JointDiscriminator(seen, values.latent, values.joint, values.discriminator.norm),
             OBJECTIVES[values.loss],
             shape,
             values.latent,

@@ -8,28 +8,29 @@ cGANs with Projection Discriminator (2018), equation 3, https://arxiv.org/abs/18
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective
+from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Augmentation, Lazy, Objective, lazy
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import normal
 from simulacra.models import labels
-from simulacra.models.base import Model, Round
+from simulacra.models.base import Round
 from simulacra.models.codes import Codes
+from simulacra.models.gan import Duel
 from simulacra.networks import Shape
 
 
 class Projection(nn.Module):
     """``D(x, y) = psi(phi(x)) + <v_y, phi(x)>``: a trunk phi, a linear psi and a vector ``v_y`` of each class."""
 
-    def __init__(self, trunk: nn.Module, features: int, classes: int) -> None:
+    def __init__(self, trunk: nn.Module, features: int, classes: int, norm: str = "none") -> None:
         super().__init__()
         self.trunk = trunk
-        self.psi = nn.Linear(features, 1)
-        self.vectors = networks.embedding(classes, features)
+        self.psi = networks.dense(features, 1, None, norm)
+        self.vectors = networks.embedding(classes, features, norm)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """Return logits ``(B, 1)`` for images ``(B, C, H, W)`` with labels ``(B,)``."""
@@ -38,7 +39,7 @@ class Projection(nn.Module):
         return logits
 
 
-class CGAN(labels.LabelPrior, Model):
+class CGAN(labels.LabelPrior, Duel):
     """The two players of a GAN, both told the class: of fakes it is that of the real images beside them."""
 
     def __init__(
@@ -49,14 +50,20 @@ class CGAN(labels.LabelPrior, Model):
         loss: Objective,
         shape: Shape,
         *,
+        penalty: Lazy | None = None,
+        augmentations: Sequence[Augmentation] = (),
         discriminator_steps: int = 1,
     ) -> None:
-        super().__init__(shape)
-        self.generator = generator
-        self.discriminator = discriminator
+        super().__init__(
+            generator,
+            discriminator,
+            loss,
+            shape,
+            penalty=penalty,
+            augmentations=augmentations,
+            discriminator_steps=discriminator_steps,
+        )
         self.codes = codes
-        self.loss = loss
-        self.discriminator_steps = discriminator_steps
 
     @classmethod
     def build(cls, values: config.CGAN, shape: Shape) -> CGAN:
@@ -65,29 +72,22 @@ class CGAN(labels.LabelPrior, Model):
         trunk = networks.trunk(values.discriminator, shape, values.features)
         return cls(
             networks.decoder(values.generator, codes.latent, shape, shape.channels),
-            Projection(trunk, values.features, codes.width),
+            Projection(trunk, values.features, codes.width, values.discriminator.norm),
             codes,
             OBJECTIVES[values.loss],
             shape,
+            penalty=lazy(values.penalty),
+            augmentations=[AUGMENTATIONS[name] for name in values.augment],
             discriminator_steps=values.discriminator_steps,
         )
 
-    def players(self) -> dict[str, nn.Module]:
-        """Two players: discriminator and generator."""
-        return {"discriminator": self.discriminator, "generator": self.generator}
-
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """First the discriminator; then, every ``discriminator_steps`` steps, the generator on the same fakes."""
+        """First the discriminator, then the generator."""
         assert isinstance(batch, Labelled)
-        x, y = batch.image, batch.label
-        fake = self.decode(self.conditioned(normal(len(x), self.codes.noise, like=x), y))
-        on_real, on_fake = self.discriminator(x, y), self.discriminator(fake.detach(), y)
-        self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
-        yield {"discriminator": self.loss.discriminator(on_real, on_fake)}
-        if (step + 1) % self.discriminator_steps == 0:
-            yield {"generator": self.loss.generator(self.discriminator(fake, y))}
+        z = self.conditioned(normal(len(batch), self.codes.noise, like=batch.image), batch.label)
+        yield from self.duel(batch.image, z, lambda x: self.judge(x, batch.label), step)
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``, noise and label."""
-        images: Tensor = self.generator(z).tanh()
-        return images
+    def judge(self, x: Tensor, label: Tensor) -> Tensor:
+        """Return the discriminator's logits ``(B, 1)`` of images ``(B, C, H, W)`` with labels, augmented."""
+        logits: Tensor = self.discriminator(self.augmented(x), label)
+        return logits

@@ -4,7 +4,7 @@
 
 Where the class of an image is not known it is the one that explains it best, ``argmax_y ELBO(x, y)``.
 
-Sources: Learning Structured Output Representation using Deep Conditional Generative Models (2015), equation 4,
+Sources: Learning Structured Output Representation using Deep Conditional Generative Models (2015), section 4,
 https://papers.nips.cc/paper/5775; with p(z | y) = p(z) as in Semi-Supervised Learning with Deep Generative Models
 (2014), equation 6, https://arxiv.org/abs/1406.5298
 """

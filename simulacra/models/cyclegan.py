@@ -103,13 +103,13 @@ class CycleGAN(Model):
         for to, other in (("B", "A"), ("A", "B")):
             if means.get(f"to_{to.lower()}/likeness", 0.0) < INVERTED:
                 return (
-                    f"Translations to {to} are dark where images of {other} are bright. Unless the domains ask for it, "
-                    "start again with another --seed, or a larger --model.identity."
+                    f"translations to {to} are dark where images of {other} are bright; unless the domains ask for it, "
+                    "start again with another --seed, or a larger --model.identity"
                 )
             if means.get(f"to_{to.lower()}/variety", 1.0) < COLLAPSED:
                 return (
-                    f"Translations to {to} are nearly all alike. Start again with a larger "
-                    f"--model.cycle_{other.lower()}, or a smaller --model.adversarial."
+                    f"translations to {to} are nearly all alike; start again with a larger "
+                    f"--model.cycle_{other.lower()}, or a smaller --model.adversarial"
                 )
         return ""
 

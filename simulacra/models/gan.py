@@ -5,7 +5,7 @@ Source: Generative Adversarial Networks (2014), algorithm 1, https://arxiv.org/a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,61 @@ from simulacra.models.base import Model, Round, StandardNormalPrior
 from simulacra.networks import Shape
 
 
-class GAN(StandardNormalPrior, Model):
-    """Two players in alternating rounds; objective, penalty, packing and augmentations say what each minimises."""
+class Duel(Model):
+    """Two players in alternating rounds; objective, penalty and augmentations say what each minimises."""
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: Objective,
+        shape: Shape,
+        *,
+        penalty: Lazy | None = None,
+        augmentations: Sequence[Augmentation] = (),
+        discriminator_steps: int = 1,
+    ) -> None:
+        super().__init__(shape)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.loss = loss
+        self.penalty = penalty
+        self.augmentations = tuple(augmentations)
+        self.discriminator_steps = discriminator_steps
+
+    def players(self) -> dict[str, nn.Module]:
+        """Two players: discriminator and generator."""
+        return {"discriminator": self.discriminator, "generator": self.generator}
+
+    def duel(self, x: Tensor, z: Tensor, judge: Callable[[Tensor], Tensor], step: int) -> Iterator[Round]:
+        """First the discriminator; then, every ``discriminator_steps`` steps, the generator on the same fakes.
+
+        ``judge`` returns the discriminator's logits of images like ``x`` ``(B, C, H, W)``, made of latents ``z``.
+        """
+        generators_turn = (step + 1) % self.discriminator_steps == 0
+        with torch.set_grad_enabled(generators_turn and torch.is_grad_enabled()):
+            fake = self.decode(z)
+        on_real, on_fake = judge(x), judge(fake.detach())
+        self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
+        penalty = self.penalty(judge, x, fake.detach(), step) if self.penalty else {}
+        yield {"discriminator": self.loss.discriminator(on_real, on_fake) | penalty}
+        if generators_turn:
+            # of real images the moved discriminator's logits, which the generator cannot change
+            yield {"generator": self.loss.generator(judge(fake), lambda: torch.no_grad()(judge)(x))}
+
+    def augmented(self, x: Tensor) -> Tensor:
+        """Return images as the discriminator sees them."""
+        for augmentation in self.augmentations:
+            x = augmentation(x, None)
+        return x
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``."""
+        return torch.tanh(self.generator(z))
+
+
+class GAN(StandardNormalPrior, Duel):
+    """The game of noise and images; with packing, the discriminator sees several images at once."""
 
     def __init__(
         self,
@@ -33,15 +86,17 @@ class GAN(StandardNormalPrior, Model):
         augmentations: Sequence[Augmentation] = (),
         discriminator_steps: int = 1,
     ) -> None:
-        super().__init__(shape)
-        self.generator = generator
-        self.discriminator = discriminator
-        self.loss = loss
+        super().__init__(
+            generator,
+            discriminator,
+            loss,
+            shape,
+            penalty=penalty,
+            augmentations=augmentations,
+            discriminator_steps=discriminator_steps,
+        )
         self.latent = latent
-        self.penalty = penalty
         self.packing = packing
-        self.augmentations = tuple(augmentations)
-        self.discriminator_steps = discriminator_steps
 
     @classmethod
     def build(cls, values: config.GAN, shape: Shape) -> GAN:
@@ -58,37 +113,14 @@ class GAN(StandardNormalPrior, Model):
             discriminator_steps=values.discriminator_steps,
         )
 
-    def players(self) -> dict[str, nn.Module]:
-        """Two players: discriminator and generator."""
-        return {"discriminator": self.discriminator, "generator": self.generator}
-
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """First the discriminator; then, every ``discriminator_steps`` steps, the generator on the same fakes."""
-        x, generators_turn = batch.image, (step + 1) % self.discriminator_steps == 0
-        with torch.set_grad_enabled(generators_turn and torch.is_grad_enabled()):
-            fake = self.decode(self.prior(len(batch)))
-        on_real, on_fake = self.judge(x), self.judge(fake.detach())
-        self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
-        penalty = self.penalty(self.judge, x, fake.detach(), step) if self.penalty else {}
-        yield {"discriminator": self.loss.discriminator(on_real, on_fake) | penalty}
-        if generators_turn:
-            yield {"generator": self.loss.generator(self.judge(fake), lambda: self._judge_again(x))}
+        """First the discriminator, then the generator."""
+        yield from self.duel(batch.image, self.prior(len(batch)), self.judge, step)
 
     def judge(self, x: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B / packing, 1)`` of images ``(B, C, H, W)``, augmented and packed."""
-        for augmentation in self.augmentations:
-            x = augmentation(x, None)
-        logits: Tensor = self.discriminator(pack(x, self.packing))
+        logits: Tensor = self.discriminator(pack(self.augmented(x), self.packing))
         return logits
-
-    @torch.no_grad()
-    def _judge_again(self, x: Tensor) -> Tensor:
-        """The moved discriminator's logits of real images, which the generator cannot change."""
-        return self.judge(x)
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``."""
-        return torch.tanh(self.generator(z))
 
 
 def pack(x: Tensor, count: int) -> Tensor:

@@ -8,7 +8,7 @@ equations 5 and 6, https://arxiv.org/abs/1606.03657
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +29,13 @@ class Recogniser(nn.Module):
 
     Q's head is normalised over a batch, as in the paper, but of real and generated images together: over generated ones
     alone, the least difference between them would tell as much as a large one, and the generator would collapse.
+    ``norm`` is that of the layers between an image and D's logit.
     """
 
-    def __init__(self, trunk: nn.Module, features: int, outputs: int) -> None:
+    def __init__(self, trunk: nn.Module, features: int, outputs: int, norm: str = "none") -> None:
         super().__init__()
         self.trunk = trunk
-        self.real = networks.head(features, 1)
+        self.real = networks.head(features, 1, norm)
         self.codes = nn.Sequential(
             networks.head(features, features), nn.BatchNorm1d(features), networks.head(features, outputs)
         )
@@ -89,7 +90,7 @@ class InfoGAN(CodePrior, Model):
         trunk = networks.encoder(values.discriminator, shape, values.features)
         return cls(
             networks.decoder(values.generator, codes.latent, shape, shape.channels),
-            Recogniser(trunk, values.features, codes.outputs),
+            Recogniser(trunk, values.features, codes.outputs, values.discriminator.norm),
             codes,
             OBJECTIVES[values.loss],
             shape,
@@ -107,12 +108,12 @@ class InfoGAN(CodePrior, Model):
         """First D and Q, on real images and on fakes; then the generator on the same fakes."""
         z = self.prior(len(batch))
         fake = self.decode(z)
+        views = [batch.image, distorted(batch.image)] if self.invariance else [batch.image]
         penalty = self.penalty(self.discriminator.judge, batch.image, fake.detach(), step) if self.penalty else {}
-        yield {"discriminator": self._recognise(batch.image, fake.detach(), z) | penalty}
-        yield {"generator": self._deceive(batch.image, fake, z)}
+        yield {"discriminator": self._recognise(views, fake.detach(), z) | penalty}
+        yield {"generator": self._deceive(views, fake, z)}
 
-    def _recognise(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
-        views = [real, distorted(real)] if self.invariance else [real]
+    def _recognise(self, views: Sequence[Tensor], fake: Tensor, z: Tensor) -> Terms:
         *seen, seen_fake = [self.discriminator.trunk(x) for x in (*views, fake)]
         *told, told_fake = self.discriminator.codes(torch.cat([*seen, seen_fake])).chunk(len(views) + 1)
         on_real, on_fake = self.discriminator.real(seen[0]), self.discriminator.real(seen_fake)
@@ -120,13 +121,13 @@ class InfoGAN(CodePrior, Model):
         terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told_fake, z)
         return terms | self.steadiness(*told) if self.invariance else terms
 
-    def _deceive(self, real: Tensor, fake: Tensor, z: Tensor) -> Terms:
+    def _deceive(self, views: Sequence[Tensor], fake: Tensor, z: Tensor) -> Terms:
         with torch.no_grad():
-            seen_real = self.discriminator.trunk(real)  # beside which Q's head sees the fakes
+            seen = [self.discriminator.trunk(x) for x in views]  # beside which Q's head saw the fakes before, too
         seen_fake = self.discriminator.trunk(fake)
-        told_fake = self.discriminator.codes(torch.cat([seen_real, seen_fake]))[len(real) :]
+        told_fake = self.discriminator.codes(torch.cat([*seen, seen_fake]))[-len(fake) :]
         on_fake = self.discriminator.real(seen_fake)
-        return self.loss.generator(on_fake, lambda: self.discriminator.real(seen_real).detach()) | self.uncertainty(
+        return self.loss.generator(on_fake, lambda: self.discriminator.real(seen[0]).detach()) | self.uncertainty(
             told_fake, z
         )
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from simulacra import config
 from simulacra.networks import conv, mlp, resnet
-from simulacra.networks.base import Network, Shape, activation, initialise, split
+from simulacra.networks.base import Network, Shape, activation, initialise, normalise, split
 from simulacra.networks.patch import critic
 from simulacra.networks.translators import stride_of, translator
 
@@ -20,6 +20,7 @@ __all__ = [
     "Shape",
     "critic",
     "decoder",
+    "dense",
     "embedding",
     "encoder",
     "head",
@@ -53,13 +54,21 @@ def trunk(network: config.Network, shape: Shape, features: int) -> nn.Module:
     return Network(encoder(network, shape, features), activation("leaky_relu"))
 
 
-def embedding(classes: int, features: int) -> nn.Embedding:
+def embedding(classes: int, features: int, norm: str = "none") -> nn.Module:
     """Build a vector ``(features,)`` of length about 1 for each class, to be looked up by labels ``(B,)``."""
     layer = nn.Embedding(classes, features)
     nn.init.normal_(layer.weight, 0.0, 1 / math.sqrt(features))
-    return layer
+    return normalise(layer, norm)
 
 
-def head(features: int, outputs: int) -> Network:
-    """Build a network ``(B, features) -> (B, outputs)`` that reads a trunk: an activation and a dense layer."""
-    return Network(activation("leaky_relu"), initialise(nn.Linear(features, outputs), None))
+def dense(inputs: int, outputs: int, followed_by: str | None, norm: str = "none", *, bias: bool = True) -> nn.Module:
+    """Build a dense layer ``(B, inputs) -> (B, outputs)``, initialised for the activation that follows it."""
+    return normalise(initialise(nn.Linear(inputs, outputs, bias=bias), followed_by), norm)
+
+
+def head(features: int, outputs: int, norm: str = "none") -> Network:
+    """Build a network ``(B, features) -> (B, outputs)`` that reads a trunk: an activation and a dense layer.
+
+    With ``norm`` "spectral" these layers are normalised, as `encoder` normalises its own.
+    """
+    return Network(activation("leaky_relu"), dense(features, outputs, None, norm))

@@ -15,6 +15,7 @@ from simulacra.data import Splits
 from simulacra.models import Generative, Inferential, Translating, summary
 from simulacra.pages import layout
 from simulacra.run import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, Run, pictures_in, scores
+from simulacra.training.watchdog import WARNING
 
 FRAMES = 24  # pictures in a film of sheets
 PATHS = 6  # rows of interpolations
@@ -27,6 +28,7 @@ def write(run: Run, splits: Splits, path: Path) -> Path:
     rows = run.history()
     body = [
         layout.facts(_facts(run, splits, rows)),
+        _warnings(rows),
         layout.box("pictures", *_pictures(run, splits)),
         layout.curves(CURVES, {run.path.name: rows}, layout.logged(rows)),
         _making(run),
@@ -47,6 +49,13 @@ def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> list[
         ("images/s", f"{last['images'] / max(seconds, 1e-9):,.0f}"),
         *((name, f"{value:.4g}") for name, value in scores(rows, run.config.train.keep).items()),
     ]
+
+
+def _warnings(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What went wrong on the way, if anything did."""
+    found = [row for row in rows if WARNING in row]
+    said = layout.table([layout.number("images"), ""], [[layout.number(f"{r['images']:,}"), r[WARNING]] for r in found])
+    return layout.section("Warnings", "What the training noticed about itself.", said) if found else ""
 
 
 def _pictures(run: Run, splits: Splits) -> list[str]:

@@ -26,7 +26,7 @@ class Prior(nn.Module):
         raise NotImplementedError
 
     def log_density(self, z: Tensor) -> Tensor:
-        """Return ``log p(z)`` in nats, ``(n, dimensions) -> (n,)``, differentiable in z."""
+        """Return ``log p(z)`` in nats, ``(n, dimensions) -> (n,)``, differentiable in z, on the device of z."""
         raise NotImplementedError
 
     @property

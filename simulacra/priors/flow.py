@@ -45,7 +45,7 @@ class Flow(Prior):
     def log_density(self, z: Tensor) -> Tensor:
         """Return ``log p(z)`` in nats, ``(n, D) -> (n,)``."""
         log_density: Tensor = self.flow().log_prob((z.to(self.mean) - self.mean) / self.scale)
-        return log_density - self.scale.log().sum()
+        return (log_density - self.scale.log().sum()).to(z)
 
 
 def fit_flow(codes: Tensor, *, steps: int = STEPS, seed: int = 0) -> Flow:

@@ -56,7 +56,7 @@ class Mixture(Prior):
 
     def log_density(self, z: Tensor) -> Tensor:
         """Return ``log sum_k w_k N(z; mu_k, L_k L_k^T)`` in nats, ``(n, D) -> (n,)``."""
-        return self.component_log_densities(z).logsumexp(1).to(z.dtype)
+        return self.component_log_densities(z).logsumexp(1).to(z)
 
     def component_log_densities(self, z: Tensor) -> Tensor:
         """Return ``log w_k N(z; mu_k, L_k L_k^T)`` for each component, ``(n, D) -> (n, K)``, float64."""
