@@ -144,7 +144,6 @@ def test_the_shapes_are_two_domains_with_a_known_truth() -> None:
     assert not set(train.names) & set(train.other.names if train.other else ())
     a, b = (images.from_bytes(part.images[:200]) for part in test.domains.values())
     assert 0.1 < float((a - b).abs().mean() / 2) < 0.5
-    assert retrieval_top1(a.flatten(1), b.flatten(1)) > 0.3
 
 
 WRONG = {

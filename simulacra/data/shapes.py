@@ -2,8 +2,8 @@
 
 One sprite a picture, drawn with antialiased edges from its signed distance, so that it exists at any size.
 
-As two domains, A has flat sprites on black, B the same ones as drawings: with a light outline, on blue. The factors of
-an image in A determine the one in B, so every translation has a known truth.
+As two domains, A has flat sprites on black, B the same ones as drawings: with a light outline around them, on blue. The
+factors of an image in A determine the one in B, so every translation has a known truth.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLOURS = torch.tensor(
 VISIBLE = ("shape", "colour", "radius", "x", "y")  # the angle shows only up to a symmetry, on a disc not at all
 TRAIN, TEST = 12_000, 2_000
 GROUND, LINE = torch.tensor([30.0, 60.0, 100.0]), torch.tensor([250.0, 246.0, 235.0])
-OUTLINE = 0.14  # width of the line, the picture being 2 wide
+OUTLINE = 0.12  # width of the line, the picture being 2 wide
 
 
 def load(size: int = 32) -> tuple[Dataset, Dataset]:
@@ -54,7 +54,7 @@ def _numbered(dataset: Dataset) -> Dataset:
 def drawn(factors: dict[str, Tensor], size: int) -> Tensor:
     """Render sprites as drawings of domain B, ``(N, 3, size, size)`` uint8, from factors, each ``(N,)``."""
     distance = _distance(factors, size).unsqueeze(1)
-    whole, filled = ((0.5 - d * size / 2).clamp(0, 1) for d in (distance, distance + OUTLINE))
+    whole, filled = ((0.5 - d * size / 2).clamp(0, 1) for d in (distance - OUTLINE, distance))
     ground, line = GROUND.view(1, 3, 1, 1), LINE.view(1, 3, 1, 1)
     outlined = ground + whole * (line - ground)
     return (outlined + filled * (COLOURS[factors["colour"]].view(-1, 3, 1, 1) - line)).round().to(torch.uint8)
