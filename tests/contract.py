@@ -36,7 +36,7 @@ SMALL_RESNET = ResnetTranslator(width=4, halvings=1, blocks=1)
 TRANSLATOR_NETWORKS: dict[str, config.Translator] = {
     "resnet": SMALL_RESNET,
     "resnet-kernel-3": SMALL_RESNET.model_copy(update={"halvings": 2, "kernel": 3, "norm": "none"}),
-    "resnet-blend": SMALL_RESNET.model_copy(update={"blend": True}),
+    "resnet-correct": SMALL_RESNET.model_copy(update={"correct": True}),
     "unet": Unet(width=4),
 }
 TRANSLATOR_SHAPES = (Shape(1, 8), Shape(3, 12))
@@ -57,8 +57,8 @@ def networks(family: str) -> dict[str, Any]:
 
 
 def translator_config(family: str, network: config.Translator, shape: Shape) -> config.ModelConfig:
-    """The config of a small translator, grey to colour and the reverse unless it paints over its input."""
-    channels = shape.channels if network.blend else 4 - shape.channels
+    """The config of a small translator, grey to colour and the reverse unless it corrects its input."""
+    channels = shape.channels if network.correct else 4 - shape.channels
     section = section_of(family)
     pool = {"pool": POOL} if "pool" in section.model_fields else {}
     small = Patch(width=4, halvings=1)

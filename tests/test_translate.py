@@ -231,16 +231,20 @@ def test_untrained_translators_leave_no_checkerboard() -> None:
     assert unevenness[4] < 1e-5 < 0.01 < unevenness[3]
 
 
-def test_a_blend_begins_near_its_input() -> None:
+def test_a_corrector_begins_near_its_input_and_can_leave_white() -> None:
     torch.manual_seed(0)
     x = torch.rand(4, 3, 16, 16) * 2 - 1
     near, far = (
-        (networks.translator(ResnetTranslator(width=8, blocks=1, blend=blend), Shape(3, 16), Shape(3, 16))(x) - x)
+        (networks.translator(ResnetTranslator(width=8, blocks=1, correct=correct), Shape(3, 16), Shape(3, 16))(x) - x)
         .abs()
         .mean()
-        for blend in (True, False)
+        for correct in (True, False)
     )
     assert near < 0.5 * far
+    white = torch.ones(1, 3, 16, 16)
+    network = networks.translator(ResnetTranslator(width=8, blocks=1, correct=True), Shape(3, 16), Shape(3, 16))
+    slopes = torch.autograd.grad(network(white).sum(), list(network.parameters())[-1])[0]
+    assert float(slopes.min()) > 0.1 * 16 * 16
 
 
 def test_sides_that_do_not_fit_are_refused_with_the_remedy() -> None:
@@ -249,7 +253,7 @@ def test_sides_that_do_not_fit_are_refused_with_the_remedy() -> None:
     with pytest.raises(ConfigError, match=r"70 x 70 patches, which needs 24.*halvings 2"):
         networks.critic(Patch(), Shape(3, 16))
     with pytest.raises(ConfigError, match="equal channels"):
-        networks.translator(ResnetTranslator(blend=True), Shape(1, 32), Shape(3, 32))
+        networks.translator(ResnetTranslator(correct=True), Shape(1, 32), Shape(3, 32))
 
 
 # ----------------------------------------------------------------------------------------------------- models

@@ -85,7 +85,7 @@ class ResnetTranslator(Section):
     blocks: PositiveInt = Field(6, description="residual blocks at the smallest side: 6, or 9 for 256 pixels")
     kernel: Literal[3, 4] = Field(4, description="of the layers that halve and double (4 leaves no checkerboard)")
     norm: Literal["none", "instance", "batch"] = Field("instance", description="after each convolution but the last")
-    blend: bool = Field(False, description="paint over the input through a mask, so that what may stay is kept")
+    correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
 
 
 class Unet(Section):
@@ -102,7 +102,7 @@ class Unet(Section):
     norm: Literal["none", "instance", "batch"] = Field(
         "instance", description="after each convolution but the first and the last"
     )
-    blend: bool = Field(False, description="paint over the input through a mask, so that what may stay is kept")
+    correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
 
 
 class Patch(Section):

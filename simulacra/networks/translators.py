@@ -17,13 +17,13 @@ from simulacra.errors import ConfigError
 from simulacra.networks.base import Shape, initialise
 
 GROWTH = 8  # the first layer's channels, at most so many times
-PAINT = -1.0  # logit of the mask at first: a quarter is painted over
+INSIDE, GENTLE = 0.9, 0.1  # of a corrector: how near to 1 its images begin, and of its last layer's weights
 
 
 class Painter(nn.Module):
     """``tanh(network(x))``: images in [-1, 1], drawn anew."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Sequential) -> None:
         super().__init__()
         self.network = network
 
@@ -32,18 +32,22 @@ class Painter(nn.Module):
         return torch.tanh(self.network(x).float())
 
 
-class Blend(nn.Module):
-    """``x + m (tanh(t) - x)``, mask ``m = sigmoid(.)`` and paint t from one network: what may stay is kept."""
+class Corrector(nn.Module):
+    """``tanh(network(x) + artanh(0.9 x))``: images corrected, and at first nearly left as they are.
 
-    def __init__(self, network: nn.Module) -> None:
+    Every pixel keeps a slope, also white and black ones, so nothing holds the translator at copying but its losses.
+    """
+
+    def __init__(self, network: nn.Sequential) -> None:
         super().__init__()
         self.network = network
+        with torch.no_grad():
+            for parameter in network[-1].parameters():
+                parameter.mul_(GENTLE)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return images ``(B, C, H, W)`` in [-1, 1] for images of that shape."""
-        output = self.network(x).float()
-        mask, paint = torch.sigmoid(output[:, :1] + PAINT), torch.tanh(output[:, 1:])
-        return torch.lerp(x.float(), paint, mask)
+        return torch.tanh(self.network(x).float() + torch.atanh(INSIDE * x.float()))
 
 
 class _Reflected(torch.autograd.Function):
@@ -122,7 +126,7 @@ class Level(nn.Module):
 def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
     """Build a network from images of one domain to images ``(B, C', H, W)`` in [-1, 1] of another.
 
-    Raises `ConfigError` for a side that cannot be halved as often, and for ``blend`` between different channels.
+    Raises `ConfigError` for a side that cannot be halved as often, and for ``correct`` between different channels.
     """
     stride = stride_of(network, source)
     if source.size % stride:
@@ -131,14 +135,15 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
             f"The translator halves the side {stride.bit_length() - 1} times, and {source.size} is no multiple of "
             f"{stride}. Choose --data.size {lower or stride} or {lower + stride}, or fewer --model.generator.halvings."
         )
-    if network.blend and source.channels != target.channels:
+    if network.correct and source.channels != target.channels:
         raise ConfigError(
-            f"model.generator.blend paints over the input, so both domains need equal channels, not {source.channels} "
+            f"model.generator.correct changes the input, so both domains need equal channels, not {source.channels} "
             f"and {target.channels}. Leave it false, or set --data.channels and --data.channels_b alike."
         )
-    outputs = target.channels + network.blend
-    build = _resnet if isinstance(network, ResnetTranslator) else _unet
-    return (Blend if network.blend else Painter)(build(network, source, outputs))  # type: ignore[arg-type]
+    kind = Corrector if network.correct else Painter
+    if isinstance(network, ResnetTranslator):
+        return kind(_resnet(network, source, target.channels))
+    return kind(_unet(network, source, target.channels))
 
 
 def stride_of(network: Translator, shape: Shape) -> int:
@@ -147,7 +152,7 @@ def stride_of(network: Translator, shape: Shape) -> int:
     return int(2**halvings)
 
 
-def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Module:
+def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Sequential:
     """``7 x 7``, halvings, residual blocks, doublings, ``7 x 7``."""
     width, norm, kernel = network.width, network.norm, network.kernel
     layers = [*_edge(source.channels, width, "relu"), *_after(width, norm)]
@@ -175,7 +180,7 @@ def _block(width: int, norm: str) -> nn.Module:
     )  # fmt: skip
 
 
-def _unet(network: Unet, source: Shape, outputs: int) -> nn.Module:
+def _unet(network: Unet, source: Shape, outputs: int) -> nn.Sequential:
     """Levels inside each other; the outermost has no skip of the image itself."""
     halvings = stride_of(network, source).bit_length() - 1
     widths = [network.width * min(GROWTH, 2**index) for index in range(halvings)]
