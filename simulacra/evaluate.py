@@ -18,15 +18,26 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from simulacra import features, generate, latent, metrics
+from simulacra import features, generate, images, latent, metrics, translate
 from simulacra.data import Dataset, Images, Labelled, derived_seed, shapes, stacked
 from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
 from simulacra.features.base import CHUNK
 from simulacra.features.corruption import CORRUPTIONS
 from simulacra.images import atomic, to_unit
+from simulacra.metrics import meanings
 from simulacra.metrics.common import extra
-from simulacra.models import Coded, Generative, Inferential, Model, Recognising, Scored, Variational, mean_score
+from simulacra.models import (
+    Coded,
+    Generative,
+    Inferential,
+    Model,
+    Recognising,
+    Scored,
+    Translating,
+    Variational,
+    mean_score,
+)
 from simulacra.models.codes import Categorical
 from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
@@ -83,8 +94,10 @@ def evaluate(
 
     With a posterior: bounds and estimates of log p(x), use of the latents. With an encoder: reconstructions, and
     how well latents tell classes apart. With a prior: samples against test images, by the features of ``extractor``,
-    which is `features.extractor`'s own choice where none is given. ``progress`` is called with the name of each part,
-    ``warn`` with a sentence if the features fail their self-test. The same seed gives the same scores.
+    which is `features.extractor`'s own choice where none is given. With a translator: translations against real images
+    of the target, by a classifier of both domains, against the truth where it is known, and back again.
+    ``progress`` is called with the name of each part, ``warn`` with a sentence if the features fail their
+    self-test. The same seed gives the same scores.
     ``prior`` says where samples are drawn from, as in `Run.prior`; likelihoods are always those of the model's own.
     Raises `ConfigError` for fewer than 10 images or a missing extra, `RunError` for a model that returns NaN.
     """
@@ -117,6 +130,7 @@ def measure(
         ("samples", evaluation.sampled, evaluation.samples),
         ("modes", evaluation.sampled, evaluation.modes),
         ("paths", evaluation.sampled, evaluation.paths),
+        ("translations", isinstance(run.model, Translating), evaluation.translations),
     ]
     for name, supported, part in parts:
         if supported:
@@ -242,6 +256,8 @@ class Evaluation:
         self.device = next(run.model.parameters()).device
         self.seed = seed
         self.scores: list[Score] = []
+        if isinstance(run.model, Translating):
+            extra("torchmetrics.functional.image", "evaluate")
         if isinstance(run.model, Inferential):
             for module in ("torchmetrics.functional.image", "sklearn.linear_model"):
                 extra(module, "evaluate")
@@ -252,6 +268,8 @@ class Evaluation:
         self.loader = run.measuring
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
+        if extractor is None and isinstance(run.model, Translating):
+            extractor = features.domain_classifier(splits)
         self.extractor = extractor or features.extractor(run.config.data.name, splits)
 
     def likelihood(self) -> Iterator[Score]:
@@ -445,6 +463,55 @@ class Evaluation:
             self._path, generator=self._generator("paths"),
         )  # fmt: skip
         yield self._compared("perceptual_path_length", found.mean, "distance^2", n=count, split="generated")
+
+    def translations(self) -> Iterator[Score]:
+        """Test images translated to B, and to A under names that end so, where the model goes both ways."""
+        for to in self.model.directions:
+            for score in self._translations(to):
+                yield score if to == "B" else replace(score, metric=meanings.to_a(score.metric))
+
+    def _translations(self, to: str) -> Iterator[Score]:
+        source, target = (self._domain(name) for name in (translate.OTHER[to], to))
+        there = self.translated[to]
+        if isinstance(self.extractor, Classifying):
+            taken = [self.extractor.probabilities(x).argmax(1) == "AB".index(to) for x in (there, target)]
+            for name, right in zip(("domain_accuracy", "domain_accuracy_floor"), taken, strict=True):
+                yield self._compared(name, float(right.double().mean()), "share", n=len(right))
+        real, fake = self.extractor.features(target), self.extractor.features(there)
+        known = self.extractor.features(images.from_bytes(self.run.splits.train.domains[to].images[: len(real)]))
+        yield self._compared("frechet_distance", metrics.frechet_distance(real, fake), "distance^2", n=len(real))
+        yield self._compared("frechet_distance_floor", metrics.frechet_distance(real, known), "distance^2", n=len(real))
+        if translate.can_return(self.model, to):
+            back = translate.translate(self.model, there, translate.OTHER[to])
+            yield self._score("cycle_error", float(metrics.l1(back, source).mean()), "of the range", n=len(source))
+        if self.test.paired:
+            yield from self._against_truth(there, source, target)
+
+    def _against_truth(self, there: Tensor, source: Tensor, target: Tensor) -> Iterator[Score]:
+        """Errors of translations; beside them those of copying the input, where both domains have equal channels."""
+        for name, values, unit in self._errors(there, target):
+            yield self._score(name, values, unit)
+        if source.shape == target.shape:
+            for name, values, unit in self._errors(source, target):
+                yield self._score(f"{name}_of_copying", values, unit)
+
+    def _errors(self, there: Tensor, target: Tensor) -> Iterator[tuple[str, float, str]]:
+        yield "l1", float(metrics.l1(there, target).mean()), "of the range"
+        yield "psnr", float(metrics.psnr(there, target).clamp(max=CLEAREST).mean()), "dB"
+        if self.run.shape.size >= metrics.pixels.WINDOW:
+            yield "ssim", float(metrics.ssim(there, target).mean()), "index"
+        yield "retrieval_top1", metrics.retrieval_top1(there.flatten(1), target.flatten(1)), "share"
+
+    @cached_property
+    def translated(self) -> dict[str, Tensor]:
+        """The test images translated to each domain that the model translates to."""
+        return {
+            to: translate.translate(self.model, self._domain(translate.OTHER[to]), to) for to in self.model.directions
+        }
+
+    def _domain(self, name: str) -> Tensor:
+        """The measured test images of a domain."""
+        return images.from_bytes(self.test.domains[name].images[: len(self.x)])
 
     def _path(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
         if not isinstance(self.run.model, Coded):

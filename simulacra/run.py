@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from simulacra import checkpoint, data, generate, images, inbetween, inpaint, invert, priors
+from simulacra import checkpoint, data, generate, images, inbetween, inpaint, invert, priors, translate
 from simulacra.config import Config
-from simulacra.data import Dataset, Loader, Splits, derived_seed, files
+from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
 from simulacra.errors import CapabilityError, ConfigError, RunError
+from simulacra.files import Entry
+from simulacra.files import find as find_files
 from simulacra.inpaint import Repair
 from simulacra.invert import Inversion
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
@@ -76,12 +79,12 @@ class Run:
     @cached_property
     def splits(self) -> Splits:
         """The data set the run was trained on."""
-        return data.load(self.config.data, self.data_root)
+        return data.load(self.config.data, self.data_root, self.model.batch)
 
     @cached_property
     def measuring(self) -> Loader:
         """Yields data sets for measuring, binarised where the training images were: ``measuring.fixed(dataset)``."""
-        return Loader(self.splits.train, 1, augment=self.config.data.augment)
+        return data.LOADERS[self.model.batch](self.splits.train, 1, augment=self.config.data.augment)
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""
@@ -231,10 +234,50 @@ class Run:
         order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))[:n]
         return images.from_bytes(test.images[order])
 
+    def translate(self, x: Tensor, to: str = "B") -> Tensor:
+        """Return images ``(n, C', H, W)`` in [-1, 1] of domain ``to`` for images ``(n, C, H, W)`` of the other one."""
+        return translate.translate(self.model, x, to)
+
+    def translate_files(
+        self, path: str | Path, folder: Path, to: str = "B", *, convert: bool = False, size: int | None = None
+    ) -> list[Path]:
+        """Translate an image file, a folder or a zip into PNG files of the same names in a folder; return their paths.
+
+        Pictures keep their size, or are brought to a shorter side of ``size`` first; where folders tell domains, those
+        of the other one are taken. ``convert`` allows grey files for colour and the reverse. All files are looked at
+        before the first is written, and none is overwritten. Raises `DataError`, `ConfigError`, `CapabilityError`.
+        """
+        translating = translate.require_translator(self.model, "translate", to)
+        source = translate.OTHER[to]
+        entries = domains.of_domain(find_files(Path(path)), source)
+        targets = [folder / name for name in _png_names([entry.name for entry in entries])]
+        taken = [target for target in targets if target.exists()]
+        if taken:
+            raise ConfigError(f"{taken[0]} exists already. Choose another folder with --out, or remove it.")
+
+        def read(entry: Entry) -> Tensor:
+            channels = translating.domains[source].channels
+            return files.read_one(entry, channels, self.config.data, convert=convert, size=size)
+
+        for entry in entries:
+            read(entry)
+        for entry, target in zip(entries, targets, strict=True):
+            x = images.from_bytes(read(entry)).unsqueeze(0)
+            images.save(self.translate(x, to)[0], target)
+        return targets
+
     def read(self, path: str | Path) -> tuple[list[str], Tensor]:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
         names, pixels = files.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)
         return names, images.from_bytes(pixels)
+
+
+def _png_names(names: Sequence[PurePosixPath]) -> list[PurePosixPath]:
+    """Names below a folder that end in .png; those that would become the same keep their old ending before it."""
+    inside = [PurePosixPath(*(part for part in name.parts if part not in ("..", "/"))) for name in names]
+    count = Counter(name.with_suffix(".png") for name in inside)
+    new = [(name, name.with_suffix(".png")) for name in inside]
+    return [name.with_name(f"{name.name}.png") if count[short] > 1 else short for name, short in new]
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

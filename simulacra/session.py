@@ -22,10 +22,10 @@ from typing import IO, Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import __version__, checkpoint, config, data, features, generate, images, machine, models
+from simulacra import __version__, checkpoint, config, data, features, generate, images, machine, models, translate
 from simulacra.checkpoint import Checkpoints
 from simulacra.config import Config
-from simulacra.data import Dataset, Labelled, Loader, Splits, derived_seed
+from simulacra.data import Dataset, Labelled, Splits, derived_seed
 from simulacra.errors import (
     CollapseError,
     ConfigError,
@@ -36,7 +36,7 @@ from simulacra.errors import (
     StorageError,
 )
 from simulacra.images import atomic
-from simulacra.models import Generative, Inferential, Model, Scored
+from simulacra.models import Generative, Inferential, Model, Scored, Translating
 from simulacra.pages import report
 from simulacra.run import (
     CHECKPOINTS,
@@ -56,6 +56,7 @@ from simulacra.run import (
 from simulacra.training import Progress, Trainer, watchdog
 from simulacra.training.watchdog import Watchdog
 
+SETTLED = 0.1  # share of a training before which its pictures may look like anything
 PAIRS = 12  # originals and reconstructions on a sheet
 MAY_CHANGE = {
     "images", "log", "sheet", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries", "tensorboard",
@@ -108,14 +109,17 @@ class Session:
         path = Path(out) if out is not None else _default_folder(values, config.parse(shipped))
         root = None if data_root is None else Path(data_root)
         exists = _check_folder(path, resume)
-        splits = data.load(values.data, root)
+        family = models.FAMILIES[values.model.family]
+        splits = data.load(values.data, root, family.batch)
         device = machine.device(values.train.device)
         machine.check_tools(values.train, device)
         before = _saved_config(path) if exists else None
         values = _resolve(values, splits, device) if before is None else _same_run(values, before, splits, path)
         torch.manual_seed(derived_seed(values.seed, "weights"))
         model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        loader = Loader(splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment)
+        loader = data.LOADERS[family.batch](
+            splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
+        )
         _check_model(values, model)
         session = cls(values, path, splits, Trainer(model, loader, values.train, seed=values.seed), root)
         session._open(exists)
@@ -284,7 +288,8 @@ class Session:
         """Append to the log; return what it shows to have gone wrong."""
         values = {**progress.terms, **measured}
         row = {"step": progress.step, "images": progress.images, "seconds": round(progress.seconds, 3), **values}
-        fault = watchdog.alarm([*self.history(), row], self.config.train.images) if watchdog.DISTANCE in row else None
+        seen = watchdog.DISTANCE in row
+        fault = watchdog.alarm([*self.history(), row], self.config.train.images) if seen else self._complaint(progress)
         self._append(row if fault is None else {**row, watchdog.WARNING: fault})
         self._tensorboard(values, progress.images)
         return fault
@@ -300,6 +305,13 @@ class Session:
         self.notice = f"Warning: {fault}."
         if self.checkpoints.best() is not None and self.config.train.keep != "best":
             self.notice += f" The best weights are kept; to use them: {self._resume_command()} --train.keep best"
+
+    def _complaint(self, progress: Progress) -> str | None:
+        """What the model itself finds wrong after a training's beginning, once."""
+        early = progress.images <= SETTLED * progress.total
+        said = "" if early else self.trainer.model.complaint(progress.terms)
+        known = said and any(row.get(watchdog.WARNING) == said for row in self.history())
+        return None if known or not said else said
 
     def _tensorboard(self, values: Mapping[str, float], images_seen: int) -> None:
         if not self.config.train.tensorboard:
@@ -323,6 +335,8 @@ class Session:
             rows = [("original", originals), ("reconstruction", generate.reconstruct(model, originals))]
             folder = RECONSTRUCTIONS if isinstance(model, Generative) else SAMPLES
             images.save(images.labelled_rows(rows), self.path / folder / name)
+        if isinstance(model, Translating):
+            images.save(translate.sheet(model, self.splits.test, PAIRS), self.path / SAMPLES / name)
 
     def _save(self, *, best: bool = False) -> None:
         """Write the checkpoint and the model; the name of the latest comes last, it makes the others valid."""
@@ -463,14 +477,17 @@ def _check_folder(path: Path, resume: bool) -> bool:
 
 def _resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     """Fill in what the config left to the data and the machine, so that the run says all that determines it."""
-    shape = splits.train.shape
+    shape, other = splits.train.shape, splits.train.other
+    sizes = {"size": shape.size, "channels": shape.channels}
     precision = values.train.precision
     if precision == "auto":
         precision = "bfloat16" if machine.multiplies_bfloat16(device) else "float32"
     return values.model_copy(
         update={
-            "data": values.data.model_copy(update={"size": shape.size, "channels": shape.channels}),
-            "model": _with_classes(values.model, splits.train),
+            "data": values.data.model_copy(
+                update=sizes if other is None else {**sizes, "channels_b": other.shape.channels}
+            ),
+            "model": _with_channels(_with_classes(values.model, splits.train), splits.train),
             "train": values.train.model_copy(update={"precision": precision}),
         }
     )
@@ -489,6 +506,19 @@ def _with_classes(model: config.ModelConfig, dataset: Dataset) -> config.ModelCo
     if getattr(model, "classes", ()) not in ((), classes):
         raise ConfigError(f"model.classes are not those of {dataset.name}. Leave them out: the data says them.")
     return model.model_copy(update={"classes": classes})
+
+
+def _with_channels(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
+    """Fill in the channels of domain B, where there is one; raises `ConfigError` where others were asked for."""
+    if dataset.other is None or not isinstance(model, config.CycleGAN | config.Pix2Pix):
+        return model
+    channels = dataset.other.shape.channels
+    if model.channels_b not in (None, channels):
+        raise ConfigError(
+            f"model.channels_b is {model.channels_b}, and the images of domain B have {channels}. Leave it out, or set "
+            f"--data.channels_b {model.channels_b}."
+        )
+    return model.model_copy(update={"channels_b": channels})
 
 
 def _saved_config(path: Path) -> Config:

@@ -40,6 +40,15 @@ def noise_images(count: int, channels: int, size: int, seed: int = 0) -> Dataset
     return Dataset("noise", pixels, torch.arange(count) % 2, ("even", "odd"))
 
 
+def noise_domains(count: int, channels_a: int, channels_b: int, size: int, *, paired: bool = True) -> Dataset:
+    """Random uint8 images of two domains, without pairs one more in B."""
+    a = noise_images(count, channels_a, size)
+    b = noise_images(count if paired else count + 1, channels_b, size, seed=1)
+    names = tuple(map(str, range(len(b))))
+    other = Dataset("noise", b.images, names=names)
+    return Dataset("noise", a.images, names=names[:count], other=other)
+
+
 def tiny(recipe: str = "quickstart", **tables: dict[str, object]) -> config.Config:
     """A shipped recipe, shortened to a few steps on the embedded digits."""
     short = {

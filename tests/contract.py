@@ -11,12 +11,13 @@ import torch
 from simulacra import config, models
 from simulacra.adversarial import OBJECTIVES, PENALTIES
 from simulacra.config import NETWORKS as NETWORK_SECTIONS
-from simulacra.config import Conv, Mlp, Optimizer, Resnet, Train
-from simulacra.data import Loader
-from simulacra.models import FAMILIES, Generative, Inferential, Model, Scored
+from simulacra.config import TRANSLATORS, Conv, Mlp, Optimizer, Patch, Resnet, ResnetTranslator, Train, Unet
+from simulacra.data import LOADERS, Loader
+from simulacra.models import FAMILIES, Generative, Inferential, Model, Scored, Translating
 from simulacra.networks import Shape
 from simulacra.training import Trainer
-from tests.conftest import noise_images
+from simulacra.translate import OTHER
+from tests.conftest import noise_domains, noise_images
 
 BATCH = 8
 SMALL_CONV = Conv(widths=(8, 12), norm="none")
@@ -31,11 +32,44 @@ NETWORKS: dict[str, config.Network] = {
 PLAYERS = ("generator", "discriminator")
 SMALLEST = {"kind": "conv", "widths": [8]}
 SHAPES = (Shape(1, 8), Shape(3, 13))
+SMALL_RESNET = ResnetTranslator(width=4, halvings=1, blocks=1)
+TRANSLATOR_NETWORKS: dict[str, config.Translator] = {
+    "resnet": SMALL_RESNET,
+    "resnet-kernel-3": SMALL_RESNET.model_copy(update={"halvings": 2, "kernel": 3, "norm": "none"}),
+    "resnet-correct": SMALL_RESNET.model_copy(update={"correct": True}),
+    "unet": Unet(width=4),
+}
+TRANSLATOR_SHAPES = (Shape(1, 8), Shape(3, 12))
+POOL = 12  # filled by the second batch: later ones, before and after resuming, find earlier images
 
 
-def configs(family: str, network: config.Network) -> config.ModelConfig:
+def section_of(family: str) -> Any:
+    return next(member for member in config.model_sections() if member.model_fields["family"].default == family)
+
+
+def translates(family: str) -> bool:
+    return hasattr(FAMILIES[family], "translate")
+
+
+def networks(family: str) -> dict[str, Any]:
+    """The networks that a family is tested on, by name."""
+    return TRANSLATOR_NETWORKS if translates(family) else NETWORKS
+
+
+def translator_config(family: str, network: config.Translator, shape: Shape) -> config.ModelConfig:
+    """The config of a small translator, grey to colour and the reverse unless it corrects its input."""
+    channels = shape.channels if network.correct else 4 - shape.channels
+    section = section_of(family)
+    pool = {"pool": POOL} if "pool" in section.model_fields else {}
+    small = Patch(width=4, halvings=1)
+    return section(generator=network, discriminator=small, channels_b=channels, **pool)  # type: ignore[no-any-return]
+
+
+def configs(family: str, network: config.Network | config.Translator) -> config.ModelConfig:
     """The config of a family with this network wherever it takes one, and few latents."""
-    section = next(member for member in config.model_sections() if member.model_fields["family"].default == family)
+    section = section_of(family)
+    if isinstance(network, TRANSLATORS):
+        return translator_config(family, network, Shape(1, 8))
     wanted = {name: network for name, field in section.model_fields.items() if _is_network(field.default)}
     told = {"classes": ("even", "odd")} if "classes" in section.model_fields else {}
     return section(**wanted, **told, latent=4)  # type: ignore
@@ -48,8 +82,8 @@ def _is_network(value: object) -> bool:
 def cases() -> Iterator[tuple[str, str, Shape]]:
     """Every family on every network and shape."""
     for family in FAMILIES:
-        for network in NETWORKS:
-            for shape in SHAPES:
+        for network in networks(family):
+            for shape in TRANSLATOR_SHAPES if translates(family) else SHAPES:
                 yield family, network, shape
 
 
@@ -82,13 +116,19 @@ def build_gan(given: dict[str, Any], seed: int = 0) -> Model:
 
 def build(family: str, network: str, shape: Shape, seed: int = 0) -> Model:
     torch.manual_seed(seed)
+    if translates(family):
+        return models.build(translator_config(family, TRANSLATOR_NETWORKS[network], shape), shape)
     return models.build(configs(family, NETWORKS[network]), shape)
 
 
 def trainer(model: Model, *, images: int = 4 * BATCH, ema: int = 0, rate: float = 1e-3) -> Trainer:
-    dataset = noise_images(3 * BATCH + 1, model.shape.channels, model.shape.size)
+    count = 3 * BATCH + 1
+    if isinstance(model, Translating):
+        dataset = noise_domains(count, *(shape.channels for shape in model.domains.values()), model.shape.size)
+    else:
+        dataset = noise_images(count, model.shape.channels, model.shape.size)
     values = Train(images=images, batch=BATCH, log=BATCH, ema=ema, optimizer=Optimizer(rate=rate))
-    return Trainer(model, Loader(dataset, BATCH, seed=5), values, seed=5)
+    return Trainer(model, LOADERS[model.batch](dataset, BATCH, seed=5), values, seed=5)
 
 
 def snapshot(model: Model) -> dict[str, torch.Tensor]:
@@ -148,7 +188,36 @@ def terms_are_finite_scalars(model: Model) -> None:
                 assert bool(torch.isfinite(term)), name
 
 
+def translating_has_the_shape_and_range(model: Model) -> None:
+    """Of images of any side that the halvings divide, with numbers far from those of training."""
+    if not isinstance(model, Translating):
+        return
+    model.eval()
+    for to in model.directions:
+        source, target = model.domains[OTHER[to]], model.domains[to]
+        with torch.no_grad():
+            y = model.translate(10 * torch.randn(2, source.channels, source.size, 2 * source.size).clamp(-0.1, 0.1), to)
+        assert y.shape == (2, target.channels, source.size, 2 * source.size)
+        assert y.dtype == torch.float32
+        assert float(y.abs().max()) <= 1
+
+
+def translating_does_not_depend_on_the_batch(model: Model) -> None:
+    if not isinstance(model, Translating):
+        return
+    trainer(model).advance()
+    model.eval()
+    for to in model.directions:
+        source = model.domains[OTHER[to]]
+        x = torch.rand(4, source.channels, source.size, source.size) * 2 - 1
+        with torch.no_grad():
+            together, alone = model.translate(x, to), torch.cat([model.translate(x[i : i + 1], to) for i in range(4)])
+        assert torch.allclose(together, alone, atol=1e-5)
+
+
 def decoding_has_the_shape_and_range(model: Model) -> None:
+    if isinstance(model, Translating):
+        return
     model.eval()
     z = model.prior(5, torch.Generator().manual_seed(0)) if isinstance(model, Generative) else torch.randn(5, 4)
     assert isinstance(model, Generative | Inferential)
@@ -162,6 +231,8 @@ def decoding_has_the_shape_and_range(model: Model) -> None:
 
 
 def decoding_does_not_depend_on_the_batch(model: Model) -> None:
+    if isinstance(model, Translating):
+        return
     trainer(model).advance()  # moves batch statistics
     model.eval()
     assert isinstance(model, Generative | Inferential)
@@ -258,6 +329,8 @@ MODEL_CLAUSES = (
     a_round_moves_exactly_its_players,
     every_parameter_moves_in_one_step,
     terms_are_finite_scalars,
+    translating_has_the_shape_and_range,
+    translating_does_not_depend_on_the_batch,
     decoding_has_the_shape_and_range,
     decoding_does_not_depend_on_the_batch,
     encoding_has_the_shape,

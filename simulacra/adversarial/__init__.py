@@ -20,6 +20,7 @@ from simulacra.adversarial.objectives import (
     accuracy,
 )
 from simulacra.adversarial.penalties import DRAGAN, PENALTIES, R1, R2, GradientPenalty, Lazy, Penalty, R1AndR2, lazy
+from simulacra.adversarial.replay import Replay
 
 __all__ = [
     "AUGMENTATIONS",
@@ -38,6 +39,7 @@ __all__ = [
     "Penalty",
     "R1AndR2",
     "RelativisticPairing",
+    "Replay",
     "Saturating",
     "Terms",
     "Wasserstein",

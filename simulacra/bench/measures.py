@@ -134,6 +134,22 @@ def disentanglement(run: Run) -> dict[str, float]:
     return {name: found[name] for name in sorted(found, key=lambda name: name != "mutual_information_gap")}
 
 
+def retrieval(run: Run) -> dict[str, float]:
+    """Translations of all test images: how often the nearest truth is their own, in %, and all other scores."""
+    found = _translated(run)
+    return {"retrieval": 100 * found["retrieval_top1"], **found}
+
+
+def translation(run: Run) -> dict[str, float]:
+    """Translations of all test images: their PSNR in dB, and all other scores."""
+    found = _translated(run)
+    return {"psnr": found["psnr"], **found}
+
+
+def _translated(run: Run) -> dict[str, float]:
+    return {score.metric: score.value for score in evaluate.evaluate(run, seed=run.config.seed)}
+
+
 def _scores(run: Run, *names: str) -> dict[str, float]:
     found = scores(run.history(), run.config.train.keep)
     return {name: found[f"test/{name}"] for name in names}
@@ -161,6 +177,8 @@ MEASURES: dict[str, Callable[[Run], dict[str, float]]] = {
     "codes": codes,
     "priors": fitted_priors,
     "disentanglement": disentanglement,
+    "retrieval": retrieval,
+    "translation": translation,
 }
 
 

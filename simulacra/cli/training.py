@@ -135,7 +135,7 @@ def _unused(path: Path) -> Path:
 
 def _follow(session: Session, *, resuming: bool = False) -> None:
     """Train while showing where it stands, then say what there is to look at."""
-    from simulacra.models import Generative, summary
+    from simulacra.models import Generative, Translating, summary
     from simulacra.run import scores
 
     values, trainer = session.config, session.trainer
@@ -164,7 +164,8 @@ def _follow(session: Session, *, resuming: bool = False) -> None:
           + "".join(f"  {name} {value:.4g}" for name, value in measured.items()))  # fmt: skip
     print(f"Look at the report: {(session.path / 'report.html').resolve()}")
     verb = "sample" if isinstance(trainer.model, Generative) else "reconstruct"
-    print(f"Then for example:   simulacra {verb} {session.path}")
+    words = f"translate {session.path} PATH" if isinstance(trainer.model, Translating) else f"{verb} {session.path}"
+    print(f"Then for example:   simulacra {words}")
 
 
 def _follow_with_bar(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Verbs that use a trained model: sample, reconstruct, manifold, interpolate, traverse, encode."""
+"""Verbs that use a trained model: sample, reconstruct, manifold, interpolate, traverse, encode, translate."""
 
 from __future__ import annotations
 
@@ -66,6 +66,15 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("images", metavar="PATH", help="an image, a folder, a zip, or a data set's name (its test images)")
     sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+
+    sub = verbs.add_on_run("translate", _translate, "Translate images of any size from one domain to the other.")
+    sub.add_argument("images", type=Path, metavar="PATH", help="an image, a folder or a zip")
+    sub.add_argument("--to", choices=("A", "B"), default="B", help="the domain to translate to (B)")
+    sub.add_argument("--size", type=count, metavar="N", help="bring the shorter side to N pixels first (as they are)")
+    sub.add_argument(
+        "--convert", action="store_true", help="also take grey images where colour is needed, and the reverse"
+    )
+    sub.add_argument("--out", type=Path, metavar="DIR", help="the folder of the translations (RUN/translated-B)")
 
 
 def _code(text: str) -> tuple[str, str]:
@@ -197,6 +206,15 @@ def _encode(options: argparse.Namespace) -> None:
     with images.atomic(options.out) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
     say(options.out, f"{len(x):,} latents of {arrays['latents'].shape[1]} dimensions")
+
+
+def _translate(options: argparse.Namespace) -> None:
+    run = open_run(options)
+    folder = target(options, run, f"translated-{options.to}")
+    if folder.is_file() or folder.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
+        raise ConfigError(f"translate writes a folder of images, not the file {folder}. Name a folder with --out.")
+    written = run.translate_files(options.images, folder, options.to, convert=options.convert, size=options.size)
+    say(folder, f"{len(written):,} images translated to domain {options.to}")
 
 
 def _classes_in(names: list[str]) -> dict[str, Any]:

@@ -19,6 +19,10 @@ class Data(Section):
         None, description="side in pixels; absent: what the source has"
     )
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; absent: what the source has")
+    channels_b: Literal[1, 3] | None = Field(
+        None, description="of domain B, where there are two; absent: what the source has"
+    )
+    swap: bool = Field(False, description="take domain A for B and B for A, where there are two")
     fit: Literal["crop", "pad", "stretch"] = Field("crop", description="non-square files: centre crop, pad, or distort")
     background: Annotated[int, Field(ge=0, le=255)] = Field(
         255, description="grey level behind transparent pixels and padding"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from simulacra.config.base import PositiveInt, Section
-from simulacra.config.networks import NETWORKS, Conv, Network
+from simulacra.config.networks import NETWORKS, TRANSLATORS, Conv, Network, Patch, ResnetTranslator, Translator, Unet
 
 CodeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
@@ -22,7 +22,7 @@ class Family(Section):
         filled = dict(values) if isinstance(values, Mapping) else values
         for name, field in cls.model_fields.items():
             given = filled.get(name) if isinstance(filled, dict) else None
-            if isinstance(field.default, NETWORKS) and isinstance(given, Mapping) and "kind" not in given:
+            if isinstance(field.default, NETWORKS + TRANSLATORS) and isinstance(given, Mapping) and "kind" not in given:
                 filled[name] = {"kind": field.default.kind, **field.default.model_dump(exclude_unset=True), **given}
         return filled
 
@@ -230,6 +230,41 @@ class CVAE(Family):
     network: Network = Conv()
 
 
+class CycleGAN(Family):
+    """Translate between two kinds of images without pairs (Zhu et al. 2017)."""
+
+    family: Literal["cyclegan"] = Field("cyclegan", description="of the model")
+    channels_b: Literal[1, 3] | None = Field(None, description="of domain B's images; absent: those of the data")
+    loss: Literal["least_squares", "non_saturating", "hinge"] = Field(
+        "least_squares", description="the adversarial objective"
+    )
+    adversarial: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of deceiving the critics")
+    cycle_a: Annotated[float, Field(ge=0)] = Field(10.0, description="weight of the error of A to B and back, in L1")
+    cycle_b: Annotated[float, Field(ge=0)] = Field(10.0, description="weight of the error of B to A and back, in L1")
+    identity: Annotated[float, Field(ge=0)] = Field(
+        5.0,
+        description="weight of changing what is of the target already, in L1; where both domains have equal channels",
+    )
+    pool: Annotated[int, Field(ge=0)] = Field(50, description="earlier translations that the critics see again")
+    generator: Translator = ResnetTranslator()
+    discriminator: Patch = Patch()
+
+
+class Pix2Pix(Family):
+    """Translate images as pairs show it (Isola et al. 2017)."""
+
+    family: Literal["pix2pix"] = Field("pix2pix", description="of the model")
+    channels_b: Literal[1, 3] | None = Field(None, description="of domain B's images; absent: those of the data")
+    loss: Literal["non_saturating", "least_squares", "hinge"] = Field(
+        "non_saturating", description="the adversarial objective"
+    )
+    adversarial: Annotated[float, Field(ge=0)] = Field(1.0, description="weight of deceiving the critic")
+    l1: Annotated[float, Field(ge=0)] = Field(100.0, description="weight of the mean absolute error")
+    generator: Translator = Unet()
+    discriminator: Patch = Patch()
+
+
 ModelConfig = Annotated[
-    Autoencoder | VAE | IWAE | GAN | VAEGAN | BiGAN | ALI | InfoGAN | CGAN | CVAE, Field(discriminator="family")
+    Autoencoder | VAE | IWAE | GAN | VAEGAN | BiGAN | ALI | InfoGAN | CGAN | CVAE | CycleGAN | Pix2Pix,
+    Field(discriminator="family"),
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simulacra.config.base import PositiveInt, Section
+from simulacra.config.base import Fraction, PositiveInt, Section
 
 
 class Mlp(Section):
@@ -74,3 +74,47 @@ class Resnet(Section):
 
 NETWORKS = (Mlp, Conv, Resnet)
 Network = Annotated[Mlp | Conv | Resnet, Field(discriminator="kind")]
+
+
+class ResnetTranslator(Section):
+    """Halve the image a few times, pass residual blocks, double it again (Johnson et al. 2016)."""
+
+    kind: Literal["resnet"] = Field("resnet", description="resnet or unet")
+    width: PositiveInt = Field(64, description="channels at full size; each halving doubles them")
+    halvings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="how often the side is halved")
+    blocks: PositiveInt = Field(6, description="residual blocks at the smallest side: 6, or 9 for 256 pixels")
+    kernel: Literal[3, 4] = Field(4, description="of the layers that halve and double (4 leaves no checkerboard)")
+    norm: Literal["none", "instance", "batch"] = Field("instance", description="after each convolution but the last")
+    correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
+
+
+class Unet(Section):
+    """Halve the image to almost nothing and double it again, each side seeing its mirror image (Isola et al. 2017)."""
+
+    kind: Literal["unet"] = Field("unet", description="resnet or unet")
+    width: PositiveInt = Field(64, description="channels of the first layer; they double up to eightfold")
+    halvings: Annotated[int, Field(gt=0, le=8)] | None = Field(
+        None, description="how often the side is halved; absent: down to 2 or an odd number of pixels"
+    )
+    dropout: Fraction = Field(
+        0.5, description="share of features dropped in the three innermost doublings, in training"
+    )
+    norm: Literal["none", "instance", "batch"] = Field(
+        "instance", description="after each convolution but the first and the last"
+    )
+    correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
+
+
+class Patch(Section):
+    """A critic of overlapping patches; three halvings see 70 x 70 pixels, two 34, one 16, none 1 (Isola 2017)."""
+
+    kind: Literal["patch"] = Field("patch", description="the only kind")
+    width: PositiveInt = Field(64, description="channels of the first layer; they double up to eightfold")
+    halvings: Annotated[int, Field(ge=0, le=5)] = Field(3, description="how often the side is halved")
+    norm: Literal["none", "instance", "batch", "spectral"] = Field(
+        "instance", description="after each convolution but first and last; spectral: of all weights"
+    )
+
+
+TRANSLATORS = (ResnetTranslator, Unet)
+Translator = Annotated[ResnetTranslator | Unet, Field(discriminator="kind")]

@@ -12,12 +12,26 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.config import Data
-from simulacra.data import digits, files, idx, shapes, stacked
-from simulacra.data.dataset import Dataset, Images, Labelled, Splits
-from simulacra.data.loader import Loader, derived_seed
+from simulacra.data import digits, domains, files, idx, shapes, stacked
+from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Splits, Unpaired
+from simulacra.data.loader import LOADERS, Loader, PairsLoader, UnpairedLoader, derived_seed
 from simulacra.errors import DataError, nearest
 
-__all__ = ["SOURCES", "Dataset", "Images", "Labelled", "Loader", "Splits", "derived_seed", "load"]
+__all__ = [
+    "LOADERS",
+    "SOURCES",
+    "Dataset",
+    "Images",
+    "Labelled",
+    "Loader",
+    "Pairs",
+    "PairsLoader",
+    "Splits",
+    "Unpaired",
+    "UnpairedLoader",
+    "derived_seed",
+    "load",
+]
 
 
 @dataclass(frozen=True)
@@ -65,15 +79,18 @@ SOURCES: dict[str, Named] = {
 }
 
 
-def load(data: Data, root: Path | None = None) -> Splits:
+def load(data: Data, root: Path | None = None, batch: type[Images] = Images) -> Splits:
     """Load a named set or a path, in the size and channels asked for, in splits.
 
+    ``batch`` is what a model sees: with `Unpaired` or `Pairs` two domains are looked for.
     ``root`` is a folder to look in first. A source without a test split of its own gets one by `Data.test`.
     The splits depend on the data alone, never on the seed of a training. Raises `DataError`.
     """
     test: Dataset | None
     skipped: tuple[str, ...] = ()
-    if data.name in SOURCES:
+    if batch is Unpaired or batch is Pairs:
+        train, test, skipped = domains.load(data, batch, root)
+    elif data.name in SOURCES:
         train, test = SOURCES[data.name].load(data, root)
     elif os.path.exists(data.name):  # noqa: PTH110 - unlike Path.exists it is false for impossible names
         train, test, skipped = files.load(Path(data.name), data)
@@ -83,9 +100,10 @@ def load(data: Data, root: Path | None = None) -> Splits:
             f"There is no data set or path '{data.name}'.{nearest(data.name, SOURCES)} "
             f"Names: {names}; or a folder or a zip of images."
         )
+    smaller = min(train.domains.values(), key=len, default=train)
     needed = max(2, 1 + (test is None) + (data.validation > 0))
-    if len(train) < needed:
-        raise DataError(f"{data.name} has too few images to train on ({len(train)}): at least {needed} are needed.")
+    if len(smaller) < needed:
+        raise DataError(f"{data.name} has too few images to train on ({len(smaller)}): at least {needed} are needed.")
     train = _fitted(train, data)
     if test is None:
         train, test = train.divide(data.test, seed=1)
@@ -101,7 +119,11 @@ def load(data: Data, root: Path | None = None) -> Splits:
 def _fitted(dataset: Dataset, data: Data) -> Dataset:
     size, channels = data.size or dataset.shape.size, data.channels or dataset.shape.channels
     pixels = images.with_channels(images.resize(dataset.images, size), channels).contiguous()
-    return replace(dataset, images=_binarized(pixels) if data.binarize_once else pixels)
+    pixels = _binarized(pixels) if data.binarize_once else pixels
+    other = dataset.other
+    if other is not None:
+        other = _fitted(other, data.model_copy(update={"size": size, "channels": data.channels_b or data.channels}))
+    return replace(dataset, images=pixels, other=other)
 
 
 def _binarized(pixels: Tensor) -> Tensor:

@@ -30,8 +30,25 @@ class Labelled(Images):
 
 
 @dataclass(frozen=True)
+class Unpaired(Images):
+    """A batch of two domains: ``image`` is of A, ``other`` of B, and nothing relates them."""
+
+    other: Tensor
+
+
+@dataclass(frozen=True)
+class Pairs(Images):
+    """A batch of pairs: ``image`` is of domain A, ``other`` shows the same in domain B."""
+
+    other: Tensor
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """Images ``(N, C, H, W)`` uint8, with labels ``(N,)`` int64 where there are classes."""
+    """Images ``(N, C, H, W)`` uint8, with labels ``(N,)`` int64 where there are classes.
+
+    A set for translation holds domain A, and domain B as another set; where both have the same names, these are pairs.
+    """
 
     name: str
     images: Tensor
@@ -39,6 +56,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # of the files, where there are files
     factors: dict[str, Tensor] | None = None  # of the procedural sets: what generated each image
+    other: Dataset | None = None  # domain B, where there are two
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,18 +66,32 @@ class Dataset:
         """Channels and side of every image."""
         return Shape(self.images.shape[1], self.images.shape[-1])
 
+    @property
+    def paired(self) -> bool:
+        """Whether each image of domain A has its counterpart in domain B at the same place."""
+        return self.other is not None and bool(self.names) and self.names == self.other.names
+
+    @property
+    def domains(self) -> dict[str, Dataset]:
+        """Both domains by name, where there are two."""
+        return {} if self.other is None else {"A": replace(self, other=None), "B": self.other}
+
     def take(self, indices: Tensor) -> Dataset:
-        """The data set of these images only."""
+        """The data set of these images only; of pairs in both domains, of unpaired domains in A."""
         return replace(
             self,
             images=self.images[indices],
             labels=None if self.labels is None else self.labels[indices],
             names=tuple(self.names[i] for i in indices.tolist()) if self.names else (),
             factors=None if self.factors is None else {k: v[indices] for k, v in self.factors.items()},
+            other=self.other.take(indices) if self.other is not None and self.paired else self.other,
         )
 
     def divide(self, share: float, seed: int) -> tuple[Dataset, Dataset]:
         """Split a share off: the rest first, then the share (at least one image); the choice depends on seed only."""
+        if self.other is not None and not self.paired:
+            (rest, share_of_a), (other, share_of_b) = (part.divide(share, seed) for part in self.domains.values())
+            return replace(rest, other=other), replace(share_of_a, other=share_of_b)
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         count = min(len(self) - 1, max(1, round(share * len(self))))
         return self.take(order[count:].sort().values), self.take(order[:count].sort().values)
@@ -74,7 +106,10 @@ class Dataset:
 
     def digest(self) -> str:
         """SHA-256 of the pixels, to tell data sets apart."""
-        return hashlib.sha256(self.images.contiguous().numpy().tobytes()).hexdigest()
+        digest = hashlib.sha256(self.images.contiguous().numpy().tobytes())
+        if self.other is not None:
+            digest.update(self.other.digest().encode())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -66,16 +66,38 @@ def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str
     )
 
 
+def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, size: int | None = None) -> Tensor:
+    """Read an image as it is, or with the shorter side of ``size`` pixels: uint8 ``(channels, H, W)``.
+
+    Raises `DataError` for a grey file where colour is needed, and the reverse, unless they shall be converted.
+    """
+    picture = images.read(
+        entry.source(), str(entry.name), max_megapixels=data.max_megapixels, background=data.background
+    )
+    if not convert and (picture.mode == "L") != (channels == 1):
+        have, need = ("grey", "in colour") if picture.mode == "L" else ("in colour", "grey")
+        raise DataError(
+            f"{entry.name} is {have}, and the images that this model was trained to translate are {need}. "
+            "To translate it all the same: --convert"
+        )
+    if size is not None:
+        scale = size / min(picture.size)
+        width, height = (max(1, round(scale * side)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return images.to_tensor(picture, channels)
+
+
 def _common_size(entries: Sequence[Entry]) -> int:
     """The side of the images where all are equal squares of a moderate size, else the default."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sizes = {images.dimensions(source) for source in map(_source, entries) if source is not None} - {None}
+        sizes = {images.dimensions(source) for source in map(source_of, entries) if source is not None} - {None}
     width, height = sizes.pop() or (0, 0) if len(sizes) == 1 else (0, 0)
     return width if width == height and 8 <= width <= LARGEST_NATIVE else DEFAULT_SIZE
 
 
-def _source(entry: Entry) -> Path | bytes | None:
+def source_of(entry: Entry) -> Path | bytes | None:
+    """Return a file's path or bytes, or None where it cannot be unpacked."""
     try:
         return entry.source()
     except (DataError, OSError):
@@ -83,9 +105,20 @@ def _source(entry: Entry) -> Path | bytes | None:
 
 
 def _decode(entries: Sequence[Entry], size: int, data: Data) -> tuple[list[_Decoded], list[str]]:
-    """Read every file on a few threads; return squares of a size, and one line for each file that cannot be read."""
+    """Read every file; return squares of a size, and one line for each file that cannot be read."""
+    read, problems = pictures(entries, data, size)
+    return [_Decoded(entry, picture) for entry, picture in zip(entries, read, strict=True) if picture], problems
 
-    def one(entry: Entry) -> _Decoded | str:
+
+def pictures(
+    entries: Sequence[Entry], data: Data, size: int, *, halves: bool = False
+) -> tuple[list[Image.Image | None], list[str]]:
+    """Read every file on a few threads, as squares of a size, or with ``halves`` as two of them side by side.
+
+    Returns a picture for each entry, or None, and one line for each file that cannot be read.
+    """
+
+    def one(entry: Entry) -> Image.Image | str:
         try:
             picture = images.read(
                 entry.source(),
@@ -94,14 +127,24 @@ def _decode(entries: Sequence[Entry], size: int, data: Data) -> tuple[list[_Deco
                 draft=2 * size,
                 background=data.background,
             )
-            return _Decoded(entry, images.square(picture, size, data.fit, data.background))
+            return _halves(picture, size, data) if halves else images.square(picture, size, data.fit, data.background)
         except (DataError, OSError) as error:
             return str(error)
 
     with warnings.catch_warnings(), ThreadPoolExecutor(PARALLEL) as pool:
         warnings.simplefilter("ignore")  # here, not in the threads, whose restoring of the filters would race
         results = list(pool.map(one, entries))
-    return [r for r in results if isinstance(r, _Decoded)], [r for r in results if isinstance(r, str)]
+    return [r if isinstance(r, Image.Image) else None for r in results], [r for r in results if isinstance(r, str)]
+
+
+def _halves(picture: Image.Image, size: int, data: Data) -> Image.Image:
+    """The left and the right half, each a square of a size."""
+    middle, height = picture.width // 2, picture.height
+    both = Image.new(picture.mode, (2 * size, size))
+    for index, left in enumerate((0, picture.width - middle)):
+        half = picture.crop((left, 0, left + middle, height))
+        both.paste(images.square(half, size, data.fit, data.background), (index * size, 0))
+    return both
 
 
 def refusal(problems: Sequence[str], remedy: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from simulacra.data.dataset import Dataset, Images, Labelled
+from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Unpaired
 from simulacra.images import from_bytes
 from simulacra.transforms import Pipeline
 from simulacra.transforms.colour import binarize
@@ -93,3 +94,67 @@ class Loader:
             self._orders = {k: v for k, v in self._orders.items() if k[0] == self.retry and k[1] >= epoch - 1}
             self._orders[key] = order
         return self._orders[key]
+
+
+class UnpairedLoader(Loader):
+    """Batches of two domains, each in an order of its own and changed by draws of its own."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: int,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        a, b = dataset.domains.values()
+        super().__init__(a, batch, seed=seed, device=device, augment=augment)
+        self._other = Loader(b, batch, seed=derived_seed(seed, "domain B"), device=device, augment=augment)
+
+    def batch(self, step: int) -> Unpaired:
+        """Return the batch of a step."""
+        self._other.retry = self.retry
+        return Unpaired(super().batch(step).image, self._other.batch(step).image)
+
+
+class PairsLoader(Loader):
+    """Batches of pairs: both images lie on each other's channels while they are changed, so that they stay aligned."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: int,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(_stacked(dataset), batch, seed=seed, device=device, augment=augment)
+        self._channels = dataset.shape.channels
+
+    def batch(self, step: int) -> Pairs:
+        """Return the batch of a step."""
+        return self._split(super().batch(step))
+
+    def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
+        """Yield the pairs of a data set once, in order, for measuring."""
+        yield from map(self._split, super().fixed(_stacked(dataset), batch))
+
+    def _split(self, batch: Images) -> Pairs:
+        x = batch.image
+        a, b = x[:, : self._channels], x[:, self._channels :]
+        return Pairs(*(part.contiguous(memory_format=torch.channels_last) for part in (a, b)))
+
+
+def _stacked(dataset: Dataset) -> Dataset:
+    a, b = dataset.domains.values()
+    return replace(a, images=torch.cat([a.images, b.images], 1), labels=None)
+
+
+LOADERS: dict[type[Images], type[Loader]] = {
+    Images: Loader,
+    Labelled: Loader,
+    Unpaired: UnpairedLoader,
+    Pairs: PairsLoader,
+}

@@ -1,11 +1,15 @@
 """`shapes`: procedural sprites whose factors are known: shape, colour, size, angle and position.
 
 One sprite a picture, drawn with antialiased edges from its signed distance, so that it exists at any size.
+
+As two domains, A has flat sprites on black, B the same ones as drawings: with a light outline around them, on blue. The
+factors of an image in A determine the one in B, so every translation has a known truth.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -18,6 +22,8 @@ COLOURS = torch.tensor(
 )
 VISIBLE = ("shape", "colour", "radius", "x", "y")  # the angle shows only up to a symmetry, on a disc not at all
 TRAIN, TEST = 12_000, 2_000
+GROUND, LINE = torch.tensor([30.0, 60.0, 100.0]), torch.tensor([250.0, 246.0, 235.0])
+OUTLINE = 0.12  # width of the line, the picture being 2 wide
 
 
 def load(size: int = 32) -> tuple[Dataset, Dataset]:
@@ -25,6 +31,33 @@ def load(size: int = 32) -> tuple[Dataset, Dataset]:
     whole = generate(TRAIN + TEST, size, torch.Generator().manual_seed(20))
     indices = torch.arange(len(whole))
     return whole.take(indices[:TRAIN]), whole.take(indices[TRAIN:])
+
+
+def domains(size: int = 32, *, paired: bool) -> tuple[Dataset, Dataset]:
+    """Return 6,000 training images of each domain, of the same sprites if paired, and 1,000 test pairs."""
+    flat, test = (_numbered(part) for part in load(size))
+    half, rest = flat.take(torch.arange(TRAIN // 2)), flat.take(torch.arange(TRAIN // 2, TRAIN))
+    test = test.take(torch.arange(TEST // 2))
+    return _in_domains(half, half if paired else rest, size), _in_domains(test, test, size)
+
+
+def _in_domains(a: Dataset, b: Dataset, size: int) -> Dataset:
+    assert b.factors is not None
+    other = Dataset("shapes", drawn(b.factors, size), names=b.names)
+    return Dataset("shapes", a.images, names=a.names, other=other)
+
+
+def _numbered(dataset: Dataset) -> Dataset:
+    return replace(dataset, names=tuple(f"{index:05d}" for index in range(len(dataset))))
+
+
+def drawn(factors: dict[str, Tensor], size: int) -> Tensor:
+    """Render sprites as drawings of domain B, ``(N, 3, size, size)`` uint8, from factors, each ``(N,)``."""
+    distance = _distance(factors, size).unsqueeze(1)
+    whole, filled = ((0.5 - d * size / 2).clamp(0, 1) for d in (distance - OUTLINE, distance))
+    ground, line = GROUND.view(1, 3, 1, 1), LINE.view(1, 3, 1, 1)
+    outlined = ground + whole * (line - ground)
+    return (outlined + filled * (COLOURS[factors["colour"]].view(-1, 3, 1, 1) - line)).round().to(torch.uint8)
 
 
 def generate(count: int, size: int, generator: torch.Generator) -> Dataset:
@@ -48,6 +81,12 @@ def generate(count: int, size: int, generator: torch.Generator) -> Dataset:
 
 def draw(factors: dict[str, Tensor], size: int) -> Tensor:
     """Render sprites ``(N, 3, size, size)`` uint8 from factors, each ``(N,)``."""
+    cover = (0.5 - _distance(factors, size) * size / 2).clamp(0, 1).unsqueeze(1)  # a pixel is 2 / size wide
+    return (cover * COLOURS[factors["colour"]].view(-1, 3, 1, 1)).round().to(torch.uint8)
+
+
+def _distance(factors: dict[str, Tensor], size: int) -> Tensor:
+    """The signed distance ``(N, size, size)`` of each pixel to its sprite's edge, negative inside."""
     axis = (torch.arange(size) + 0.5) / size * 2 - 1
     row, column = torch.meshgrid(axis, axis, indexing="ij")
     x = column - factors["x"].view(-1, 1, 1)
@@ -56,9 +95,7 @@ def draw(factors: dict[str, Tensor], size: int) -> Tensor:
     u, v = cos * x + sin * y, cos * y - sin * x
     radius = factors["radius"].view(-1, 1, 1)
     distances = torch.stack([_disc(u, v, radius), _square(u, v, radius), _polygon(u, v, radius), _star(u, v, radius)])
-    chosen = distances[factors["shape"], torch.arange(len(u))]
-    cover = (0.5 - chosen * size / 2).clamp(0, 1).unsqueeze(1)  # a pixel is 2 / size wide
-    return (cover * COLOURS[factors["colour"]].view(-1, 3, 1, 1)).round().to(torch.uint8)
+    return distances[factors["shape"], torch.arange(len(u))]
 
 
 def _disc(u: Tensor, v: Tensor, radius: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from simulacra.features import given, learning
 from simulacra.features.base import Classifying, Extractor, grey, resized
 from simulacra.features.classifier import CLASSIFIERS, Classifier, Network
 from simulacra.features.corruption import Corruption, self_test
+from simulacra.features.domains import domain_classifier
 from simulacra.features.given import Given, GivenClassifier
 from simulacra.features.learning import learned
 from simulacra.features.pixels import Pixels
@@ -33,6 +34,7 @@ __all__ = [
     "Network",
     "Pixels",
     "StackedDigits",
+    "domain_classifier",
     "extractor",
     "grey",
     "learned",

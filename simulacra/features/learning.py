@@ -85,7 +85,7 @@ def chosen(dataset: Dataset) -> Settings:
 
 def fit(splits: Splits, settings: Settings) -> bytes:
     """Train a classifier; return it as safetensors of half precision, with its facts in the metadata."""
-    with _one_thread():
+    with one_thread():
         network = train(splits.train, settings)
         tensors = {key: tensor.half().contiguous() for key, tensor in network.state_dict().items()}
         network.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
@@ -176,7 +176,7 @@ def _digest(splits: Splits) -> str:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -37,6 +37,7 @@ from simulacra.metrics.neighbours import Memorisation, memorisation, nearest
 from simulacra.metrics.path import PathLength, perceptual_path_length
 from simulacra.metrics.pixels import l1, ms_ssim, psnr, ssim
 from simulacra.metrics.probes import knn_accuracy, linear_probe
+from simulacra.metrics.retrieval import retrieval_top1
 from simulacra.metrics.window import Parzen, parzen, parzen_log_density
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "perceptual_path_length",
     "prdc",
     "psnr",
+    "retrieval_top1",
     "reverse_kl",
     "sap",
     "squared_discrepancy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 FLOOR = "_floor"  # ends the name of a score that says what a perfect model would get
@@ -18,10 +18,17 @@ class Meaning:
     better: Literal["higher", "lower"] | None = None
 
 
+TO_A = "_to_a"  # ends the name of a score of translations to domain A; without it they are to B
+COPIED = "_of_copying"  # ends the name of a score of the input itself, taken for its translation
+
 UNKNOWN = Meaning("Other", "")
-_LIKELIHOOD, _LATENTS, _IMAGES = "Likelihood of test images", "Use of the latents", "Reconstructions of test images"
+_LIKELIHOOD, _LATENTS, _IMAGES = (
+    "Likelihood of test images",
+    "Use of the latents",
+    "Reconstructions of test images, or translations",
+)
 _CLASSES, _FACTORS = "What the latents tell", "Whether single latents stand for single factors"
-_SAMPLES, _KINDS = "Samples against test images", "Kinds of samples"
+_SAMPLES, _KINDS = "Samples, or translations, against test images", "Kinds of samples"
 
 MEANINGS = {
     "elbo": Meaning(_LIKELIHOOD, "A lower bound on the log-probability of a test image.", "higher"),
@@ -40,6 +47,13 @@ MEANINGS = {
     "class_agreement": Meaning(_IMAGES, "Share of reconstructions taken for the class of their original.", "higher"),
     "psnr": Meaning(_IMAGES, "Peak signal-to-noise ratio: squared error on a logarithmic scale.", "higher"),
     "ssim": Meaning(_IMAGES, "Structural similarity in small windows; 1 is equal.", "higher"),
+    "retrieval_top1": Meaning(_IMAGES, "Share of translations that are nearest to their own truth among all, pixel by "
+                              "pixel.", "higher"),
+    "cycle_error": Meaning(_IMAGES, "Mean absolute error of a pixel after there and back; low alone says little.",
+                           "lower"),
+    "domain_accuracy": Meaning(_IMAGES, "Share of translations that a classifier of the real domains takes for the "
+                               "target.", "higher"),
+    "domain_accuracy_floor": Meaning(_IMAGES, "The same of real test images of the target."),
     "knn_accuracy": Meaning(_CLASSES, "Share of test images whose nearest training image, in latents, has their class.",
                             "higher"),
     "linear_probe_accuracy": Meaning(_CLASSES, "Share of test images that a linear classifier on the latents gets "
@@ -84,14 +98,27 @@ MEANINGS = {
 
 def meaning(metric: str) -> Meaning:
     """What a metric says; for an unknown one, nothing."""
-    return MEANINGS.get(metric, UNKNOWN)
+    base = _base(metric)
+    said = MEANINGS.get(base.removesuffix(COPIED), UNKNOWN)
+    copied = "For comparison, of the input left as it is. " if base.endswith(COPIED) else ""
+    return replace(said, sentence=copied + said.sentence + (" From B to A." if metric.endswith(TO_A) else ""))
+
+
+def to_a(metric: str) -> str:
+    """The name of the same score of translations to domain A."""
+    base = metric.removesuffix(FLOOR)
+    return base + TO_A + metric[len(base) :]
+
+
+def _base(metric: str) -> str:
+    return metric.removesuffix(TO_A)
 
 
 def by_group(metrics: Iterable[str]) -> dict[str, list[str]]:
     """Names of metrics by their group, both in the order of `MEANINGS`."""
     order = {name: index for index, name in enumerate(MEANINGS)}
     groups: dict[str, list[str]] = {}
-    for name in sorted(metrics, key=lambda name: order.get(name, len(order))):
+    for name in sorted(metrics, key=lambda name: order.get(_base(name).removesuffix(COPIED), len(order))):
         groups.setdefault(meaning(name).group, []).append(name)
     return groups
 

@@ -16,14 +16,17 @@ from simulacra.models.base import (
     Round,
     Scored,
     Terms,
+    Translating,
     Variational,
     mean_score,
 )
 from simulacra.models.bigan import ALI, BiGAN
 from simulacra.models.cgan import CGAN
 from simulacra.models.cvae import CVAE
+from simulacra.models.cyclegan import CycleGAN
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN
+from simulacra.models.pix2pix import Pix2Pix
 from simulacra.models.vae import IWAE, VAE
 from simulacra.models.vaegan import VAEGAN
 from simulacra.networks import Shape
@@ -39,6 +42,7 @@ __all__ = [
     "Round",
     "Scored",
     "Terms",
+    "Translating",
     "Variational",
     "build",
     "mean_score",
@@ -55,6 +59,8 @@ FAMILIES: dict[str, type[Model]] = {
     "infogan": InfoGAN,
     "cgan": CGAN,
     "cvae": CVAE,
+    "cyclegan": CycleGAN,
+    "pix2pix": Pix2Pix,
 }
 
 

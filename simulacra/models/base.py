@@ -11,7 +11,7 @@ images, `Scored` ones measure themselves on held-out images, `Variational` ones 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -47,6 +47,11 @@ class Model(nn.Module):
     def watch(self, name: str, value: Tensor) -> None:
         """Put a scalar into the log that no player minimises, such as an accuracy."""
         self.watched[name] = value.detach()
+
+    def complaint(self, means: Mapping[str, float]) -> str:
+        """Say in one sentence what is going wrong, from the means of the log; empty when nothing is known to be."""
+        del means
+        return ""
 
 
 @runtime_checkable
@@ -92,6 +97,18 @@ class Recognising(Coded, Protocol):
 
     def infer(self, x: Tensor) -> Tensor:
         """Return the codes ``(n, codes.width)`` of images ``(n, C, H, W)``: probabilities of categories, and means."""
+        ...
+
+
+@runtime_checkable
+class Translating(Protocol):
+    """A model that turns images of one domain into images of another; domains are A and B."""
+
+    domains: dict[str, Shape]  # the shape of each domain's images
+    directions: tuple[str, ...]  # the domains that it translates to
+
+    def translate(self, x: Tensor, to: str) -> Tensor:
+        """Turn images ``(n, C, H, W)`` in [-1, 1] of one domain into images ``(n, C', H, W)`` of ``to``."""
         ...
 
 

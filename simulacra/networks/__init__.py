@@ -1,6 +1,7 @@
-"""Networks by role: an encoder maps images to vectors, a decoder maps vectors to images.
+"""Networks by role: an encoder maps images to vectors, a decoder vectors to images, a translator images to images.
 
-All kinds, `mlp`, `conv` and `resnet`, offer the same two functions, so every family runs on every network.
+All kinds, `mlp`, `conv` and `resnet`, offer the same two functions, so every family runs on every network. Translators,
+of kinds `resnet` and `unet`, and critics of patches are convolutions alone.
 """
 
 from __future__ import annotations
@@ -12,8 +13,22 @@ from torch import nn
 from simulacra import config
 from simulacra.networks import conv, mlp, resnet
 from simulacra.networks.base import Network, Shape, activation, initialise, normalise, split
+from simulacra.networks.patch import critic
+from simulacra.networks.translators import stride_of, translator
 
-__all__ = ["Shape", "decoder", "dense", "embedding", "encoder", "head", "split", "trunk"]
+__all__ = [
+    "Shape",
+    "critic",
+    "decoder",
+    "dense",
+    "embedding",
+    "encoder",
+    "head",
+    "split",
+    "stride_of",
+    "translator",
+    "trunk",
+]
 
 
 def encoder(network: config.Network, shape: Shape, outputs: int) -> Network:

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from simulacra import generate, images
+from simulacra import generate, images, translate
 from simulacra.evaluate import Evaluation, Score
 from simulacra.metrics.meanings import FLOOR, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
-from simulacra.models import Inferential
+from simulacra.models import Inferential, Translating
 from simulacra.pages import charts, layout
 from simulacra.pages.layout import Cell, number
 
@@ -40,7 +40,7 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
     yield "seed", str(evaluation.seed)
     if evaluation.prior is not None:
         yield "prior", evaluation.prior.identity
-    if evaluation.sampled:
+    if evaluation.sampled or isinstance(run.model, Translating):
         yield "features", f"{evaluation.extractor.name}:{evaluation.extractor.digest[:12]}"
 
 
@@ -97,6 +97,10 @@ def pictures(evaluation: Evaluation) -> Iterable[str]:
         yield _reconstructions(evaluation)
         yield _worst_reconstructions(evaluation)
         yield _map(evaluation)
+    if isinstance(evaluation.run.model, Translating):
+        yield _translations(evaluation)
+        if evaluation.test.paired:
+            yield from (_worst_translations(evaluation, to) for to in evaluation.model.directions)
 
 
 def _samples(evaluation: Evaluation) -> str:
@@ -185,6 +189,25 @@ def _pairs(title: str, note: str, evaluation: Evaluation, x: Tensor, say: Callab
     returned = generate.reconstruct(evaluation.run.model, x)
     columns = [_column([(x[k], ""), (returned[k], say(k))]) for k in range(len(x))]
     return layout.section(title, note, layout.box("neighbours", *columns))
+
+
+def _translations(evaluation: Evaluation) -> str:
+    note = "The first test images of each domain, translated, and what came of them."
+    picture = translate.sheet(evaluation.run.model, evaluation.test, 2 * FEW)
+    return layout.section("Translations", note, layout.picture(picture, "translations"), kind="wide")
+
+
+def _worst_translations(evaluation: Evaluation, to: str) -> str:
+    source, target = (images.from_bytes(evaluation.test.domains[name].images) for name in (translate.OTHER[to], to))
+    there = evaluation.translated[to]
+    error = (there - target).abs().flatten(1).mean(1) / 2
+    worst = error.argsort(descending=True)[:FEW].tolist()
+    columns = [_column([(source[k], ""), (there[k], ""), (target[k], f"{float(error[k]):.3g}")]) for k in worst]
+    note = (
+        "Test images, framed, with the largest mean absolute error, their translations and the truth "
+        f"(median {float(error.median()):.3g})."
+    )
+    return layout.section(f"Worst translations to {to}", note, layout.box("neighbours", *columns))
 
 
 def _map(evaluation: Evaluation) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from simulacra import config, images
 from simulacra.data import Splits
-from simulacra.models import Generative, Inferential, summary
+from simulacra.models import Generative, Inferential, Translating, summary
 from simulacra.pages import layout
 from simulacra.run import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, Run, pictures_in, scores
 from simulacra.training.watchdog import WARNING
@@ -64,6 +64,11 @@ def _pictures(run: Run, splits: Splits) -> list[str]:
         parts += _of_the_prior(run, run.model.latent)
     if isinstance(run.model, Inferential):
         parts += _of_the_encoder(run, splits)
+    if isinstance(run.model, Translating):
+        note = (
+            "Test images, what became of them, and where the model knows the way, what came back; the truth if known."
+        )
+        parts.append(_film("Translations, as they formed", note, pictures_in(run.path / SAMPLES), run, wide=True))
     return parts
 
 

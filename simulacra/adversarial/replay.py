@@ -1,0 +1,46 @@
+"""A pool of earlier fakes, so that a critic does not forget what it has refused before."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from simulacra.images import from_bytes, to_bytes
+from simulacra.networks import Shape
+
+
+class Replay(nn.Module):
+    """Keeps ``size`` images as uint8 buffers, so that they are saved with the model; draws from the global generator.
+
+    Source: Learning from Simulated and Unsupervised Images through Adversarial Training (2017), section 2.3,
+    https://arxiv.org/abs/1612.07828
+    """
+
+    def __init__(self, size: int, shape: Shape) -> None:
+        super().__init__()
+        self.register_buffer("images", torch.zeros(size, shape.channels, shape.size, shape.size, dtype=torch.uint8))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def forward(self, fake: Tensor) -> Tensor:
+        """Return images ``(B, C, H, W)`` in [-1, 1]: about half of the fakes, and earlier ones in place of the others.
+
+        Until the pool is full, fakes are kept and returned. All are rounded to bytes, as real images are.
+        """
+        images: Tensor = self.images  # type: ignore[assignment]
+        shown, size, full = to_bytes(fake), len(images), int(self.count)  # type: ignore[arg-type]
+        new = shown[: size - full]
+        images[full : full + len(new)] = new
+        self.count.add_(len(new))  # type: ignore[operator]
+        old = shown[len(new) :][:size]
+        if len(old):
+            places = torch.randperm(size, device=fake.device)[: len(old)]
+            swapped = (torch.rand(len(old), device=fake.device) < 0.5).view(-1, 1, 1, 1)
+            kept, given = images[places], old.clone()
+            images[places] = torch.where(swapped, given, kept)
+            shown[len(new) : len(new) + len(old)] = torch.where(swapped, kept, given)
+        return from_bytes(shown).contiguous(memory_format=torch.channels_last)
+
+    def extra_repr(self) -> str:
+        """Say how many."""
+        return f"{len(self.images)}"  # type: ignore[arg-type]

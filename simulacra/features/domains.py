@@ -1,0 +1,146 @@
+"""A classifier that tells the two domains of a set for translation apart, by their style rather than their content.
+
+It averages what it sees in small overlapping windows, so that it has few weights, knows no places, and judges pictures
+of things that it has never seen. Its features see how the domains differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load as deserialise
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from simulacra import images
+from simulacra.data import Dataset, Splits
+from simulacra.features import cache, learning
+from simulacra.features.base import CHUNK, coloured, resized
+from simulacra.features.learning import Settings
+
+WIDTHS = (32, 64, 64)
+SIDE = 64  # pixels at most that it sees
+RATE = 2e-3
+SEEN = 60_000  # images seen in its training
+VERSION = 1  # of this file: other code must not find the classifiers of today in the cache
+
+
+class Windows(nn.Module):
+    """Convolutions that see 18 x 18 pixels, averaged over the image, and the logits of the two domains."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        a, b, c = WIDTHS
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(channels, a, 4, stride=2, padding=1), nn.SiLU(),
+            nn.Conv2d(a, b, 4, stride=2, padding=1), nn.SiLU(),
+            nn.Conv2d(b, c, 3, padding=1), nn.SiLU(),
+        )  # fmt: skip
+        self.head = nn.Linear(c, 2)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return the features ``(N, 64)`` of images ``(N, C, H, W)`` in [-1, 1]."""
+        return cast(Tensor, self.convolutions(x)).mean((2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits ``(N, 2)``; in training, of features half of which are dropped."""
+        logits: Tensor = self.head(F.dropout(self.features(x), 0.5, self.training))
+        return logits
+
+
+class DomainClassifier:
+    """Probabilities of the domains A and B, and features of root mean square 1; ``facts`` hold the test accuracy."""
+
+    name = "domains"
+    dimensions = WIDTHS[-1]
+
+    def __init__(self, content: bytes) -> None:
+        length = int.from_bytes(content[:8], "little")
+        self.facts: dict[str, Any] = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["classifier"])
+        self.digest = hashlib.sha256(content).hexdigest()
+        self.network = Windows(self.facts["channels"])
+        self.network.load_state_dict(deserialise(content))
+        self.network.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def features(self, x: Tensor) -> Tensor:
+        """Return the features ``(N, 64)`` of images ``(N, C, H, W)`` in [-1, 1], of any size, grey or colour."""
+        scale: float = self.facts["feature_rms"]
+        return torch.cat([self.network.features(self._seen(part)) for part in torch.split(x.cpu(), CHUNK)]) / scale
+
+    @torch.no_grad()
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Return the probabilities ``(N, 2)`` of the domains A and B of images ``(N, C, H, W)`` in [-1, 1]."""
+        return torch.cat([self.network(self._seen(part)).softmax(1) for part in torch.split(x.cpu(), CHUNK)])
+
+    def _seen(self, x: Tensor) -> Tensor:
+        return resized(coloured(x, self.facts["channels"]), self.facts["side"])
+
+
+def domain_classifier(splits: Splits, tell: Callable[[str], None] | None = None) -> DomainClassifier:
+    """Return the classifier of real training images of both domains; trained once, then kept in the user cache.
+
+    ``tell`` is called with a sentence before a training of up to a minute.
+    """
+
+    def train() -> bytes:
+        if tell is not None:
+            tell(f"training a classifier of the domains of {splits.train.name}: up to a minute, only once")
+        with learning.one_thread():
+            return _fit(splits)
+
+    key = cache.key("domains", VERSION, splits.digest(), tuple(splits.train.images.shape))
+    return DomainClassifier(cache.remembered(key, train))
+
+
+def as_classes(dataset: Dataset) -> Dataset:
+    """Both domains as one data set of two classes, in the channels of the richer one."""
+    a, b = dataset.domains.values()
+    channels = max(a.shape.channels, b.shape.channels)
+    pixels = torch.cat([images.with_channels(part.images, channels) for part in (a, b)])
+    pixels = images.resize(pixels, min(SIDE, dataset.shape.size))
+    labels = torch.arange(2).repeat_interleave(torch.tensor([len(a), len(b)]))
+    return Dataset(dataset.name, pixels, labels, ("A", "B"))
+
+
+@torch.enable_grad()
+def _fit(splits: Splits) -> bytes:
+    """Adam with a cosine rate after a short rise; the global generator is left as it was."""
+    train, test = as_classes(splits.train), as_classes(splits.test)
+    batch = min(50, len(train))
+    settings = Settings("domains", train.shape.size, max(1, SEEN // len(train)), batch, mirrored=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(learning.SEED)
+        network = Windows(train.shape.channels)
+        steps = settings.epochs * (len(train) // batch)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.05)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
+        for x, y in learning.batches(train, settings):
+            optimizer.zero_grad()
+            F.cross_entropy(network(x), y).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    network.eval()
+    facts = {
+        "channels": train.shape.channels, "side": train.shape.size, "test_accuracy": round(_accuracy(network, test), 4),
+        "feature_rms": round(_feature_rms(network, train), 4),
+    }  # fmt: skip
+    return serialise(network.state_dict(), {"classifier": json.dumps(facts)})
+
+
+@torch.no_grad()
+def _accuracy(network: Windows, dataset: Dataset) -> float:
+    assert dataset.labels is not None
+    logits = [network(images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
+    return float((torch.cat(logits).argmax(1) == dataset.labels).double().mean())
+
+
+@torch.no_grad()
+def _feature_rms(network: Windows, dataset: Dataset) -> float:
+    features = [network.features(images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
+    return float(torch.cat(features).double().square().mean().sqrt())

@@ -1,0 +1,21 @@
+"""Whether an image is nearer to its own counterpart than to those of the others."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from simulacra.errors import ConfigError
+from simulacra.metrics.common import distance_blocks, matrices
+
+
+def retrieval_top1(images: Tensor, targets: Tensor) -> float:
+    """Return the share of rows of images ``(N, D)`` whose nearest row of targets ``(N, D)`` is their own.
+
+    ``1 / N`` is chance; Euclidean distances. Raises `ConfigError` for input that is no pairs.
+    """
+    images, targets = matrices(images, targets, ("images", "targets"))
+    if len(images) != len(targets):
+        raise ConfigError(f"Pairs have as many images as targets; got {len(images)} and {len(targets)}.")
+    found = torch.cat([distance.argmin(1) for distance in distance_blocks(images, targets)])
+    return float((found == torch.arange(len(images), device=found.device)).double().mean())

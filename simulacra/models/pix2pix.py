@@ -1,0 +1,95 @@
+"""pix2pix: a translator that learns from pairs, against a critic that sees input and output together.
+
+    min_G max_D  L(G, D; a)  +  lambda E |G(a) - b|
+
+Source: Image-to-Image Translation with Conditional Adversarial Networks (2017), equations 1 to 4,
+https://arxiv.org/abs/1611.07004
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from simulacra import config, networks
+from simulacra.adversarial import OBJECTIVES, Objective
+from simulacra.data.dataset import Images, Pairs
+from simulacra.models.base import Model, Round
+from simulacra.networks import Shape
+
+
+class Pix2Pix(Model):
+    """First the critic moves, then the translator on the same translations. Dropout is the translator's only noise."""
+
+    batch = Pairs
+    directions = ("B",)
+
+    def __init__(
+        self,
+        translator: nn.Module,
+        critic: nn.Module,
+        loss: Objective,
+        source: Shape,
+        target: Shape,
+        *,
+        adversarial: float = 1.0,
+        l1: float = 100.0,
+    ) -> None:
+        super().__init__(source)
+        self.domains = {"A": source, "B": target}
+        self.translator = translator
+        self.critic = critic
+        self.loss = loss
+        self.adversarial = adversarial
+        self.l1 = l1
+
+    @classmethod
+    def build(cls, values: config.Pix2Pix, shape: Shape) -> Pix2Pix:
+        """Build the model of a config for images of A's shape; raises `ConfigError` for sides that do not fit."""
+        target = Shape(values.channels_b or shape.channels, shape.size)
+        both = Shape(shape.channels + target.channels, shape.size)
+        return cls(
+            networks.translator(values.generator, shape, target),
+            networks.critic(values.discriminator, both),
+            OBJECTIVES[values.loss],
+            shape,
+            target,
+            adversarial=values.adversarial,
+            l1=values.l1,
+        )
+
+    def players(self) -> dict[str, nn.Module]:
+        """Two players: critic and translator."""
+        return {"critic": self.critic, "translator": self.translator}
+
+    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
+        """First the critic, then the translator."""
+        del step
+        assert isinstance(batch, Pairs)
+        a, b = batch.image, batch.other
+        fake = self.translate(a, "B")
+        on_real, on_fake = self.judge(torch.cat([a, a]), torch.cat([b, fake.detach()])).chunk(2)
+        self.watch("critic/accuracy", self.loss.accuracy(on_real, on_fake))
+        yield {"critic": self.loss.discriminator(on_real, on_fake)}
+        deceit = self.loss.generator(self.judge(a, fake))
+        terms = {name: self.adversarial * term for name, term in deceit.items()}
+        yield {"translator": {**terms, "l1": self.l1 * (fake - b).abs().mean()}}
+
+    def judge(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return the critic's logits ``(B, 1, H', W')`` of pairs of images, each ``(B, C, H, W)`` in [-1, 1]."""
+        logits: Tensor = self.critic(torch.cat([a, b], 1))
+        return logits
+
+    def translate(self, x: Tensor, to: str) -> Tensor:
+        """Return images of domain B for images ``(B, C, H, W)`` in [-1, 1] of domain A."""
+        assert to == "B"
+        images: Tensor = self.translator(x)
+        return images
+
+    def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return the mean absolute error on the [0, 1] scale."""
+        del generator
+        assert isinstance(batch, Pairs)
+        return {"l1": (self.translate(batch.image, "B") - batch.other).abs().mean() / 2}

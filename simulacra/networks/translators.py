@@ -1,0 +1,235 @@
+"""Translators turn images into images of the same side; they run on any side that their halvings divide.
+
+Checkerboards are avoided by design: layers that halve and double have a kernel that their stride divides, and
+those that double start with equal weights for all pixels that a pixel becomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from simulacra.config import ResnetTranslator, Translator, Unet
+from simulacra.errors import ConfigError
+from simulacra.networks.base import Shape, initialise
+
+GROWTH = 8  # the first layer's channels, at most so many times
+INSIDE, GENTLE = 0.9, 0.1  # of a corrector: how near to 1 its images begin, and of its last layer's weights
+
+
+class Painter(nn.Module):
+    """``tanh(network(x))``: images in [-1, 1], drawn anew."""
+
+    def __init__(self, network: nn.Sequential) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images ``(B, C', H, W)`` in [-1, 1] for images ``(B, C, H, W)``."""
+        return torch.tanh(self.network(x).float())
+
+
+class Corrector(nn.Module):
+    """``tanh(network(x) + artanh(0.9 x))``: images corrected, and at first nearly left as they are.
+
+    Every pixel keeps a slope, also white and black ones, so nothing holds the translator at copying but its losses.
+    """
+
+    def __init__(self, network: nn.Sequential) -> None:
+        super().__init__()
+        self.network = network
+        with torch.no_grad():
+            for parameter in network[-1].parameters():
+                parameter.mul_(GENTLE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images ``(B, C, H, W)`` in [-1, 1] for images of that shape."""
+        return torch.tanh(self.network(x).float() + torch.atanh(INSIDE * x.float()))
+
+
+class _Reflected(torch.autograd.Function):
+    """Reflection in place of ``F.pad``, which leaves bfloat16 and the memory layout: a fourth of a training step."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, margin: int) -> Tensor:
+        context.margin = margin
+        shape = (*x.shape[:2], x.shape[2] + 2 * margin, x.shape[3] + 2 * margin)
+        padded = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        padded[:, :, margin:-margin, margin:-margin] = x
+        for dimension in (2, 3):
+            for edge, mirrored in _mirrored(padded, dimension, margin):
+                edge.copy_(mirrored)
+        return padded
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        margin, gradient = context.margin, gradient.clone(memory_format=torch.channels_last)
+        for dimension in (3, 2):
+            for edge, mirrored in _mirrored(gradient, dimension, margin):
+                mirrored.add_(edge)
+        return gradient[:, :, margin:-margin, margin:-margin], None
+
+
+def _mirrored(padded: Tensor, dimension: int, margin: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each line of a padded image's margin along a dimension, and the line that it mirrors."""
+    last = padded.shape[dimension] - 1
+    for index in range(margin):
+        yield padded.select(dimension, index), padded.select(dimension, 2 * margin - index)
+        yield padded.select(dimension, last - index), padded.select(dimension, last - 2 * margin + index)
+
+
+class Reflect(nn.Module):
+    """Continue images by ``margin`` pixels of their mirror image on each side."""
+
+    def __init__(self, margin: int) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return images ``(B, C, H + 2 margin, W + 2 margin)`` for images ``(B, C, H, W)``."""
+        padded: Tensor = _Reflected.apply(x, self.margin)  # type: ignore[no-untyped-call]
+        return padded
+
+    def extra_repr(self) -> str:
+        """Say by how many pixels."""
+        return f"{self.margin}"
+
+
+class Residual(nn.Module):
+    """``x + branch(x)``."""
+
+    def __init__(self, *branch: nn.Module) -> None:
+        super().__init__()
+        self.branch = nn.Sequential(*branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the branch."""
+        change: Tensor = self.branch(x)
+        return x + change
+
+
+class Level(nn.Module):
+    """One side of a U-Net: halve, pass what is inside, double; the input is laid beside the output."""
+
+    def __init__(self, down: nn.Module, inside: nn.Module, up: nn.Module) -> None:
+        super().__init__()
+        self.down, self.inside, self.up = down, inside, up
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``[x | up(inside(down(x)))]`` along the channels."""
+        return torch.cat([x, self.up(self.inside(self.down(x)))], 1)
+
+
+def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
+    """Build a network from images of one domain to images ``(B, C', H, W)`` in [-1, 1] of another.
+
+    Raises `ConfigError` for a side that cannot be halved as often, and for ``correct`` between different channels.
+    """
+    stride = stride_of(network, source)
+    if source.size % stride:
+        lower = source.size // stride * stride
+        raise ConfigError(
+            f"The translator halves the side {stride.bit_length() - 1} times, and {source.size} is no multiple of "
+            f"{stride}. Choose --data.size {lower or stride} or {lower + stride}, or fewer --model.generator.halvings."
+        )
+    if network.correct and source.channels != target.channels:
+        raise ConfigError(
+            f"model.generator.correct changes the input, so both domains need equal channels, not {source.channels} "
+            f"and {target.channels}. Leave it false, or set --data.channels and --data.channels_b alike."
+        )
+    kind = Corrector if network.correct else Painter
+    if isinstance(network, ResnetTranslator):
+        return kind(_resnet(network, source, target.channels))
+    return kind(_unet(network, source, target.channels))
+
+
+def stride_of(network: Translator, shape: Shape) -> int:
+    """Return what must divide the side of an image: 2 to the power of the halvings."""
+    halvings = network.halvings if network.halvings is not None else _possible_halvings(shape.size)
+    return int(2**halvings)
+
+
+def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Sequential:
+    """``7 x 7``, halvings, residual blocks, doublings, ``7 x 7``."""
+    width, norm, kernel = network.width, network.norm, network.kernel
+    layers = [*_edge(source.channels, width, "relu"), *_after(width, norm)]
+    for _ in range(network.halvings):
+        halve = nn.Conv2d(width, 2 * width, kernel, 2, 1, bias=norm == "none")
+        layers += [initialise(halve, "relu"), *_after(2 * width, norm)]
+        width *= 2
+    layers += [_block(width, norm) for _ in range(network.blocks)]
+    for _ in range(network.halvings):
+        double = nn.ConvTranspose2d(width, width // 2, kernel, 2, 1, output_padding=kernel % 2, bias=norm == "none")
+        layers += [_even(double, "relu"), *_after(width // 2, norm)]
+        width //= 2
+    return nn.Sequential(*layers, *_edge(width, outputs, None))
+
+
+def _edge(inputs: int, outputs: int, followed_by: str | None) -> list[nn.Module]:
+    return [Reflect(3), initialise(nn.Conv2d(inputs, outputs, 7), followed_by)]
+
+
+def _block(width: int, norm: str) -> nn.Module:
+    first, second = (nn.Conv2d(width, width, 3, bias=norm == "none") for _ in range(2))
+    return Residual(
+        Reflect(1), initialise(first, "relu"), *_after(width, norm),
+        Reflect(1), initialise(second, None), *_norm(width, norm),
+    )  # fmt: skip
+
+
+def _unet(network: Unet, source: Shape, outputs: int) -> nn.Sequential:
+    """Levels inside each other; the outermost has no skip of the image itself."""
+    halvings = stride_of(network, source).bit_length() - 1
+    widths = [network.width * min(GROWTH, 2**index) for index in range(halvings)]
+    inside: nn.Module = nn.Identity()
+    for index in reversed(range(1, halvings)):
+        inside = _level(network, widths[index - 1], widths[index], innermost=index == halvings - 1, inside=inside,
+                        dropout=index >= max(1, halvings - 4) and index < halvings - 1)  # fmt: skip
+    seen = 2 * widths[0] if halvings > 1 else widths[0]
+    last = nn.ConvTranspose2d(seen, outputs, 4, 2, 1)
+    first = nn.Conv2d(source.channels, widths[0], 4, 2, 1)
+    return nn.Sequential(initialise(first, "leaky_relu"), inside, nn.ReLU(), _even(last, None))
+
+
+def _level(network: Unet, outer: int, inner: int, *, innermost: bool, inside: nn.Module, dropout: bool) -> Level:
+    """A level between ``outer`` and ``inner`` channels; the innermost, of few pixels, is not normalised."""
+    norm, plain = network.norm, innermost or network.norm == "none"
+    halve = initialise(nn.Conv2d(outer, inner, 4, 2, 1, bias=plain), "leaky_relu")
+    seen = inner if innermost else 2 * inner
+    double = _even(nn.ConvTranspose2d(seen, outer, 4, 2, 1, bias=norm == "none"), "relu")
+    down = nn.Sequential(nn.LeakyReLU(0.2), halve, *([] if plain else _norm(inner, norm)))
+    drop = [nn.Dropout(network.dropout)] if dropout and network.dropout else []
+    return Level(down, inside, nn.Sequential(nn.ReLU(), double, *_norm(outer, norm), *drop))
+
+
+def _even(double: nn.ConvTranspose2d, followed_by: str | None) -> nn.Module:
+    """Start a layer that doubles with equal weights for the four pixels that a pixel becomes, where its kernel is 4.
+
+    Source: Checkerboard artifact free sub-pixel convolution (2017), section 3, https://arxiv.org/abs/1707.02937
+    """
+    initialise(double, followed_by)
+    if double.kernel_size == (4, 4):
+        with torch.no_grad():
+            few = double.weight[:, :, ::2, ::2]
+            double.weight.copy_(few.repeat_interleave(2, -1).repeat_interleave(2, -2))
+    return double
+
+
+def _after(width: int, norm: str) -> list[nn.Module]:
+    return [*_norm(width, norm), nn.ReLU()]
+
+
+def _norm(width: int, norm: str) -> list[nn.Module]:
+    kinds = {"instance": nn.InstanceNorm2d, "batch": nn.BatchNorm2d}
+    return [kinds[norm](width)] if norm in kinds else []
+
+
+def _possible_halvings(side: int) -> int:
+    """How often a side can be halved with 2 pixels or more left: 32 gives 4, 96 gives 5 (to 3), at least 1."""
+    count = 0
+    while side % 2 == 0 and side >= 4 and count < 8:
+        side, count = side // 2, count + 1
+    return max(1, count)

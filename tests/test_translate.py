@@ -1,0 +1,561 @@
+"""Image to image: data of two domains, the models' own terms, tiles without seams, the verb, the run, wrong input."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from simulacra import Run, cli, config, data, evaluate, images, models, networks, translate
+from simulacra.adversarial import OBJECTIVES, Replay
+from simulacra.config import Data, Patch, ResnetTranslator, Unet
+from simulacra.data import LOADERS, Images, Pairs, PairsLoader, Unpaired, UnpairedLoader, shapes
+from simulacra.errors import CapabilityError, ConfigError, DataError
+from simulacra.features import domain_classifier, domains
+from simulacra.metrics import retrieval_top1
+from simulacra.models import Model, Round
+from simulacra.models.cyclegan import CycleGAN
+from simulacra.networks import Shape
+from simulacra.networks.patch import field_of_view
+from simulacra.networks.translators import Reflect
+from simulacra.session import Session
+from tests.conftest import noise_domains
+
+SMALL: dict[str, Any] = {
+    "data": {"name": "shapes", "size": 16},
+    "model": {
+        "generator": {"width": 4, "halvings": 1, "blocks": 1},
+        "discriminator": {"width": 4, "halvings": 1},
+        "pool": 10,
+    },
+    "train": {"images": 64, "batch": 8, "log": 16, "sheet": 32, "checkpoint": 32, "precision": "float32"},
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_classifier() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(domains, "SEEN", 3_000)
+        yield
+
+
+# ------------------------------------------------------------------------------------------------------- data
+
+
+def picture(path: Path, size: tuple[int, int], *, grey: bool = False, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (size[1], size[0]) if grey else (size[1], size[0], 3)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)).save(path)
+
+
+def folders(root: Path, counts: Mapping[str, int], size: tuple[int, int] = (10, 8)) -> Path:
+    for folder, count in counts.items():
+        for index in range(count):
+            picture(root / folder / f"{index}.png", size, seed=index)
+    return root
+
+
+@pytest.mark.parametrize(
+    "layout", ["trainA trainB testA testB", "train/A train/B test/A test/B", "A/train B/train A/test B/test"]
+)
+def test_folders_name_the_domains_and_equal_names_are_pairs(tmp_path: Path, layout: str) -> None:
+    counts = dict(zip(layout.split(), (3, 4, 2, 2), strict=True))
+    splits = data.load(Data(name=str(folders(tmp_path / "set", counts)), size=8), None, Unpaired)
+    assert [len(part) for part in splits.train.domains.values()] == [3, 4]
+    assert not splits.train.paired
+    assert splits.test.paired
+    assert splits.test.images.shape == (2, 3, 8, 8)
+
+
+def test_a_zip_and_a_split_of_its_own(tmp_path: Path) -> None:
+    root = folders(tmp_path / "set", {"A": 10, "B": 20})
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in root.rglob("*.png"):
+            archive.write(file, Path("set") / file.relative_to(root))
+    splits = data.load(Data(name=str(path), size=8, test=0.2), None, Unpaired)
+    assert [len(part) for part in splits.train.domains.values()] == [8, 16]
+    assert [len(part) for part in splits.test.domains.values()] == [2, 4]
+
+
+def test_halves_of_a_picture_are_pairs_and_may_be_swapped(tmp_path: Path) -> None:
+    for index in range(4):
+        left, right = (Image.new("RGB", (12, 12), (level, 0, 0)) for level in (40 * index, 200))
+        both = Image.new("RGB", (24, 12))
+        both.paste(left, (0, 0))
+        both.paste(right, (12, 0))
+        (tmp_path / "set" / "train").mkdir(parents=True, exist_ok=True)
+        both.save(tmp_path / "set" / "train" / f"{index}.png")
+    whole = {
+        swap: data.load(Data(name=str(tmp_path / "set"), swap=swap, test=0.25), None, Pairs).train
+        for swap in (False, True)
+    }
+    a, b = whole[False].domains.values()
+    assert a.images.shape == b.images.shape == (3, 3, 12, 12)
+    assert set(b.images[:, 0].unique().tolist()) == {200}
+    assert len(a.images[:, 0].unique()) == 3
+    assert torch.equal(whole[True].domains["A"].images, b.images)
+
+
+def test_pairs_stay_aligned_whatever_is_done_to_them() -> None:
+    dataset = noise_domains(20, 3, 3, 16)
+    assert dataset.other is not None
+    same = data.Dataset(
+        "same", dataset.images, names=dataset.names, other=data.Dataset("b", dataset.images, names=dataset.names)
+    )
+    batch = PairsLoader(same, 8, seed=3, augment=("affine", "flip", "shift")).batch(5)
+    assert torch.equal(batch.image, batch.other)
+    assert not torch.equal(batch.image, PairsLoader(same, 8, seed=3).batch(5).image)
+
+
+def test_unpaired_batches_have_orders_of_their_own_and_follow_the_step() -> None:
+    dataset = noise_domains(20, 1, 3, 8, paired=False)
+    loader, again = (UnpairedLoader(dataset, 8, seed=3, augment=("flip",)) for _ in range(2))
+    batch = loader.batch(7)
+    assert torch.equal(batch.other, again.batch(7).other)
+    assert batch.image.shape == (8, 1, 8, 8)
+    assert batch.other.shape == (8, 3, 8, 8)
+    again.retry = 1
+    assert not torch.equal(batch.other, again.batch(7).other)
+
+
+def test_the_shapes_are_two_domains_with_a_known_truth() -> None:
+    train, test = shapes.domains(16, paired=False)
+    pairs, _ = shapes.domains(16, paired=True)
+    assert test.paired
+    assert pairs.paired
+    assert not train.paired
+    assert not set(train.names) & set(train.other.names if train.other else ())
+    a, b = (images.from_bytes(part.images[:200]) for part in test.domains.values())
+    assert 0.1 < float((a - b).abs().mean() / 2) < 0.5
+
+
+WRONG = {
+    "an empty domain": (
+        {"trainA": 2, "trainB": 0, "testB": 1},
+        Unpaired,
+        "domain B of the train images is empty|domain A of",
+    ),
+    "three domains": ({"trainA": 2, "trainB": 2, "trainC": 2}, Unpaired, "3 domains: A, B, C"),
+    "one domain": ({"trainA": 2}, Unpaired, "domain A only"),
+    "no domains": ({"cats": 2, "dogs": 2}, Unpaired, "no two domains, but folders cats, dogs"),
+    "no counterpart": ({"A": 3, "B": 2}, Pairs, "no counterpart of the same name"),
+    "no training images": ({"testA": 2, "testB": 2}, Unpaired, "no training images"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_data_gets_one_clear_message(case: str, tmp_path: Path) -> None:
+    counts, batch, message = WRONG[case]
+    root = folders(tmp_path / "set", counts)
+    with pytest.raises(DataError, match=message):
+        data.load(Data(name=str(root), size=8), None, batch)
+
+
+def test_an_unknown_name_says_what_there_is() -> None:
+    with pytest.raises(DataError, match=r"'facade'.*Did you mean 'facades'.*trainA"):
+        data.load(Data(name="facade"), None, Unpaired)
+
+
+def test_mixed_modes_in_one_domain_ask_which_is_meant(tmp_path: Path) -> None:
+    root = folders(tmp_path / "set", {"A": 2, "B": 2})
+    picture(root / "B" / "grey.png", (8, 8), grey=True)
+    with pytest.raises(DataError, match=r"--data\.channels_b 3 or --data\.channels_b 1"):
+        data.load(Data(name=str(root)), None, Unpaired)
+
+
+# --------------------------------------------------------------------------------------------------- networks
+
+
+@pytest.mark.parametrize("size", [32, 64, 128, 256])
+@pytest.mark.parametrize("channels", [(1, 3), (3, 1)], ids=str)
+def test_translators_and_critics_take_all_sizes(size: int, channels: tuple[int, int]) -> None:
+    source, target = (Shape(count, size) for count in channels)
+    sections = (ResnetTranslator(width=2, blocks=1), Unet(width=2))
+    with torch.device("meta"):
+        x = torch.zeros(1, *(source.channels, size, size))
+        for section in sections:
+            assert networks.translator(section, source, target)(x).shape == (1, target.channels, size, size)
+        for halvings in (0, 2, 3):
+            logits = networks.critic(Patch(width=2, halvings=halvings), source)(x)
+            assert logits.shape[:2] == (1, 1)
+            assert min(logits.shape[2:]) >= 1
+
+
+@pytest.mark.parametrize(("halvings", "view"), [(0, 1), (1, 16), (2, 34), (3, 70)])
+def test_a_logit_sees_a_patch_of_the_papers_size(halvings: int, view: int) -> None:
+    section = Patch(width=2, halvings=halvings, norm="none")
+    x = torch.zeros(1, 1, 160, 160, requires_grad=True)
+    logits = networks.critic(section, Shape(1, 160))(x)
+    middle = logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2]
+    (slope,) = torch.autograd.grad(middle, x)
+    rows = slope[0, 0].abs().sum(1).nonzero().squeeze(1)
+    assert int(rows.max() - rows.min()) + 1 == field_of_view(section) == view
+
+
+@pytest.mark.parametrize("margin", [1, 3])
+def test_reflection_is_that_of_torch(margin: int) -> None:
+    x = torch.randn(2, 3, 9, 7, dtype=torch.double, requires_grad=True)
+    padded, expected = Reflect(margin)(x), F.pad(x, (margin,) * 4, mode="reflect")
+    gradient = torch.randn_like(expected)
+    assert torch.equal(padded, expected)
+    assert torch.allclose(torch.autograd.grad(padded, x, gradient)[0], torch.autograd.grad(expected, x, gradient)[0])
+
+
+def test_untrained_translators_leave_no_checkerboard() -> None:
+    """Of a grey image, an image whose even and odd columns have one mean: the kernel of 3 does not."""
+    unevenness = {}
+    for kernel in (3, 4):
+        torch.manual_seed(0)
+        network = networks.translator(
+            ResnetTranslator(width=8, blocks=1, kernel=kernel, norm="none"), Shape(1, 64), Shape(1, 64)
+        )
+        inner = network(torch.full((1, 1, 64, 64), 0.3))[0, 0, 24:40, 24:40]
+        unevenness[kernel] = float(inner.std())
+    assert unevenness[4] < 1e-5 < 0.01 < unevenness[3]
+
+
+def test_a_corrector_begins_near_its_input_and_can_leave_white() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(4, 3, 16, 16) * 2 - 1
+    near, far = (
+        (networks.translator(ResnetTranslator(width=8, blocks=1, correct=correct), Shape(3, 16), Shape(3, 16))(x) - x)
+        .abs()
+        .mean()
+        for correct in (True, False)
+    )
+    assert near < 0.5 * far
+    white = torch.ones(1, 3, 16, 16)
+    network = networks.translator(ResnetTranslator(width=8, blocks=1, correct=True), Shape(3, 16), Shape(3, 16))
+    slopes = torch.autograd.grad(network(white).sum(), list(network.parameters())[-1])[0]
+    assert float(slopes.min()) > 0.1 * 16 * 16
+
+
+def test_sides_that_do_not_fit_are_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigError, match=r"no multiple of 4.*--data.size 48 or 52"):
+        networks.translator(ResnetTranslator(), Shape(3, 50), Shape(3, 50))
+    with pytest.raises(ConfigError, match=r"70 x 70 patches, which needs 24.*halvings 2"):
+        networks.critic(Patch(), Shape(3, 16))
+    with pytest.raises(ConfigError, match="equal channels"):
+        networks.translator(ResnetTranslator(correct=True), Shape(1, 32), Shape(3, 32))
+
+
+# ----------------------------------------------------------------------------------------------------- models
+
+
+def test_the_pool_returns_old_and_new_images_and_forgets_none_that_it_did_not_return() -> None:
+    torch.manual_seed(0)
+    pool = Replay(6, Shape(1, 2))
+    levels = iter(range(250))
+
+    def fresh(count: int) -> Tensor:
+        return (
+            images.from_bytes(torch.tensor([next(levels) for _ in range(count)], dtype=torch.uint8))
+            .view(-1, 1, 1, 1)
+            .expand(-1, 1, 2, 2)
+        )
+
+    given: list[int] = []
+    returned: list[int] = []
+    for step in range(30):
+        x = fresh(4)
+        shown = pool(x)
+        assert shown.shape == x.shape
+        given += images.to_bytes(x)[:, 0, 0, 0].tolist()
+        returned += images.to_bytes(shown)[:, 0, 0, 0].tolist()
+        if step == 0:
+            assert torch.equal(shown, x)
+    kept = pool.images[:, 0, 0, 0].tolist()
+    assert int(pool.count) == 6
+    assert set(given) == set(returned) | set(kept)
+    late = [now - 4 * (place // 4) < 0 for place, now in enumerate(returned)]
+    assert 0.3 < sum(late) / len(late) < 0.7
+    assert torch.equal(Replay(0, Shape(1, 2))(x), x)
+
+
+class Constant(nn.Module):
+    def __init__(self, level: float) -> None:
+        super().__init__()
+        self.level = nn.Parameter(torch.tensor(level))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.level.expand_as(x)
+
+
+def known_game(**changes: Any) -> dict[str, dict[str, float]]:
+    """The terms of a CycleGAN that paints one level, on images that are 0 in A and 0.5 in B."""
+    domains = {"A": Shape(3, 8), "B": Shape(3, 8)}
+    critics = {name: networks.critic(Patch(width=4, halvings=1), shape) for name, shape in domains.items()}
+    given = {"cycle": {"A": 10.0, "B": 4.0}, "identity": 5.0, "pool": 0, **changes}
+    model = CycleGAN({"B": Constant(0.2), "A": Constant(-0.4)}, critics, OBJECTIVES["least_squares"], domains, **given)
+    batch = Unpaired(torch.zeros(2, 3, 8, 8), torch.full((2, 3, 8, 8), 0.5))
+    return {
+        player: {name: float(x.detach()) for name, x in terms.items()}
+        for r in model.rounds(batch, 0)
+        for player, terms in r.items()
+    }
+
+
+def test_the_terms_of_a_known_game() -> None:
+    terms = known_game()["translators"]
+    assert terms["cycle_a"] == pytest.approx(10 * 0.4)  # A to B and back ends at -0.4, from 0
+    assert terms["cycle_b"] == pytest.approx(4 * 0.3)
+    assert terms["identity_a"] == pytest.approx(5 * 0.4)
+    assert terms["identity_b"] == pytest.approx(5 * 0.3)
+    assert set(known_game()["critics"]) == {"real_a", "fake_a", "real_b", "fake_b"}
+
+
+def test_terms_without_weight_are_left_out() -> None:
+    terms = known_game(cycle={"A": 10.0, "B": 0.0}, identity=0.0, adversarial=0.0)["translators"]
+    assert set(terms) == {"adversarial_a", "adversarial_b", "cycle_a"}
+    assert terms["adversarial_a"] == 0
+
+
+def test_inverted_colours_and_collapse_are_told() -> None:
+    torch.manual_seed(0)
+    model = CycleGAN.build(
+        config.CycleGAN(generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1)),
+        Shape(3, 16),
+    )
+    assert "dark where images of A are bright" in model.complaint({"to_b/likeness": -0.9})
+    assert "nearly all alike" in model.complaint({"to_a/variety": 0.05, "to_b/likeness": 0.5})
+    assert model.complaint({"to_a/variety": 0.8, "to_b/likeness": 0.5}) == ""
+    x = torch.rand(4, 3, 16, 16) * 2 - 1
+    model._watch_colours(x, -x, x, "B")
+    assert float(model.watched["to_b/likeness"]) == pytest.approx(-1)
+    model._watch_colours(x, x[:1].expand(4, -1, -1, -1), x, "A")
+    assert float(model.watched["to_a/variety"]) == pytest.approx(0, abs=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------ tiles
+
+
+class Local(Model):
+    """A translator that is the same everywhere: each pixel from the 5 x 5 around it."""
+
+    directions = ("B",)
+
+    def __init__(self) -> None:
+        super().__init__(Shape(3, 32))
+        self.domains = {"A": Shape(3, 32), "B": Shape(3, 32)}
+        torch.manual_seed(0)
+        self.layer = nn.Conv2d(3, 3, 5, padding=2, padding_mode="reflect")
+
+    def players(self) -> dict[str, nn.Module]:
+        return {"only": self.layer}
+
+    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
+        raise NotImplementedError
+
+    def translate(self, x: Tensor, to: str) -> Tensor:
+        return torch.tanh(self.layer(x))
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 70), (100, 47), (20, 90), (5, 7), (200, 32)], ids=str)
+def test_tiles_leave_no_seams(size: tuple[int, int]) -> None:
+    model = Local()
+    x = F.avg_pool2d(torch.rand(2, 3, size[0] + 4, size[1] + 4), 5, 1) * 4 - 2
+    with torch.no_grad():
+        whole, tiled = model.translate(x, "B") if min(size) > 2 else x, translate.translate(model, x, "B")
+    assert tiled.shape == x.shape
+    inside = (slice(None), slice(None), slice(2, max(3, size[0] - 2)), slice(2, max(3, size[1] - 2)))
+    error = (whole - tiled)[inside].abs()
+    assert float(error.max()) < 0.02
+    jumps = [
+        whole[inside].diff(dim=d).abs().max() - tiled[inside].diff(dim=d).abs().max()
+        for d in (2, 3)
+        if whole[inside].shape[d] > 1
+    ]
+    assert all(float(jump) > -0.01 for jump in jumps)
+
+
+def test_tiles_of_a_pixelwise_function_are_exact() -> None:
+    x = torch.rand(1, 3, 77, 130) * 2 - 1
+    assert torch.allclose(translate.tiled(lambda part: -part, x, 32), -x, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------- a run, and verbs
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Session.start("cyclegan", out=tmp_path_factory.mktemp("runs") / "run", changes=SMALL).run()
+
+
+def test_a_run_has_cycle_sheets_and_says_its_channels(run: Run) -> None:
+    assert [path.name for path in sorted((run.path / "samples").iterdir())] == [
+        "00000000.png",
+        "00000004.png",
+        "00000008.png",
+    ]
+    text = (run.path / "config.toml").read_text()
+    assert text.count("channels_b = 3") == 2
+    assert "Translations, as they formed" in (run.path / "report.html").read_text()
+    assert {"to_b/likeness", "critics/accuracy_a", "translators/cycle_b"} <= run.history()[-1].keys()
+
+
+def test_a_run_is_measured_in_both_directions(run: Run) -> None:
+    scores = {score.metric: score for score in evaluate.evaluate(run, n=40)}
+    both = (
+        "l1",
+        "psnr",
+        "ssim",
+        "retrieval_top1",
+        "cycle_error",
+        "domain_accuracy",
+        "frechet_distance",
+        "l1_of_copying",
+    )
+    for name in both:
+        assert {name, f"{name}_to_a"} <= scores.keys()
+    assert {"domain_accuracy_floor", "domain_accuracy_to_a_floor"} <= scores.keys()
+    test = run.splits.test
+    a, b = (images.from_bytes(part.images) for part in test.domains.values())
+    assert 0 < scores["l1"].value < 1
+    assert scores["domain_accuracy"].features is not None
+    assert scores["l1"].features is None
+    assert scores["l1_of_copying"].value == pytest.approx(float((a - b).abs().mean() / 2), rel=0.2)
+    assert evaluate.meanings.meaning("l1_to_a").sentence.endswith("From B to A.")
+
+
+def test_resuming_a_run_is_exact_with_its_pools(tmp_path: Path) -> None:
+    whole = Session.start("cyclegan", out=tmp_path / "whole", changes=SMALL)
+    whole.run()
+    half = Session.start("cyclegan", out=tmp_path / "half", changes=SMALL)
+    for progress in half:
+        if progress.images >= 32:
+            break
+    assert half._lock is not None
+    half._lock.close()
+    resumed = Session.start("cyclegan", out=tmp_path / "half", changes=SMALL, resume=True)
+    assert resumed.trainer.step == 4
+    resumed.run()
+    first, second = whole.trainer.model.state_dict(), resumed.trainer.model.state_dict()
+    assert int(first["pools.A.count"]) == 10
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def run_verb(*words: str) -> int:
+    return cli.main(list(map(str, words)))
+
+
+def test_translate_keeps_sizes_and_names_and_turns_pictures_upright(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    picture(source / "inner" / "wide.png", (50, 20))
+    picture(source / "small.jpg", (9, 12))
+    upright = Image.new("RGB", (30, 20))
+    exif = upright.getexif()
+    exif[0x0112] = 6
+    upright.save(source / "turned.jpg", exif=exif)
+    assert run_verb("translate", str(run.path), str(source), "--out", str(tmp_path / "out")) == 0
+    sizes = {
+        path.relative_to(tmp_path / "out").as_posix(): Image.open(path).size
+        for path in (tmp_path / "out").rglob("*.png")
+    }
+    assert sizes == {"inner/wide.png": (50, 20), "small.png": (9, 12), "turned.png": (20, 30)}
+
+
+def test_translate_refuses_to_overwrite_and_names_that_fall_together_stay_apart(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("x.png", "x.bmp"):
+        picture(tmp_path / "in" / name, (16, 16))
+    words = ("translate", str(run.path), str(tmp_path / "in"), "--to", "A", "--out", str(tmp_path / "out"))
+    assert run_verb(*words) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x.bmp.png", "x.png.png"]
+    assert run_verb(*words) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_translate_takes_the_other_domain_of_a_zip_and_writes_only_below_its_folder(run: Run, tmp_path: Path) -> None:
+    picture(tmp_path / "x.png", (16, 16))
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in ("testA/1.png", "testB/2.png", "testA/../../hidden.png"):
+            archive.write(tmp_path / "x.png", name)
+        archive.writestr(zipfile.ZipInfo("/testA/outside.png"), (tmp_path / "x.png").read_bytes())
+    assert (
+        run_verb(
+            "translate", str(run.path), str(tmp_path / "set.zip"), "--size", "8", "--out", str(tmp_path / "o" / "p")
+        )
+        == 0
+    )
+    written = sorted(path.relative_to(tmp_path / "o").as_posix() for path in (tmp_path / "o").rglob("*.png"))
+    assert written == ["p/testA/1.png", "p/testA/outside.png"]
+    assert Image.open(tmp_path / "o" / "p" / "testA" / "1.png").size == (8, 8)
+
+
+def test_a_grey_image_into_a_colour_model_is_refused_unless_asked_for(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "in" / "a.png", (16, 16))
+    picture(tmp_path / "in" / "grey.png", (16, 16), grey=True)
+    words = ("translate", str(run.path), str(tmp_path / "in"), "--out", str(tmp_path / "out"))
+    assert run_verb(*words) == 2
+    assert "grey.png is grey" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run_verb(*words, "--convert") == 0
+
+
+def test_the_right_verb_for_the_right_family(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture(tmp_path / "a.png", (16, 16))
+    assert run_verb("sample", str(run.path)) == 2
+    assert "cyclegan has none" in capsys.readouterr().err
+    gan = models.build(config.parse({"model": {"family": "gan"}}).model, Shape(1, 8))
+    with pytest.raises(CapabilityError, match=r"gan has none\. Families with one: cyclegan, pix2pix"):
+        translate.translate(gan, torch.zeros(1, 1, 8, 8))
+    one_way = models.build(config.parse({"model": {"family": "pix2pix"}}).model, Shape(3, 32))
+    with pytest.raises(CapabilityError, match="translates to B only"):
+        translate.translate(one_way, torch.zeros(1, 3, 32, 32), "A")
+
+
+def test_pix2pix_of_pairs_has_a_score(tmp_path: Path) -> None:
+    changes = {
+        "data": {"name": "shapes", "size": 16},
+        "model": {"generator": {"width": 4}, "discriminator": {"width": 4, "halvings": 1}},
+        "train": {"images": 32, "batch": 8, "log": 16, "score": 16, "precision": "float32"},
+    }
+    run = Session.start("pix2pix", out=tmp_path / "run", changes=changes).run()
+    assert 0 < run.history()[-1]["test/l1"] < 1
+
+
+def test_patches_beyond_the_images_stop_before_anything_is_written(tmp_path: Path) -> None:
+    changes = {**SMALL, "data": {"name": "shapes", "size": 16}, "model": {"discriminator": {"halvings": 3}}}
+    with pytest.raises(ConfigError, match="too small for a critic"):
+        Session.start("cyclegan", out=tmp_path / "run", changes=changes)
+    assert not (tmp_path / "run").exists()
+
+
+# ---------------------------------------------------------------------------------------------------- metrics
+
+
+def test_retrieval_counts_those_nearest_to_their_own() -> None:
+    targets = torch.eye(4)
+    assert retrieval_top1(targets + 0.1, targets) == 1
+    assert retrieval_top1(targets[[1, 0, 2, 3]], targets) == 0.5
+    with pytest.raises(ConfigError, match="as many images as targets"):
+        retrieval_top1(targets, targets[:3])
+
+
+def test_the_domain_classifier_tells_the_shapes_apart() -> None:
+    splits = data.load(Data(name="shapes", size=8), None, Unpaired)
+    few = data.Splits(_few(splits.train, 100), _few(splits.test, 50))
+    classifier = domain_classifier(few)
+    a, b = (images.from_bytes(part.images) for part in few.test.domains.values())
+    assert float((classifier.probabilities(a).argmax(1) == 0).float().mean()) > 0.9
+    assert float((classifier.probabilities(b).argmax(1) == 1).float().mean()) > 0.9
+    assert classifier.features(a).shape == (50, classifier.dimensions)
+    assert domain_classifier(few).digest == classifier.digest
+    assert set(LOADERS) == {Images, data.Labelled, Unpaired, Pairs}
+
+
+def _few(dataset: data.Dataset, count: int) -> data.Dataset:
+    a, b = (part.take(torch.arange(count)) for part in dataset.domains.values())
+    return data.Dataset(a.name, a.images, names=a.names, other=b)
