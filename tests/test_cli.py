@@ -150,6 +150,62 @@ def test_interpolate_between_given_images(runs: Path, photos: Path, tmp_path: Pa
     assert np.array_equal(forth[2:58, 2:58], back[2:58, -58:-2])
 
 
+@pytest.mark.parametrize("route", ["fade", "transport"])
+def test_interpolate_without_the_model(route: str, runs: Path, photos: Path, tmp_path: Path) -> None:
+    ends = ["--from", photos / "dogs" / "0.png", "--to", photos / "cats" / "1.png", "--route", route]
+    assert call("interpolate", *ends, "--steps", 3, "--out", tmp_path / "frames") == 0
+    frames = sorted((tmp_path / "frames").iterdir())
+    assert [path.name for path in frames] == ["00000.png", "00001.png", "00002.png"]
+    first, given = (np.asarray(Image.open(path)) for path in (frames[0], photos / "dogs" / "0.png"))
+    assert np.array_equal(first, given)
+    assert call("interpolate", *ends, "--steps", 3, "--out", tmp_path / "film.gif") == 0
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 4
+    assert call("interpolate", runs / "gan", "--route", route, "--steps", 3, "--out", tmp_path / "strip.png") == 0
+    assert size(tmp_path / "strip.png")[0] == 3 * 58 + 2
+
+
+@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder"])
+def test_inpaint_and_repair(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
+    mask = np.zeros((30, 30), np.uint8)
+    mask[:, 15:] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    steps = ["--n", 2, "--steps", 2]
+    assert call("inpaint", runs / family, photos, *steps, "--mask", tmp_path / "mask.png", "--out", tmp_path / "a") == 0
+    names = sorted(path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*.png"))
+    assert names == ["cats/1.png", "cats/11.png"]
+    assert call("encode", runs / "vae", tmp_path / "a", "--out", tmp_path / "z.npz") == 0
+    assert call("inpaint", runs / family, photos, *steps, "--out", tmp_path / "sheet.png") == 0
+    assert call("repair", runs / family, photos, *steps, "--out", tmp_path / "repaired.png") == 0
+    assert size(tmp_path / "sheet.png")[1] == 3 * 60
+    assert size(tmp_path / "repaired.png")[1] == 4 * 60
+
+
+def test_augment_writes_a_data_set_that_trains(runs: Path, tmp_path: Path) -> None:
+    asked = ["augment", "digits", "--labels", 3, "--size", 8, "--classical", "affine, shift", "--run", runs / "cvae"]
+    assert call(*asked, "--preview", tmp_path / "look.png") == 0
+    assert size(tmp_path / "look.png")[1] == 3 * 60
+    assert call(*asked, "--per-class", 5, "--out", tmp_path / "more") == 0
+    about = json.loads((tmp_path / "more" / "about.json").read_text())
+    assert about["counts"]["7"] == {"real": 3, "classical": 1, "generated": 1}
+    assert about["generator"]["with_classes"] is True
+    assert call("train", "vae-2d", "--data", tmp_path / "more", "--out", tmp_path / "run", "--train.images", 64,
+                "--model.network.kind", "mlp", "--model.network.hidden", "8,8") == 0  # fmt: skip
+
+
+def test_evaluate_downstream(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simulacra import downstream
+
+    monkeypatch.setitem(downstream.measure.__kwdefaults__, "steps", 3)
+    asked = ["evaluate", runs / "vae", "--downstream", "--labels", 2, "--repeats", 2, "--out", tmp_path / "d.json"]
+    assert call(*asked) == 0
+    scores = {score["metric"]: score for score in json.loads((tmp_path / "d.json").read_text())["scores"]}
+    assert set(scores) == {*(f"downstream_{arm}" for arm in downstream.ARMS), "downstream_gain"}
+    assert "20 real images with classes; the vae saw 1,500 images without classes" in capsys.readouterr().out
+
+
 def test_an_autoencoder_samples_once_a_prior_is_fitted(runs: Path, tmp_path: Path) -> None:
     run = _copy(runs / "autoencoder", tmp_path / "run")
     assert call("fit-prior", run, "--prior", "per-class") == 0
@@ -509,6 +565,19 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         lambda runs, _: ["evaluate", runs / "autoencoder", "--features", "pixels"],
         "needs a prior; autoencoder has none",
     ),
+    "a route without a model": (
+        lambda _, t: ["interpolate", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"], "--route fade, flow,"),
+    "no images on the way": (lambda *_: ["interpolate", "--route", "fade"], "needs two images: --from IMG --to IMG"),
+    "masks of other names": (
+        lambda runs, t: ["inpaint", runs / "vae", _two(t), "--mask", _two(t / "masks", "b")], "masks of other names"),
+    "nothing to add by": (lambda _, t: ["augment", "digits", "--out", t / "more"], "--classical affine, or --run RUN"),
+    "nowhere to add": (lambda *_: ["augment", "digits", "--classical", "flip"], "either --out DIR, or --preview"),
+    "a change that is none": (
+        lambda _, t: ["augment", "digits", "--classical", "flipp", "--out", t / "more"], "Did you mean 'flip'"),
+    "samples of no class": (
+        lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "Families: cgan, cvae, and"),
+    "more labels for the generator": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "images for a gan": (
         lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],
@@ -545,6 +614,13 @@ def _one(folder: Path) -> Path:
     (folder / "one").mkdir()
     (folder / "one" / "a.png").write_bytes(_png(16, 16))
     return folder / "one"
+
+
+def _two(folder: Path, prefix: str = "a") -> Path:
+    (folder / "two").mkdir(parents=True)
+    for index in range(2):
+        (folder / "two" / f"{prefix}{index}.png").write_bytes(_png(16, 16))
+    return folder / "two"
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from simulacra.cli import bench, comparing, lookup, measure, pictures, steer, training, use
+from simulacra.cli import bench, comparing, edit, enlarging, lookup, measure, pictures, steer, training, use
 from simulacra.cli.parser import Verbs
 from simulacra.errors import SimulacraError
 
@@ -45,6 +45,6 @@ def verb_names() -> list[str]:
 
 def _verbs() -> Verbs:
     verbs = Verbs()
-    for module in (training, lookup, use, steer, measure, comparing, pictures, bench):
+    for module in (training, lookup, use, steer, edit, pictures, enlarging, measure, comparing, bench):
         module.add_verbs(verbs)
     return verbs

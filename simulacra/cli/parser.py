@@ -134,6 +134,15 @@ def pairs(words: list[str]) -> dict[str, str]:
     return found
 
 
+def changes(text: str) -> str:
+    """A random pipeline of image operations, once it is known to be one."""
+    from simulacra.config.operations import steps
+
+    if not steps(text):
+        raise argparse.ArgumentTypeError("names no operation, such as affine or 'flip, rotate degrees=-15..15'")
+    return text
+
+
 def count(text: str) -> int:
     value = natural(text)
     if value < 1:

@@ -29,6 +29,10 @@ class Data(Section):
     max_megapixels: Annotated[float, Field(gt=0)] = Field(
         32.0, description="larger files are refused or skipped unread"
     )
+    per_class: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="keep only so many training images of each class; absent: all"
+    )
+    draw: Annotated[int, Field(ge=0)] = Field(0, description="which ones per_class keeps: each number draws others")
     test: Fraction = Field(0.1, description="held out for measuring, where a source has no test split of its own")
     validation: Fraction = Field(0.0, description='held out of the training split, for keep = "best"')
     binarize_once: bool = Field(
