@@ -6,6 +6,7 @@ SimulacraError               every message says what was wrong, what is allowed 
 │   ├── DataError            a data set, an image file, a download
 │   ├── RunError             a run folder, a checkpoint, a file of weights
 │   └── CapabilityError      a verb that this family of models does not have
+├── IncompleteError          some files were left out, each named with the reason; the others are written: exit status 1
 ├── DivergenceError          training became NaN or infinite and rolling back did not help: exit status 3
 │   └── CollapseError        samples became alike or bad, and rolling back, which was asked for, did not help
 ├── StorageError             the disk refused a write; what was complete before is intact: exit status 4
@@ -44,6 +45,10 @@ class RunError(UserError):
 
 class CapabilityError(UserError):
     """The family of this model does not offer the verb that was asked of it."""
+
+
+class IncompleteError(SimulacraError):
+    """Some of many files could not be used and were left out; the results of the others are written."""
 
 
 class DivergenceError(SimulacraError):

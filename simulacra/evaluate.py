@@ -31,6 +31,7 @@ from simulacra.models import (
     Coded,
     Generative,
     Inferential,
+    Model,
     Recognising,
     Scored,
     Translating,
@@ -139,6 +140,18 @@ def measure(
     return evaluation
 
 
+def check(run: Run, n: int) -> None:
+    """Refuse to measure too few images, before anything takes long. Raises `ConfigError`, `DataError`."""
+    if n < FEWEST:
+        raise ConfigError(f"evaluate needs at least {FEWEST} images, not {n}. Type --n {FEWEST} or more.")
+    train, test = run.splits.train, run.splits.test
+    if min(len(test), len(train)) < FEWEST:
+        raise DataError(
+            f"evaluate needs at least {FEWEST} training and {FEWEST} test images; {train.name} has "
+            f"{len(train)} and {len(test)}. Train on more images, or hold more out: --data.test 0.3"
+        )
+
+
 def log_likelihood(model: Variational, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
     """Estimate ``log p(x)`` in nats of images ``(n, C, H, W)`` with ``samples`` latents each: ``(n,)``, float64.
 
@@ -162,6 +175,18 @@ def disentanglement(codes: Tensor, dataset: Dataset, *, seed: int = 0, threshold
     known = {name: dataset.factors[name] for name in shapes.VISIBLE}
     generator = torch.Generator().manual_seed(derived_seed(seed, "disentanglement"))
     return metrics.disentanglement_scores(codes, known, threshold, generator)
+
+
+def mode_counts(
+    model: Model, extractor: Classifying, samples: int, *, seed: int = 0, prior: Prior | None = None
+) -> Tensor:
+    """Count how many of that many samples of `stacked-mnist` are likeliest of each mode, ``(1000,)``."""
+    labels = []
+    for start in range(0, samples, CHUNK):
+        part = min(CHUNK, samples - start)
+        drawn = generate.sample(model, part, seed=derived_seed(seed, "modes", start), prior=prior)
+        labels.append(extractor.probabilities(drawn).argmax(1))
+    return torch.bincount(torch.cat(labels), minlength=len(stacked.CLASSES))
 
 
 def comparable(a: Score, b: Score) -> str | None:
@@ -238,14 +263,8 @@ class Evaluation:
                 extra(module, "evaluate")
         if isinstance(run.model, Recognising):
             extra("scipy.optimize", "evaluate")
+        check(run, n)
         splits = run.splits
-        if n < FEWEST:
-            raise ConfigError(f"evaluate needs at least {FEWEST} images, not {n}. Type --n {FEWEST} or more.")
-        if min(len(splits.test), len(splits.train)) < FEWEST:
-            raise DataError(
-                f"evaluate needs at least {FEWEST} training and {FEWEST} test images; {splits.train.name} has "
-                f"{len(splits.train)} and {len(splits.test)}. Train on more images, or hold more out: --data.test 0.3"
-            )
         self.loader = run.measuring
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
@@ -257,10 +276,7 @@ class Evaluation:
         """The evidence lower bound and its terms; the tighter, importance-weighted estimate of ``-log p(x)``."""
         generator = self._generator("likelihood")
         parts = (Images(part.to(self.device)) for part in torch.split(self.x, generate.CHUNK))
-        mean = mean_score(self.model, parts, generator)
-        yield self._score("elbo", -mean["negative_elbo"], "nats")
-        yield self._score("reconstruction_nll", mean["nll"], "nats")
-        yield self._score("kl", mean["kl"], "nats")
+        yield from self._bound("elbo", mean_score(self.model, parts, generator))
         few = self._few(WEIGHED)
         nll = -float(log_likelihood(self.model, few, LATENTS, generator).mean())
         yield self._score("nll", nll, "nats", n=len(few))
@@ -271,7 +287,11 @@ class Evaluation:
         if self.test.labels is None:
             return
         mean = mean_score(self.model, self.loader.fixed(self.test), self._generator("likelihood"))
-        yield self._score("conditional_elbo", -mean["negative_elbo"], "nats")
+        yield from self._bound("conditional_elbo", mean)
+
+    def _bound(self, name: str, mean: dict[str, float]) -> Iterator[Score]:
+        """A lower bound and its terms."""
+        yield self._score(name, -mean["negative_elbo"], "nats")
         yield self._score("reconstruction_nll", mean["nll"], "nats")
         yield self._score("kl", mean["kl"], "nats")
 
@@ -428,19 +448,10 @@ class Evaluation:
         if not isinstance(self.extractor, StackedDigits) or train.labels is None:
             return
         samples = round(SAMPLES_PER_IMAGE * len(self.x))
-        counts = self._counts(self.extractor, samples)
+        counts = mode_counts(self.run.model, self.extractor, samples, seed=self.seed, prior=self.prior)
         away = metrics.reverse_kl(counts, stacked.mode_shares(train.labels))
         yield self._compared("modes", float((counts > 0).sum()), "modes", n=samples, split="generated")
         yield self._compared("reverse_kl", away, "nats", n=samples, split="generated")
-
-    def _counts(self, extractor: Classifying, samples: int) -> Tensor:
-        """How many of that many samples are likeliest of each class, ``(K,)``."""
-        labels = []
-        for start in range(0, samples, CHUNK):
-            seed = derived_seed(self.seed, "modes", start)
-            drawn = generate.sample(self.run.model, min(CHUNK, samples - start), seed=seed, prior=self.prior)
-            labels.append(extractor.probabilities(drawn).argmax(1))
-        return torch.bincount(torch.cat(labels), minlength=len(stacked.CLASSES))
 
     def paths(self) -> Iterator[Score]:
         """How fast images change between two draws from the prior; arcs and lines as `generate.interpolate` takes."""

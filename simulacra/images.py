@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -99,26 +100,91 @@ def read(
     reduced size not below that many pixels. Raises `DataError` if the file is no image, is damaged, or has
     more than ``max_megapixels`` (which is known before the pixels are decoded).
     """
+    with opened(source, name, max_megapixels=max_megapixels) as picture:
+        if draft is not None and picture.format == "JPEG":
+            picture.draft(None, (draft, draft))
+        picture.load()
+        return _eight_bits(managed(upright(picture)), background)
+
+
+@contextmanager
+def opened(
+    source: Path | bytes, name: str, *, max_megapixels: float, remedy: str = "--data.max_megapixels"
+) -> Iterator[Image.Image]:
+    """Open an image file to decode it in the block; whatever goes wrong there is a `DataError` that names the file.
+
+    ``remedy`` is the option that raises the limit.
+    """
     try:
         with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
-            megapixels = picture.width * picture.height / 1e6
-            if megapixels > max_megapixels:
-                raise DataError(
-                    f"{name} has {megapixels:.1f} megapixels; the limit is {max_megapixels:g}. "
-                    f"Raise it with --data.max_megapixels {math.ceil(megapixels)}, or shrink the file."
-                )
-            if draft is not None and picture.format == "JPEG":
-                picture.draft(None, (draft, draft))
-            picture.load()
-            return _eight_bits(ImageOps.exif_transpose(picture), background)
+            refuse_huge(picture.width * picture.height, name, max_megapixels, remedy)
+            yield picture
     except DataError:
         raise
     except UnidentifiedImageError:
         raise DataError(f"{name} is not an image file that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF).") from None
     except Image.DecompressionBombError:
         raise DataError(f"{name} has more megapixels than can be read at all. Shrink the file.") from None
+    except MemoryError:
+        raise
     except Exception as error:  # damaged files make decoders raise errors of every kind, such as struct.error
         raise DataError(f"{name} is damaged or cannot be read: {error}.") from None
+
+
+def refuse_huge(pixels: int, name: str, max_megapixels: float, remedy: str) -> None:
+    """Raise `DataError` for more pixels than allowed."""
+    if pixels > max_megapixels * 1e6:
+        raise DataError(
+            f"{name} has {pixels / 1e6:.1f} megapixels; the limit is {max_megapixels:g}. "
+            f"Raise it with {remedy} {math.ceil(pixels / 1e6)}, or shrink the file."
+        )
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says."""
+    return ImageOps.exif_transpose(picture)
+
+
+def foreign_profile(picture: Image.Image) -> bytes | None:
+    """The profile of a colour picture, where it has one other than sRGB."""
+    profile: bytes = picture.info.get("icc_profile") or b""
+    return profile if profile and picture.mode in ("RGB", "RGBA", "CMYK") and b"sRGB" not in profile[:4096] else None
+
+
+def managed(picture: Image.Image) -> Image.Image:
+    """Convert the colours of an embedded profile to sRGB; a picture without one, or with a broken one, stays."""
+    profile = foreign_profile(picture)
+    if profile is None or not is_sound(profile):
+        return picture
+    mode = "RGB" if picture.mode == "CMYK" else picture.mode
+    try:
+        theirs, ours = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, theirs, ours, outputMode=mode) or picture
+    except ImageCms.PyCMSError:  # a profile of other channels than the picture's
+        return picture
+
+
+def is_sound(profile: bytes) -> bool:
+    """Whether a colour profile can be read."""
+    try:
+        ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+    return True
+
+
+def stored_bits(picture: Image.Image) -> int:
+    """Bits of a channel in the file, which decoding to 8 bits may have reduced."""
+    if picture.format == "TIFF":
+        return int(max(getattr(picture, "tag_v2", {}).get(258, (8,))))
+    file = getattr(picture, "fp", None)
+    if picture.format == "PNG" and file is not None:
+        place = file.tell()
+        file.seek(24)  # the depth in the header chunk, which is always the first
+        depth = file.read(1)
+        file.seek(place)
+        return depth[0] if depth else 8
+    return 8
 
 
 def dimensions(source: Path | bytes) -> tuple[int, int] | None:
@@ -143,9 +209,14 @@ def _eight_bits(picture: Image.Image, background: int) -> Image.Image:
 
 def _scaled(picture: Image.Image) -> Image.Image:
     """16-bit pixels by their full range, floating point by [0, 1]."""
+    return Image.fromarray((255.0 * deep(picture)).round().astype(np.uint8))
+
+
+def deep(picture: Image.Image) -> npt.NDArray[np.float64]:
+    """The pixels ``(H, W)`` of a grey picture of 16 bits or of floating point, in [0, 1]."""
     values = np.asarray(picture).astype(np.float64)
-    scaled = values * 255.0 if picture.mode == "F" else values / 257.0
-    return Image.fromarray(np.nan_to_num(scaled).round().clip(0, 255).astype(np.uint8))
+    scaled = values if picture.mode == "F" else values / 65535.0
+    return np.nan_to_num(scaled).clip(0, 1)
 
 
 def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int = PAPER) -> Image.Image:

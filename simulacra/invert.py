@@ -1,6 +1,6 @@
 """Inversion: the latent whose image comes nearest to a given one, for any model with a decoder.
 
-    z* = argmin_z  || x - G(z) ||^2 - c log p(z)           pixels on the [0, 1] scale
+    z* = argmin_z  || k (x - G(z)) ||^2 - c log p(z)       pixels on the [0, 1] scale, k = 1 where they are known
 
 Source: Generative Visual Manipulation on the Natural Image Manifold (2016), https://arxiv.org/abs/1609.03552
 """
@@ -45,38 +45,45 @@ def invert(
     prior: Prior | None = None,
     prior_weight: float = PRIOR_WEIGHT,
     features: Callable[[Tensor], Tensor] | None = None,
+    known: Tensor | None = None,
 ) -> Inversion:
     """Project images ``(n, C, H, W)`` in [-1, 1] into the latent space of a model.
 
     Starts at the encoder's codes, or at the nearest of 1,000 samples drawn by ``seed``; then Adam moves all latents at
     once, each by its own error. ``features`` adds the squared distance of differentiable features ``(n, F)``.
+    ``known`` ``(n, 1, H, W)``, bool, says which pixels count (all); the encoder sees the others as they are in ``x``.
     Named codes stay as they start. Each latent returned is the best on its way.
     Raises `CapabilityError`, `ConfigError`.
     """
     if steps < 1:
         raise ConfigError(f"Inversion takes at least 1 step, not {steps}.")
-    start = _start(model, x, seed, prior)
+    k = torch.ones_like(x) if known is None else known.to(x.dtype).expand_as(x)
+    start = _start(model, x, k, seed, prior)
     first = generate.decode(model, start)
     device = next(model.parameters()).device
+    chunks = [torch.split(values.to(device), generate.CHUNK) for values in (start, x, k)]
+    density = _log_density(model, prior)
     parts = [
-        _descend(model, z.to(device), part.to(device), steps, _log_density(model, prior), prior_weight, features)
-        for z, part in zip(torch.split(start, generate.CHUNK), torch.split(x, generate.CHUNK), strict=True)
+        _descend(model, z, part, seen, steps, density, prior_weight, features)
+        for z, part, seen in zip(*chunks, strict=True)
     ]
     latents, curve = torch.cat([z.cpu() for z, _ in parts]), torch.cat([errors.cpu() for _, errors in parts], dim=1)
     return Inversion(latents, generate.decode(model, latents), first, curve)
 
 
-def squared_error(x: Tensor, y: Tensor) -> Tensor:
-    """Return the squared error summed over pixels on the [0, 1] scale, ``(n,)``."""
-    return (to_unit(x) - to_unit(y)).square().flatten(1).sum(1)
+def squared_error(x: Tensor, y: Tensor, known: Tensor | None = None) -> Tensor:
+    """Return the squared error summed over (known) pixels on the [0, 1] scale, ``(n,)``."""
+    squares = (to_unit(x) - to_unit(y)).square()
+    return (squares if known is None else squares * known).flatten(1).sum(1)
 
 
-def _start(model: Model, x: Tensor, seed: int, prior: Prior | None) -> Tensor:
+def _start(model: Model, x: Tensor, k: Tensor, seed: int, prior: Prior | None) -> Tensor:
     if isinstance(model, Inferential):
         return generate.encode(model, x)
     candidates = generate.latents(model, CANDIDATES, seed=seed, prior=prior)
-    distances = torch.cdist(x.flatten(1), generate.decode(model, candidates).flatten(1))
-    return candidates[distances.argmin(1).to(candidates.device)]
+    y, k = generate.decode(model, candidates).flatten(1), k.flatten(1)
+    errors = k @ y.square().T - 2 * (k * x.flatten(1)) @ y.T  # |k (x - y)|^2 less what is the same for every y
+    return candidates[errors.argmin(1).to(candidates.device)]
 
 
 def _log_density(model: Model, prior: Prior | None) -> Callable[[Tensor], Tensor] | None:
@@ -91,6 +98,7 @@ def _descend(
     model: Model,
     z: Tensor,
     x: Tensor,
+    k: Tensor,
     steps: int,
     log_density: Callable[[Tensor], Tensor] | None,
     prior_weight: float,
@@ -107,7 +115,7 @@ def _descend(
     try:
         for _ in range(steps + 1):
             y = generator.decode(z)
-            error = squared_error(x, y)
+            error = squared_error(x, y, k)
             loss = error if wanted is None or features is None else error + (features(y) - wanted).square().sum(1)
             if log_density is not None:
                 loss = loss - prior_weight * log_density(z)

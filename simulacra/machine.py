@@ -9,6 +9,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -56,7 +57,8 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
     """Let a GPU multiply float32 as float32: its convolutions round to 10 bits (TF32) unless told otherwise."""
-    units = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn, torch.backends.cuda.matmul)
+    cudnn: Any = torch.backends.cudnn
+    units = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
     before = [unit.fp32_precision for unit in units]
     try:
         for unit in units:

@@ -17,10 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import checkpoint, data, generate, images, invert, priors, translate
+from simulacra import checkpoint, data, generate, images, inbetween, inpaint, invert, priors, translate
 from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
 from simulacra.errors import CapabilityError, ConfigError, RunError
+from simulacra.files import Entry, find
+from simulacra.inpaint import Repair
 from simulacra.invert import Inversion
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
 from simulacra.networks import Shape
@@ -28,6 +30,7 @@ from simulacra.priors import Prior
 
 CONFIG, METRICS, MODEL, REPORT = "config.toml", "metrics.jsonl", "model.safetensors", "report.html"
 ENVIRONMENT, SAMPLES, RECONSTRUCTIONS, CHECKPOINTS = "environment.json", "samples", "reconstructions", "checkpoints"
+SOUND = 200  # training images, by which `Run.repair` knows what an anomaly is
 EVALUATION, EVALUATION_PAGE, PRIOR = "evaluation.json", "evaluation.html", "prior.safetensors"
 
 
@@ -164,6 +167,19 @@ class Run:
         """Find the latents whose images come nearest to images ``(n, C, H, W)`` in [-1, 1]."""
         return invert.invert(self.model, x, steps=steps, seed=seed, prior=self.prior())
 
+    def inpaint(self, x: Tensor, known: Tensor, *, steps: int = 200, seed: int = 0) -> Tensor:
+        """Fill in the unknown pixels of images ``(n, C, H, W)`` in [-1, 1]; see `inpaint.inpaint`."""
+        return inpaint.inpaint(self.model, x, known, steps=steps, seed=seed, prior=self.prior())
+
+    def repair(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Repair:
+        """Replace what the model cannot explain in images ``(n, C, H, W)`` in [-1, 1]; see `inpaint.repair`.
+
+        An anomaly is what is rarer than one pixel in 1,000 of training images.
+        """
+        sound = images.from_bytes(self.splits.train.images[:SOUND])
+        threshold = inpaint.threshold(self.model, sound, steps=steps, seed=seed, prior=self.prior())
+        return inpaint.repair(self.model, x, threshold, steps=steps, seed=seed, prior=self.prior())
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the reconstructions of images ``(n, C, H, W)`` in [-1, 1]."""
         return generate.reconstruct(self.model, x)
@@ -173,12 +189,23 @@ class Run:
         return generate.manifold(self.model, side)
 
     def interpolate(
-        self, start: Tensor | None = None, end: Tensor | None = None, *, steps: int = 10, seed: int = 0
+        self,
+        start: Tensor | None = None,
+        end: Tensor | None = None,
+        *,
+        steps: int = 10,
+        seed: int = 0,
+        route: str = "latent",
     ) -> Tensor:
         """Return images from ``start`` to ``end``, each ``(C, H, W)``: ``(steps, C, H, W)``.
 
+        ``route`` is "latent", or one of `inbetween.ROUTES`, which lead from image to image without the model.
         Where an end is not given it is a test image with an encoder, a sample of the prior without one.
         """
+        if route != "latent":
+            ends = self.examples(2, seed=seed) if isinstance(self.model, Inferential) else self.sample(2, seed=seed)
+            first, last = (given if given is not None else end for given, end in zip((start, end), ends, strict=True))
+            return inbetween.route(route)(first, last, steps)
         if start is None and end is None and not isinstance(self.model, Inferential):
             first, last = generate.latents(self.model, 2, seed=seed)
         else:
@@ -221,13 +248,13 @@ class Run:
         """
         translating = translate.require_translator(self.model, "translate", to)
         source = translate.OTHER[to]
-        entries = domains.of_domain(files.find(Path(path)), source)
+        entries = domains.of_domain(find(Path(path)), source)
         targets = [folder / name for name in _png_names([entry.name for entry in entries])]
         taken = [target for target in targets if target.exists()]
         if taken:
             raise ConfigError(f"{taken[0]} exists already. Choose another folder with --out, or remove it.")
 
-        def read(entry: files.Entry) -> Tensor:
+        def read(entry: Entry) -> Tensor:
             channels = translating.domains[source].channels
             return files.read_one(entry, channels, self.config.data, convert=convert, size=size)
 

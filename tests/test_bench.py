@@ -12,11 +12,14 @@ from torch import nn
 from simulacra import Run, cli, config
 from simulacra.bench import measures, rows
 from simulacra.bench.ledger import Ledger
+from simulacra.bench.mixtures import MIXTURES
 from simulacra.bench.rows import Row
+from simulacra.cli import bench
 from simulacra.distributions import LIKELIHOODS
 from simulacra.errors import ConfigError, RunError
 from simulacra.models.vae import VAE
 from simulacra.networks import Shape
+from simulacra.session import Session
 from tests.conftest import SHORT
 
 
@@ -24,7 +27,7 @@ from tests.conftest import SHORT
 def test_every_row_can_be_trained_and_measured(row: Row) -> None:
     values = row.config(seed=3)
     assert values.seed == 3
-    assert row.measure in measures.MEASURES
+    assert row.measure in measures.MEASURES or row.measure in MIXTURES
     assert row.title
     assert row.protocol
     assert row.published is None or row.source.count("http") or "docs/" in row.source
@@ -65,6 +68,24 @@ def test_results_are_kept_and_measured_once(short: Row, tmp_path: Path, monkeypa
     changed = short.model_copy(update={"values": config.merge(SHORT, {"model": {"latent": 3}})})
     again.fill(changed, 1, said.append)
     assert again.results[-1].figures != ledger.results[0].figures
+
+
+def test_progress_and_news_are_told_apart(short: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulacra.bench.ledger.rows", lambda: {"short": short})
+    news: list[str] = []
+    shown: list[str] = []
+    Ledger(tmp_path / "page.md", tmp_path / "runs").fill(short, 1, news.append, shown.append)
+    assert len(news) == 2
+    assert len(shown) == 10
+    assert "640 of 640 images" in shown[-1]
+
+
+def test_progress_is_told_now_and_then() -> None:
+    told: list[str] = []
+    show = bench._sparsely(told.append)
+    for k in range(5):
+        show(str(k))
+    assert told == ["0"]
 
 
 def test_a_result_of_another_config_is_not_shown(short: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,3 +144,56 @@ def test_the_likelihood_agrees_with_quadrature() -> None:
     run = Run(Path("nowhere"), model, config.parse({"model": {"family": "vae"}}))
     found = measures._log_likelihood(run, x, 20_000, torch.Generator().manual_seed(0))
     assert found.tolist() == pytest.approx(exact.tolist(), abs=0.02)
+
+
+# ------------------------------------------------------------------------------------------ measures, on few images
+
+
+def test_codes_are_named_and_counted(tmp_path: Path) -> None:
+    players = {"generator": {"kind": "mlp", "hidden": [16]}, "discriminator": {"kind": "mlp", "hidden": [16]}}
+    changes = {"data": SHORT["data"], "model": {"latent": 4, **players}, "train": SHORT["train"]}
+    run = Session.start("infogan", out=tmp_path / "run", changes=changes).run()
+    found = measures.codes(run, images=200)
+    assert list(found) == ["code_accuracy"]
+    assert 10 <= found["code_accuracy"] <= 100, "a matching is right for a tenth at least"
+
+
+def test_priors_of_one_model_are_set_side_by_side(tmp_path: Path) -> None:
+    changes = {**SHORT, "model": {"network": {"kind": "mlp", "hidden": [16]}, "latent": 4}}
+    run = Session.start("autoencoder", out=tmp_path / "run", changes=changes).run()
+    found = measures.fitted_priors(run, images=200, kinds=("normal", "per-class"))
+    assert list(found) == ["normal", "per-class", "unfitted"]
+    assert len(set(found.values())) == 3
+
+
+def test_reconstructed_samples(tmp_path: Path) -> None:
+    network = {"kind": "mlp", "hidden": [16]}
+    changes = {**SHORT, "model": {"latent": 4, "layer": 1, "network": network, "discriminator": network}}
+    run = Session.start("vaegan", out=tmp_path / "run", changes=changes).run()
+    found = measures.reconstructed_samples(run, images=50)
+    assert next(iter(found)) == "frechet_distance"
+    assert 0 <= found["class_agreement"] <= 1
+
+
+def test_modes_of_stacks(data_root: Path, tmp_path: Path) -> None:
+    changes = {"data": {"name": "stacked-mnist"}, "train": SHORT["train"]}
+    players = {"generator": {"hidden": [16]}, "discriminator": {"hidden": [16]}}
+    run = Session.start(
+        "gan-mlp", out=tmp_path / "run", changes={**changes, "model": players}, data_root=data_root
+    ).run()
+    found = measures.modes(run, samples=300)
+    assert list(found) == ["reverse_kl", "modes"]
+    assert 1 <= found["modes"] <= 300
+    assert found["reverse_kl"] > 0
+
+
+@pytest.mark.parametrize("name", ["ring", "grid"])
+def test_mixtures_are_rows_without_a_run(name: str, tmp_path: Path) -> None:
+    row = rows.rows()[name]
+    short = row.model_copy(update={"values": config.merge(row.values, {"train": {"images": 256 * 3}})})
+    ledger = Ledger(tmp_path / "page.md", tmp_path / "runs")
+    ledger.fill(short, 1, lambda _: None)
+    (result,) = ledger.results
+    assert list(result.figures) == ["modes", "high_quality"]
+    assert result.images == 256 * 3
+    assert not (tmp_path / "runs").exists()

@@ -17,7 +17,8 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import cli, config, images
+from simulacra import Run, cli, config, images
+from simulacra.cli import training
 from simulacra.errors import ConfigError
 from simulacra.evaluate import Score, save
 from simulacra.session import Session
@@ -147,6 +148,62 @@ def test_interpolate_between_given_images(runs: Path, photos: Path, tmp_path: Pa
     assert call("interpolate", runs / "vae", "--from", last, "--to", first, "--out", tmp_path / "b.png") == 0
     forth, back = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in "ab")
     assert np.array_equal(forth[2:58, 2:58], back[2:58, -58:-2])
+
+
+@pytest.mark.parametrize("route", ["fade", "transport"])
+def test_interpolate_without_the_model(route: str, runs: Path, photos: Path, tmp_path: Path) -> None:
+    ends = ["--from", photos / "dogs" / "0.png", "--to", photos / "cats" / "1.png", "--route", route]
+    assert call("interpolate", *ends, "--steps", 3, "--out", tmp_path / "frames") == 0
+    frames = sorted((tmp_path / "frames").iterdir())
+    assert [path.name for path in frames] == ["00000.png", "00001.png", "00002.png"]
+    first, given = (np.asarray(Image.open(path)) for path in (frames[0], photos / "dogs" / "0.png"))
+    assert np.array_equal(first, given)
+    assert call("interpolate", *ends, "--steps", 3, "--out", tmp_path / "film.gif") == 0
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 4
+    assert call("interpolate", runs / "gan", "--route", route, "--steps", 3, "--out", tmp_path / "strip.png") == 0
+    assert size(tmp_path / "strip.png")[0] == 3 * 58 + 2
+
+
+@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder"])
+def test_inpaint_and_repair(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
+    mask = np.zeros((30, 30), np.uint8)
+    mask[:, 15:] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    steps = ["--n", 2, "--steps", 2]
+    assert call("inpaint", runs / family, photos, *steps, "--mask", tmp_path / "mask.png", "--out", tmp_path / "a") == 0
+    names = sorted(path.relative_to(tmp_path / "a").as_posix() for path in (tmp_path / "a").rglob("*.png"))
+    assert names == ["cats/1.png", "cats/11.png"]
+    assert call("encode", runs / "vae", tmp_path / "a", "--out", tmp_path / "z.npz") == 0
+    assert call("inpaint", runs / family, photos, *steps, "--out", tmp_path / "sheet.png") == 0
+    assert call("repair", runs / family, photos, *steps, "--out", tmp_path / "repaired.png") == 0
+    assert size(tmp_path / "sheet.png")[1] == 3 * 60
+    assert size(tmp_path / "repaired.png")[1] == 4 * 60
+
+
+def test_augment_writes_a_data_set_that_trains(runs: Path, tmp_path: Path) -> None:
+    asked = ["augment", "digits", "--labels", 3, "--size", 8, "--classical", "affine, shift", "--run", runs / "cvae"]
+    assert call(*asked, "--preview", tmp_path / "look.png") == 0
+    assert size(tmp_path / "look.png")[1] == 3 * 60
+    assert call(*asked, "--per-class", 5, "--out", tmp_path / "more") == 0
+    about = json.loads((tmp_path / "more" / "about.json").read_text())
+    assert about["counts"]["7"] == {"real": 3, "classical": 1, "generated": 1}
+    assert about["generator"]["with_classes"] is True
+    assert call("train", "vae-2d", "--data", tmp_path / "more", "--out", tmp_path / "run", "--train.images", 64,
+                "--model.network.kind", "mlp", "--model.network.hidden", "8,8") == 0  # fmt: skip
+
+
+def test_evaluate_downstream(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simulacra import downstream
+
+    monkeypatch.setitem(downstream.measure.__kwdefaults__, "steps", 3)
+    asked = ["evaluate", runs / "vae", "--downstream", "--labels", 2, "--repeats", 2, "--out", tmp_path / "d.json"]
+    assert call(*asked) == 0
+    scores = {score["metric"]: score for score in json.loads((tmp_path / "d.json").read_text())["scores"]}
+    assert set(scores) == {*(f"downstream_{arm}" for arm in downstream.ARMS), "downstream_gain"}
+    assert "20 real images with classes; the vae saw 1,500 images without classes" in capsys.readouterr().out
 
 
 def test_an_autoencoder_samples_once_a_prior_is_fitted(runs: Path, tmp_path: Path) -> None:
@@ -430,8 +487,14 @@ def _features(*options: str) -> Mistake:
 MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
     "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
+    "a word too many": (lambda *_: ["recipes", "vae"], "Unexpected word 'vae'"),
+    "no such row, after an option": (lambda *_: ["bench", "ledger", "--seeds", 1, "gan-parze"], "'gan-parzen'"),
+    "no such run, after an option": (lambda *_: ["compare", "no", "--out", "c.html", "nor"], "no run no."),
     "no such recipe": (lambda *_: ["train", "vae2d"], "Did you mean 'vae-2d'"),
-    "no such key": (lambda *_: ["train", "vae", "--model.latnet", 3], "Did you mean 'model.latent'"),
+    "no such key": (
+        lambda *_: ["train", "vae", "--model.latnet", 3],
+        "Unknown key '--model.latnet'. Did you mean '--model.latent'?",
+    ),
     "key without its section": (lambda *_: ["train", "vae", "--batch", 3], "Did you mean --train.batch?"),
     "key without a value": (lambda *_: ["train", "vae", "--train.batch"], "--train.batch needs a value"),
     "stray word": (lambda *_: ["train", "vae", "mnist"], "Unexpected word 'mnist'"),
@@ -491,6 +554,8 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, cgan, cvae, gan, infogan, vae"),
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
     "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
+    "features of no file of torch": (
+        lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt"], "there is no file no.pt"),
     "features of no file": (lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt2"], "cannot be read"),
     "features nobody vouches for": (_features("--features", "net.pt2"), "--features-sha256 HEX"),
     "features of another file": (
@@ -500,6 +565,19 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         lambda runs, _: ["evaluate", runs / "autoencoder", "--features", "pixels"],
         "needs a prior; autoencoder has none",
     ),
+    "a route without a model": (
+        lambda _, t: ["interpolate", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"], "--route fade, flow,"),
+    "no images on the way": (lambda *_: ["interpolate", "--route", "fade"], "needs two images: --from IMG --to IMG"),
+    "masks of other names": (
+        lambda runs, t: ["inpaint", runs / "vae", _two(t), "--mask", _two(t / "masks", "b")], "masks of other names"),
+    "nothing to add by": (lambda _, t: ["augment", "digits", "--out", t / "more"], "--classical affine, or --run RUN"),
+    "nowhere to add": (lambda *_: ["augment", "digits", "--classical", "flip"], "either --out DIR, or --preview"),
+    "a change that is none": (
+        lambda _, t: ["augment", "digits", "--classical", "flipp", "--out", t / "more"], "Did you mean 'flip'"),
+    "samples of no class": (
+        lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "Families: cgan, cvae, and"),
+    "more labels for the generator": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "images for a gan": (
         lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],
@@ -536,6 +614,13 @@ def _one(folder: Path) -> Path:
     (folder / "one").mkdir()
     (folder / "one" / "a.png").write_bytes(_png(16, 16))
     return folder / "one"
+
+
+def _two(folder: Path, prefix: str = "a") -> Path:
+    (folder / "two").mkdir(parents=True)
+    for index in range(2):
+        (folder / "two" / f"{prefix}{index}.png").write_bytes(_png(16, 16))
+    return folder / "two"
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -586,3 +671,36 @@ def test_what_is_suggested_after_a_training_works(
     suggested = capsys.readouterr().out.splitlines()[-1].partition("simulacra ")[2].split()
     assert suggested[0] == verb
     assert call(*suggested) == 0
+
+
+def test_words_and_options_may_stand_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["ledger", "--list", "vae-k1", "iwae-k5"], ["--list", "ledger", "vae-k1", "iwae-k5"]):
+        assert call("bench", *words) == 0
+        out = capsys.readouterr().out
+        assert "vae-k1" in out
+        assert "iwae-k5" in out
+        assert "gan-parzen" not in out
+
+
+def test_too_few_images_are_refused_before_a_classifier_is_trained(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("simulacra.features.extractor", lambda *_, **__: pytest.fail("features were prepared"))
+    assert call("evaluate", runs / "gan", "--n", 5) == 2
+    assert "at least 10 images" in capsys.readouterr().err
+
+
+def test_progress_fits_a_line_and_ends_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """InfoGAN has a dozen terms: the losses of the players are shown instead, which are their sums."""
+    players = {"generator": {"kind": "mlp", "hidden": [16]}, "discriminator": {"kind": "mlp", "hidden": [16]}}
+    train = {**SHORT["train"], "images": 100, "log": 32}  # type: ignore[dict-item]
+    changes = {"data": SHORT["data"], "model": players, "train": train}
+    session = Session.start("infogan", out=tmp_path / "a", changes=changes)
+    training._follow_with_lines(session)
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert "100 of 100 images" in line
+    assert len(line) < 170
+    last = Run.open(tmp_path / "a").history()[-1]
+    loss = sum(v for name, v in last.items() if name.startswith("generator/"))
+    assert f"generator loss {loss:.4g}" in line
+    assert f"discriminator/accuracy {last['discriminator/accuracy']:.4g}" in line

@@ -10,6 +10,7 @@ import pytest
 
 from simulacra import cli, config
 from simulacra.cli import training
+from simulacra.config.operations import COMPOSITIONS, OPERATIONS, markdown
 from simulacra.models import FAMILIES
 from tests import contract
 
@@ -43,7 +44,7 @@ def test_commands_in_the_docs_are_right(page: str, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [page for page in PAGES if page.name in ("python.md", "README.md")], ids=lambda p: p.name
+    "path", [page for page in PAGES if page.name in ("python.md", "README.md", "transforms.md")], ids=lambda p: p.name
 )
 def test_python_in_the_docs_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -71,3 +72,9 @@ def test_every_recipe_verb_and_family_is_documented() -> None:
         assert f"`{name}`" in text, name
     for verb in cli.verb_names():
         assert f"`{verb}`" in text or f"simulacra {verb}" in text, verb
+
+
+def test_the_tables_of_operations_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "transforms.md").read_text("utf-8")
+    assert markdown(OPERATIONS) in text
+    assert markdown(COMPOSITIONS) in text

@@ -14,8 +14,10 @@ from simulacra.data import Images
 from simulacra.distributions import LOG_2PI
 from simulacra.errors import CapabilityError, ConfigError
 from simulacra.models import Coded, Inferential
+from simulacra.models.clustering import SETTLED, Clustering, information, joint, merged
 from simulacra.models.codes import Categorical, Codes, Continuous
-from simulacra.models.infogan import InfoGAN, mutual_information
+from simulacra.models.infogan import InfoGAN
+from simulacra.models.memory import Memory
 from simulacra.networks import Shape
 from tests import contract
 
@@ -114,7 +116,7 @@ def test_two_codes_need_two_names() -> None:
 
 def test_each_players_gradient_is_that_of_its_own_loss() -> None:
     """Against the paper's losses written out with torch's own functions."""
-    model, x = build(invariance=0.0), torch.rand(16, 1, 8, 8) * 2 - 1
+    model, x = build(), torch.rand(16, 1, 8, 8) * 2 - 1
     torch.manual_seed(3)
     rounds = list(model.rounds(Images(x), 0))
     torch.manual_seed(3)
@@ -157,24 +159,68 @@ def test_the_information_of_each_code_reaches_the_generator_and_q(term: str) -> 
     assert all(g is None for g in grads), "the codes' loss must not move D's own head"
 
 
-def test_mutual_information_of_known_tables() -> None:
+def test_information_of_known_tables() -> None:
     sure = torch.eye(4).repeat(5, 1)
-    assert float(mutual_information(sure, sure)) == pytest.approx(math.log(4), abs=1e-6)
-    assert float(mutual_information(sure, torch.full((20, 4), 0.25))) == pytest.approx(0.0, abs=1e-6)
+    assert float(information(joint(sure, sure))) == pytest.approx(math.log(4), abs=1e-6)
+    assert float(information(joint(sure, torch.full((20, 4), 0.25)))) == pytest.approx(0.0, abs=1e-6)
     noisy = 0.8 * sure + 0.05
     table = (noisy.T @ sure + sure.T @ noisy) / 40
     expected = float((table * (table / (table.sum(0) * table.sum(1).unsqueeze(1))).log()).sum())
-    assert float(mutual_information(noisy, sure)) == pytest.approx(expected, abs=1e-6)
+    assert float(information(joint(noisy, sure))) == pytest.approx(expected, abs=1e-6)
 
 
-def test_invariance_trains_q_and_never_the_generator() -> None:
-    model = build(invariance=1.0)
+def test_clusters_that_meet_become_one_category() -> None:
+    """Six clusters of three kinds, in no order: the two of a kind are each other's neighbours now and then."""
+    kinds = torch.tensor([0, 1, 2, 1, 0, 2])
+    together = torch.eye(6) / 8 + (kinds.unsqueeze(0) == kinds.unsqueeze(1)).float() / 64 + 0.001
+    category = merged(together / together.sum(), 3)
+    assert torch.equal(category.unsqueeze(0) == category.unsqueeze(1), kinds.unsqueeze(0) == kinds.unsqueeze(1))
+    assert set(category.tolist()) == {0, 1, 2}
+
+
+def test_categories_keep_their_names_when_clusters_are_merged_anew() -> None:
+    clustering = Clustering(6, 3)
+    clustering.category.copy_(torch.tensor([2, 2, 0, 0, 1, 1]))
+    clustering.joint.copy_(torch.eye(6) / 6)
+    moved = clustering._renamed(torch.tensor([0, 0, 1, 1, 1, 2]))  # one cluster changed its category
+    assert moved.tolist() == [2, 2, 0, 0, 0, 1]
+
+
+def test_categories_are_named_only_when_clusters_have_settled() -> None:
+    model, x = build(clusters=12), Images(torch.rand(16, 1, 8, 8) * 2 - 1)
+    assert model.clustering is not None
+    first = next(iter(model.rounds(x, 0)))["discriminator"]
+    assert float(first["anchor_digit"]) == float(first["code_digit"]) == 0.0
+    assert float(first["code_c1"]) != 0.0
+    model.clustering.steps.fill_(SETTLED + 1)
+    first = next(iter(model.rounds(x, 0)))["discriminator"]
+    assert float(first["anchor_digit"]) > 0
+    assert float(first["code_digit"]) > 0
+
+
+def test_clusters_train_the_trunk_and_never_the_generator() -> None:
+    model = build(clusters=12)
     first, second = model.rounds(Images(torch.rand(16, 1, 8, 8) * 2 - 1), 0)
     assert set(second["generator"]) == {"adversarial", "code_digit", "code_c1", "code_c2"}
-    term = first["discriminator"]["invariance_digit"]
-    assert all(
-        float(g.abs().max()) > 0 for g in torch.autograd.grad(term, list(model.discriminator.trunk.parameters()))
-    )
+    trunk = list(model.discriminator.trunk.parameters())
+    found = torch.autograd.grad(first["discriminator"]["clusters"], trunk)
+    assert all(float(g.abs().max()) > 0 for g in found)
+
+
+def test_the_nearest_other_image_is_found_among_the_last() -> None:
+    memory = Memory(4, Shape(1, 8))
+    x = torch.linspace(-1, 1, 6).view(6, 1, 1, 1).expand(6, 1, 8, 8)
+    assert torch.allclose(memory.nearest(x[:3]), x[:3])  # nothing is remembered yet
+    assert torch.allclose(memory.nearest(x[2:4]), x[[1, 2]], atol=1 / 255)  # not itself
+    memory.nearest(x[4:5])
+    assert torch.allclose(memory.nearest(x[:1]), x[2:3], atol=1 / 255)  # the first two have been overwritten
+
+
+def test_clusters_need_a_category_and_enough_of_them() -> None:
+    with pytest.raises(ConfigError, match="clusters are merged into 10 categories: set at least as many"):
+        config.parse({"model": {"family": "infogan", "clusters": 5}})
+    with pytest.raises(ConfigError, match="anchor a categorical code, and there is none"):
+        config.parse({"model": {"family": "infogan", "clusters": 30, "categorical": {}}})
 
 
 # ------------------------------------------------------------------------------------------------- the verbs
@@ -224,9 +270,9 @@ def test_the_information_is_exact_in_bfloat16_trainings() -> None:
     """It is a small difference of numbers near log K, which half precision would drown."""
     generator = torch.Generator().manual_seed(0)
     p, q = (torch.randn(256, 10, generator=generator).mul(0.3).softmax(1) for _ in range(2))
-    exact = mutual_information(p.double(), q.double())
+    exact = information((p.double().T @ q.double() + q.double().T @ p.double()) / 512)
     with torch.autocast("cpu", torch.bfloat16):
-        found = mutual_information(p, q)
+        found = information(joint(p, q))
     assert found.dtype == torch.float32
     assert float(found) == pytest.approx(float(exact), abs=1e-6)
 
@@ -237,13 +283,11 @@ def test_a_penalty_needs_single_images() -> None:
         config.parse({"model": values})
 
 
-@pytest.mark.parametrize("invariance", [0.0, 4.0])
-def test_q_sees_fakes_in_the_same_company_in_both_rounds(invariance: float) -> None:
+@pytest.mark.parametrize("clusters", [0, 12])
+def test_q_sees_fakes_in_the_same_company_in_both_rounds(clusters: int) -> None:
     """Its head is normalised over a batch; with other images beside them the same fakes would get other codes."""
-    model = contract.build("infogan", "mlp", Shape(1, 8))
-    assert isinstance(model, InfoGAN)
-    model.invariance = invariance
+    model = build(clusters=clusters)
     sizes: list[int] = []
     model.discriminator.codes.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     list(model.train().rounds(Images(torch.rand(6, 1, 8, 8) * 2 - 1), 0))
-    assert sizes == [18, 18] if invariance else [12, 12]
+    assert sizes == ([24, 24] if clusters else [12, 12])

@@ -121,7 +121,7 @@ def test_named_codes_stay_as_they_start() -> None:
     assert isinstance(model, Coded)
     x = generate.sample(model, 4, seed=3)
     found = invert.invert(model, x, steps=20, seed=1)
-    started = invert._start(model, x, 1, None)
+    started = invert._start(model, x, torch.ones_like(x), 1, None)
     assert torch.equal(found.latents[:, model.codes.noise :], started[:, model.codes.noise :])
     assert not torch.equal(found.latents[:, : model.codes.noise], started[:, : model.codes.noise])
 

@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
-from benchmarks.mixtures import MIXTURES, MODERN, PLAIN, Points, grid, measure, ring
+from benchmarks.mixtures import MODERN, PLAIN, measure
 from simulacra import config
+from simulacra.bench.mixtures import MIXTURES, Points, grid, ring
 from simulacra.metrics import mixture_modes
 
 

@@ -40,6 +40,7 @@ def said(log: list[dict[str, Any]]) -> list[tuple[int, str]]:
 def test_a_training_that_goes_well_is_left_in_peace() -> None:
     assert not said(rows(LEARNING))
     assert not said(rows([40.0, 20.0, 10.0, 5.0, 2.5, 1.3], accuracy=1.0)), "a critic may be right"
+    assert not said(rows([*LEARNING, 7.6, 7.7, 7.6, 7.7], accuracy=0.99)), "a training may have come to its end"
     assert not said(rows(LEARNING[:4], diversity=0.05, accuracy=1.0)), "all samples begin alike"
     assert not said([{"images": k, "model/nll": 1.0} for k in range(9)]), "nothing was sampled"
 
@@ -55,9 +56,10 @@ def test_one_bad_measurement_is_no_fault() -> None:
     assert not said(rows([*LEARNING, 30.0, 7.6, 30.0, 30.0, 7.6]))
 
 
-def test_a_discriminator_that_always_wins_is_told_when_samples_stand_still() -> None:
+def test_a_discriminator_that_always_wins_is_told_when_samples_get_no_better() -> None:
+    assert [k for k, _ in said(rows([40.0, 41.0, 40.5, *[40.2] * 5], accuracy=1.0))] == [7], "nothing was learnt"
     found = said(rows([*LEARNING, 8.3, 10.0, 11.0], accuracy=0.99))
-    assert [k for k, _ in found] == [11]
+    assert [k for k, _ in found] == [14]
     assert "the discriminator is right 99.0% of the time, and samples do not get better" in found[0][1]
 
 

@@ -16,12 +16,14 @@ from pathlib import Path
 import torch
 
 from simulacra import config, machine
-from simulacra.bench.measures import MEASURES
+from simulacra.bench.measures import MEASURES, mixture
+from simulacra.bench.mixtures import MIXTURES
 from simulacra.bench.rows import Row, rows
 from simulacra.errors import RunError
 from simulacra.images import atomic
 from simulacra.run import CONFIG, Run
 from simulacra.session import Session
+from simulacra.training import Progress
 
 Tell = Callable[[str], None]
 
@@ -55,14 +57,17 @@ class Ledger:
         self.data_root = data_root
         self.results = _load(page.with_suffix(".json"))
 
-    def fill(self, row: Row, seeds: int, tell: Tell) -> None:
-        """Train and measure what is missing of a row, writing the page after every seed."""
+    def fill(self, row: Row, seeds: int, tell: Tell, show: Tell = lambda _: None) -> None:
+        """Train and measure what is missing of a row, writing the page after every seed.
+
+        ``tell`` is called with what is new, ``show`` with how far a training is, at each line of its log.
+        """
         for seed in range(seeds):
             digest = row.digest(seed)
             if any((r.row, r.seed, r.config) == (row.name, seed, digest) for r in self.results):
                 tell(f"{row.name}, seed {seed}: measured already")
                 continue
-            result = self._measure(row, seed, tell)
+            result = self._measure(row, seed, tell, show)
             self.results = [r for r in self.results if (r.row, r.seed) != (row.name, seed)] + [result]
             self.write()
             tell(f"{row.name}, seed {seed}: {_text(result.value)} {row.unit}")
@@ -74,18 +79,22 @@ class Ledger:
             with atomic(path) as temporary:
                 temporary.write_text(content + "\n", "utf-8")
 
-    def _measure(self, row: Row, seed: int, tell: Tell) -> Result:
-        run, seconds, images = self._train(row, seed, tell)
-        tell(f"{row.name}, seed {seed}: measuring")
-        figures = MEASURES[row.measure](run)
+    def _measure(self, row: Row, seed: int, tell: Tell, show: Tell) -> Result:
+        if row.measure in MIXTURES:
+            figures, trained = mixture(row.measure, row.config(seed), lambda p: show(_standing(row, seed, p)))
+            seconds, images = trained.seconds, trained.images
+        else:
+            run, seconds, images = self._train(row, seed, tell, show)
+            tell(f"{row.name}, seed {seed}: measuring")
+            figures = MEASURES[row.measure](run)
         if not all(map(math.isfinite, figures.values())):
-            raise RunError(f"{row.name} of {run.path} is not finite: {figures}.")
+            raise RunError(f"{row.name} is not finite with seed {seed}: {figures}.")
         where = f"{machine.processor()}, {torch.get_num_threads()} threads"
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         version = str(torch.__version__)
         return Result(row.name, seed, figures, images, seconds, where, version, today, row.digest(seed))
 
-    def _train(self, row: Row, seed: int, tell: Tell) -> tuple[Run, float, int]:
+    def _train(self, row: Row, seed: int, tell: Tell, show: Tell) -> tuple[Run, float, int]:
         """Train, or go on, or take a finished training of the same config; rows may share one."""
         values = row.config(seed)
         path = self.runs / f"{values.recipe}-{seed}-{row.digest(seed)[:8]}"
@@ -94,8 +103,10 @@ class Ledger:
             temporary.write_text(config.dumps(values), "utf-8")
         session = Session.start(str(written), out=path, data_root=self.data_root, resume=(path / CONFIG).exists())
         for progress in session:
-            left = f"{progress.seconds_left / 60:.0f} min left"
-            tell(f"{row.name}, seed {seed}: {progress.images:,} of {progress.total:,} images, {left}")
+            if session.notice:
+                tell(f"{row.name}, seed {seed}: {session.notice}")
+                session.notice = ""
+            show(_standing(row, seed, progress))
         return Run.open(path, data_root=self.data_root), session.trainer.seconds, session.trainer.images
 
     # ---------------------------------------------------------------------------------------------- the page
@@ -145,6 +156,11 @@ HEAD = (
     "standard deviation over seeds, which are 0, 1, ...; a row says how its training differs from the source's.",
     "",
 )
+
+
+def _standing(row: Row, seed: int, progress: Progress) -> str:
+    left = f"{progress.seconds_left / 60:.0f} min left"
+    return f"{row.name}, seed {seed}: {progress.seen:,} of {progress.total:,} images, {left}"
 
 
 def _published(row: Row) -> str:

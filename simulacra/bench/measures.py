@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from simulacra import evaluate, metrics
-from simulacra.data import Dataset, derived_seed
+from simulacra import evaluate, generate, metrics, priors
+from simulacra.bench.mixtures import MIXTURES, trainer
+from simulacra.bench.mixtures import modes as count_modes
+from simulacra.config import Config
+from simulacra.data import Dataset, derived_seed, stacked
+from simulacra.distributions import normal
+from simulacra.features import Pixels, StackedDigits
 from simulacra.images import to_unit
 from simulacra.models import Variational
 from simulacra.run import Run, scores
+from simulacra.training import Progress, Trainer
 
 SAMPLES, FEW_SAMPLES, FEW_IMAGES = 5_000, 50, 1_000
 TUTORIAL_KL = 784 / 2000  # the weight of the KL term in the tutorial's loss, in units of the sum over pixels
@@ -75,6 +82,51 @@ def samples(run: Run) -> dict[str, float]:
     return {name: found[name] for name in names if name in found}
 
 
+def reconstructed_samples(run: Run, *, images: int = 10_000) -> dict[str, float]:
+    """What `samples` measures, and the share of reconstructions that keep the class of their test image."""
+    found = {score.metric: score.value for score in evaluate.evaluate(run, n=images, seed=run.config.seed)}
+    names = ("frechet_distance", "frechet_distance_floor", "precision", "recall", "class_agreement")
+    return {name: found[name] for name in names if name in found}
+
+
+def modes(run: Run, *, samples: int = 26_000) -> dict[str, float]:
+    """How far the modes of samples of `stacked-mnist` are from the data's, in nats, and how many are found."""
+    train = run.splits.train
+    assert train.labels is not None
+    counts = evaluate.mode_counts(run.model, StackedDigits(), samples, seed=run.config.seed)
+    return {
+        "reverse_kl": metrics.reverse_kl(counts, stacked.mode_shares(train.labels)),
+        "modes": float((counts > 0).sum()),
+    }
+
+
+def codes(run: Run, *, images: int = 10_000) -> dict[str, float]:
+    """The accuracy in % of the best-matched categorical code on the test images, learned without labels."""
+    evaluation = evaluate.Evaluation(run, images, run.config.seed, Pixels(run.shape), None, warnings.warn)
+    return {score.metric: 100 * score.value for score in evaluation.codes_of_classes()}
+
+
+def fitted_priors(
+    run: Run, *, images: int = 10_000, kinds: Sequence[str] = ("gmm", "normal", "per-class", "flow")
+) -> dict[str, float]:
+    """The Frechet distance of samples by the prior that was fitted to the codes of the training images."""
+    seed, train = run.config.seed, run.splits.train
+    evaluation = evaluate.Evaluation(run, images, seed, None, None, warnings.warn)
+    known = run.codes(train, seed=seed)
+    count, latent = len(evaluation.x), known.shape[1]
+    noise = normal(count, latent, like=known, generator=torch.Generator().manual_seed(seed))
+    drawn = {
+        kind: priors.fit(kind, known, train.labels, seed=seed).sample(count, torch.Generator().manual_seed(seed))
+        for kind in kinds
+    }
+    return {
+        name: metrics.frechet_distance(
+            evaluation.real, evaluation.extractor.features(generate.decode(run.model, latents))
+        )
+        for name, latents in {**drawn, "unfitted": noise}.items()
+    }
+
+
 def disentanglement(run: Run) -> dict[str, float]:
     """How well single latents stand for the known factors of the test images."""
     test = run.splits.test
@@ -120,7 +172,21 @@ MEASURES: dict[str, Callable[[Run], dict[str, float]]] = {
     "knn": knn,
     "parzen": parzen,
     "samples": samples,
+    "reconstructed_samples": reconstructed_samples,
+    "modes": modes,
+    "codes": codes,
+    "priors": fitted_priors,
     "disentanglement": disentanglement,
     "retrieval": retrieval,
     "translation": translation,
 }
+
+
+def mixture(name: str, values: Config, show: Callable[[Progress], None]) -> tuple[dict[str, float], Trainer]:
+    """Train on a mixture of Gaussians, which leaves no run: modes found and the share of high quality in %."""
+    drawn_from = MIXTURES[name]()
+    play = trainer(drawn_from, values)
+    for progress in play.train():
+        show(progress)
+    found = count_modes(play, drawn_from)
+    return {"modes": float(found.covered), "high_quality": 100 * found.high_quality}, play

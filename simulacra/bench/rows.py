@@ -33,7 +33,7 @@ class Row(Section):
     differs: str = Field("", description="what is not as in the source, above all the length of the training")
     remark: str = Field("", description="why a figure is missed, and what was tried")
     size: Literal["cpu", "hours"] = Field("cpu", description="minutes on 2 cores; or hours, or a GPU")
-    measure: str = Field(description="a key of simulacra.bench.measures.MEASURES")
+    measure: str = Field(description="a key of simulacra.bench.measures.MEASURES, or a mixture")
     seeds: Annotated[int, Field(gt=0)] = Field(1, description="trainings, with seeds 0, 1, ...")
     recipe: str | None = Field(None, description="the shipped recipe that the tables change; absent: they are one")
     values: dict[str, Any] = Field({}, description="the tables of the recipe")

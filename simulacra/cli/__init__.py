@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 
-from simulacra.cli import bench, comparing, lookup, measure, steer, training, use
+from simulacra.cli import bench, comparing, edit, enlarging, lookup, measure, pictures, steer, training, use
 from simulacra.cli.parser import Verbs
 from simulacra.errors import SimulacraError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, 2 bad input, 3 diverged, 4 disk, 130 interrupted."""
+    """Run a command; return its exit status: 0, 1 files left out, 2 bad input, 3 diverged, 4 disk, 130 interrupted."""
     try:
         options = parse(list(sys.argv[1:] if arguments is None else arguments))
         options.verb(options)
@@ -45,6 +45,6 @@ def verb_names() -> list[str]:
 
 def _verbs() -> Verbs:
     verbs = Verbs()
-    for module in (training, lookup, use, steer, measure, comparing, bench):
+    for module in (training, lookup, use, steer, edit, pictures, enlarging, measure, comparing, bench):
         module.add_verbs(verbs)
     return verbs

@@ -43,9 +43,9 @@ def _bench(options: argparse.Namespace) -> None:
     from simulacra.bench.ledger import Ledger
 
     ledger = Ledger(options.page, options.out, data_root=options.data_root)
-    tell = _sparsely()
+    show = _sparsely(_tell)
     for row in chosen:
-        ledger.fill(row, options.seeds or row.seeds, tell)
+        ledger.fill(row, options.seeds or row.seeds, _tell, show)
     ledger.write()
     say(options.page, f"{len(ledger.results)} results")
 
@@ -60,14 +60,18 @@ def _list(rows: Sequence[Row]) -> None:
     print_table(table)
 
 
-def _sparsely() -> Callable[[str], None]:
-    """Say what is new at once, and how far a training is every half minute."""
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _sparsely(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Tell one line in half a minute, and drop the others."""
     last = 0.0
 
-    def tell(line: str) -> None:
+    def show(line: str) -> None:
         nonlocal last
-        if " images, " not in line or time.monotonic() - last > LINE_SECONDS:
+        if time.monotonic() - last > LINE_SECONDS:
             last = time.monotonic()
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
 
-    return tell
+    return show

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.parser import Verbs, add_prior, count, natural
+from simulacra.cli.parser import Verbs, add_prior, changes, count, natural
 from simulacra.cli.say import open_run, print_table, say, target
 from simulacra.errors import ConfigError
 
@@ -35,6 +35,19 @@ def add_verbs(verbs: Verbs) -> None:
         "--out", type=Path, metavar="FILE.json", help="the scores; FILE.html is their page (RUN/evaluation.json)"
     )
     add_prior(sub)
+    sub.add_argument(
+        "--downstream",
+        action="store_true",
+        help="instead: does a classifier learn more with generated images beside real ones? (RUN/downstream.json)",
+    )
+    sub.add_argument("--labels", type=count, metavar="N", help="of --downstream: real images of each class (all)")
+    sub.add_argument(
+        "--repeats", type=count, default=5, metavar="N", help="of --downstream: trainings of each kind (5)"
+    )
+    sub.add_argument(
+        "--classical", type=changes, default="affine", metavar="OP,...",
+        help="of --downstream: the rival, classical augmentation (affine)",
+    )  # fmt: skip
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -45,7 +58,11 @@ def _evaluate(options: argparse.Namespace) -> None:
     from simulacra.run import EVALUATION
 
     run = open_run(options)
+    if options.downstream:
+        _evaluate_downstream(options, run)
+        return
     path = target(options, run, EVALUATION)
+    evaluate.check(run, options.n)
     measured = evaluate.measure(
         run,
         n=options.n,
@@ -59,6 +76,24 @@ def _evaluate(options: argparse.Namespace) -> None:
     _tell_part("pictures")
     say(evaluate.save(measured.scores, path))
     say(evaluation.write(measured, path.with_suffix(".html")))
+
+
+def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
+    from simulacra import downstream, evaluate
+
+    path = target(options, run, "downstream.json")
+    found = downstream.measure(
+        run,
+        per_class=options.labels,
+        repeats=options.repeats,
+        augment=options.classical,
+        seed=options.seed,
+        progress=lambda part: _tell(f"training on {part} ..."),
+    )
+    scores = downstream.scores(found, len(run.splits.test), options.seed)
+    _show_scores(scores)
+    print(downstream.protocol(run, options.labels))
+    say(evaluate.save(scores, path))
 
 
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -60,13 +61,45 @@ class Verbs:
             raise ConfigError(
                 f"Unknown verb '{first}'.{nearest(first, self.choices)} Verbs: {', '.join(self.choices)}."
             )
-        options, rest = self.parser.parse_known_args(arguments)
+        sub, words = self._addressed(arguments)
+        if first is not None and first != "train" and first == arguments[0] and sub._subparsers is None:
+            options, rest = sub.parse_known_intermixed_args(words)  # words and options in any order
+        else:
+            options, rest = self.parser.parse_known_args(arguments)
         if rest and first != "train":
-            sub = self.choices.get(first or "", self.parser)
             known = [name for action in sub._actions for name in action.option_strings if name.startswith("--")]
-            raise ConfigError(f"Unknown option {rest[0]}.{nearest(rest[0], known)} Options: {', '.join(known)}.")
+            what = f"Unknown option {rest[0]}" if rest[0].startswith("-") else f"Unexpected word '{rest[0]}'"
+            raise ConfigError(f"{what}.{nearest(rest[0], known)} Options: {', '.join(known)}.")
         options.pairs = pairs(rest)
         return options
+
+    def _addressed(self, arguments: list[str]) -> tuple[argparse.ArgumentParser, list[str]]:
+        """The parser of the verb, or of the verb's operation, that the first words name, and the words after."""
+        parser: argparse.ArgumentParser = self.parser
+        for place, word in enumerate(arguments):
+            below = parser._subparsers._group_actions[0].choices if parser._subparsers else None
+            if word.startswith("-") or not below:
+                return parser, arguments[place:]
+            names = dict(below)
+            if word not in names:
+                raise ConfigError(f"Unknown operation '{word}'.{nearest(word, names)} See: {parser.prog} --help")
+            parser = names[word]
+        return parser, []
+
+
+class Operations:
+    """The operations of a verb, each a parser of its own below it."""
+
+    def __init__(self, verb: Parser, metavar: str = "OP") -> None:
+        verb.set_defaults(verb=lambda _: verb.print_help())
+        self._parsers = verb.add_subparsers(title="operations", metavar=metavar, parser_class=Parser)
+
+    def add(self, name: str, verb: Verb, help_: str) -> Parser:
+        """Add an operation; return its parser, for its options."""
+        sub: Parser = self._parsers.add_parser(name, help=help_, description=help_, allow_abbrev=False)
+        sub.set_defaults(verb=verb, operation=name)
+        sub._negative_number_matcher = re.compile(r"^-\.?\d")  # -15..15 is a value, not an option
+        return sub
 
 
 def add_data_root(parser: Parser) -> None:
@@ -99,6 +132,15 @@ def pairs(words: list[str]) -> dict[str, str]:
             value = queue.pop(0)
         found[key.replace("-", "_")] = value
     return found
+
+
+def changes(text: str) -> str:
+    """A random pipeline of image operations, once it is known to be one."""
+    from simulacra.config.operations import steps
+
+    if not steps(text):
+        raise argparse.ArgumentTypeError("names no operation, such as affine or 'flip, rotate degrees=-15..15'")
+    return text
 
 
 def count(text: str) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from simulacra.errors import ConfigError
 
@@ -13,6 +15,26 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from simulacra.run import Run
+
+
+PLAIN_SECONDS = 10  # between two lines of progress where there is no terminal
+Item = TypeVar("Item")
+
+
+def counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    """Pass items on while showing how many there were: a bar on a terminal, else a line now and then on stderr."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track
+
+        yield from track(items, what, total, console=Console(stderr=True), transient=True)
+        return
+    last = time.monotonic()
+    for number, item in enumerate(items, 1):
+        yield item
+        if time.monotonic() - last > PLAIN_SECONDS:
+            last = time.monotonic()
+            print(f"{what}: {number:,} of {total:,}", file=sys.stderr, flush=True)
 
 
 def print_table(table: Table) -> None:

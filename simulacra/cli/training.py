@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 from simulacra import config
 from simulacra.cli.parser import Verbs, add_data_root
+from simulacra.cli.say import PLAIN_SECONDS, refuse_picture_name, say
 from simulacra.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from simulacra.session import Session
     from simulacra.training import Progress
 
-PLAIN_SECONDS = 10  # between two lines of progress where there is no terminal
+PREVIEWED = 12  # images on a preview of augmentations
+PREVIEW_DRAWS = 4  # rows of it
+TERMS_WIDTH = 110  # characters for the terms of a line of progress
 EXPLAIN = "--explain"  # what --help after a recipe's name becomes
 
 
@@ -35,6 +38,8 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--out", type=Path, metavar="DIR", help="the run folder (runs/RECIPE)")
     sub.add_argument("--seed", type=int, metavar="N", help="of weights, order and noise (0)")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out")
+    sub.add_argument("--augment", metavar="STEPS", help="the same as --data.augment: 'flip, rotate degrees=-15..15'")
+    sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only draw training images as --augment has them")
     sub.add_argument(EXPLAIN, action="store_true", help=argparse.SUPPRESS)
     add_data_root(sub)
     sub.epilog = "Any key of the recipe: --KEY.SUBKEY VALUE, e.g. --train.images 100_000 --model.latent 8"
@@ -49,10 +54,15 @@ def explained(arguments: list[str]) -> list[str]:
 
 def _train(options: argparse.Namespace) -> None:
     recipe = config.recipe(options.recipe)
+    if options.augment is not None:
+        options.pairs["data.augment"] = options.augment
     if options.explain:
         _explain(recipe, options.pairs)
         return
     refuse_unknown(options.pairs, recipe)
+    if options.preview is not None:
+        _preview(options, recipe)
+        return
     from simulacra.session import Session
 
     session = Session.start(
@@ -67,10 +77,31 @@ def _train(options: argparse.Namespace) -> None:
     _follow(session, resuming=options.resume)
 
 
+def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
+    """Draw training images, and what the augmentations make of them four times."""
+    refuse_picture_name(options.preview)
+    if options.preview.exists():
+        raise ConfigError(f"{options.preview} exists already. Choose another name for --preview.")
+    changes = config.override(options.pairs)
+    if options.data is not None:
+        changes = config.merge(changes, {"data": {"name": options.data}})
+    values = config.parse(config.merge(recipe.values, changes))
+    from simulacra import data, images, models
+
+    train = data.load(values.data, options.data_root, models.FAMILIES[values.model.family].batch).train
+    seed = values.seed if options.seed is None else options.seed
+    plain = data.Loader(train, PREVIEWED, seed=seed).batch(0).image
+    rows = [("before", plain)]
+    for draw in range(PREVIEW_DRAWS):
+        loader = data.Loader(train, PREVIEWED, seed=seed, augment=values.data.augment)
+        rows.append((f"draw {draw + 1}", loader.augmented(plain, draw)))
+    say(images.save(images.labelled_rows(rows), options.preview))
+
+
 def _explain(recipe: config.Recipe, pairs: dict[str, str]) -> None:
-    values = config.parse(config.merge(recipe.values, config.override(pairs)))
+    values = config.parse(config.merge(recipe.values, config.override(pairs)), prefix="--")
     print(f"simulacra train {recipe.name}: {recipe.title}\n")
-    print("  --data NAME|PATH --data-root DIR --out DIR --seed N --resume, and:\n")
+    print("  --data NAME|PATH --data-root DIR --out DIR --seed N --resume --augment STEPS --preview FILE.png, and:\n")
     for option in config.options(values):
         if option.key in ("recipe", "seed"):
             continue
@@ -87,7 +118,7 @@ def refuse_unknown(pairs: dict[str, str], recipe: config.Recipe) -> None:
             leaf = next((k for k in known if k.split(".")[-1] == key.split(".")[-1]), None)
             hint = f" Did you mean --{leaf}?" if leaf else nearest(key, [k.split(".")[-1] for k in known])
             raise ConfigError(f"Unknown option --{key}.{hint} See: simulacra train {recipe.name} --help")
-    config.parse(config.merge(recipe.values, config.override(pairs)))
+    config.parse(config.merge(recipe.values, config.override(pairs)), prefix="--")
 
 
 def _quickstart(options: argparse.Namespace) -> None:
@@ -150,8 +181,8 @@ def _follow_with_bar(session: Session) -> None:
         for progress in session:
             _tell_notice(session, display.console.print)
             display.update(
-                task, completed=min(progress.images, total), rate=f"{progress.rate:,.0f}",
-                terms=_terms(progress), left=_duration(progress.seconds_left),
+                task, completed=progress.seen, rate=f"{progress.rate:,.0f}",
+                terms=_terms(progress, session), left=_duration(progress.seconds_left),
             )  # fmt: skip
 
 
@@ -162,8 +193,8 @@ def _follow_with_lines(session: Session) -> None:
         if time.monotonic() - last > PLAIN_SECONDS or session.trainer.finished:
             last = time.monotonic()
             print(
-                f"{progress.images:>10,} of {progress.total:,} images  {progress.rate:,.0f} images/s  "
-                f"{_terms(progress)}  {_duration(progress.seconds_left)} left",
+                f"{progress.seen:>10,} of {progress.total:,} images  {progress.rate:,.0f} images/s  "
+                f"{_terms(progress, session)}  {_duration(progress.seconds_left)} left",
                 flush=True,
             )
 
@@ -174,10 +205,19 @@ def _tell_notice(session: Session, say: Callable[[str], None]) -> None:
         session.notice = ""
 
 
-def _terms(progress: Progress) -> str:
+def _terms(progress: Progress, session: Session) -> str:
+    """Every term, or where these are too many the loss of each player, their sum, and what the model watches."""
     players = {name.split("/")[0] for name in progress.terms}
     names = {name: name if len(players) > 1 else name.split("/")[1] for name in progress.terms}
-    return "  ".join(f"{names[name]} {value:.4g}" for name, value in progress.terms.items())
+    line = "  ".join(f"{names[name]} {value:.4g}" for name, value in progress.terms.items())
+    if len(line) <= TERMS_WIDTH:
+        return line
+    watched = session.trainer.model.watched
+    shown: dict[str, float] = {}
+    for name, value in progress.terms.items():
+        key = name if name in watched else f"{name.split('/')[0]} loss"
+        shown[key] = shown.get(key, 0.0) + value
+    return "  ".join(f"{name} {value:.4g}" for name, value in shown.items())
 
 
 def _duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.parser import Verbs, add_prior, count, natural, positive
+from simulacra.cli.parser import Verbs, add_data_root, add_prior, count, natural, positive
 from simulacra.cli.say import open_run, refuse_picture_name, say, target
 from simulacra.errors import ConfigError
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from simulacra.run import Run
+
+
+ROUTES = ("latent", "fade", "flow", "transport")  # the last three of simulacra.inbetween, without importing torch
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -39,14 +42,19 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--side", type=count, default=15, metavar="N", help="images along each axis (15)")
     sub.add_argument("--out", type=Path, metavar="FILE.png")
 
-    sub = verbs.add_on_run("interpolate", _interpolate, "Walk through latent space from one image to another.")
+    sub = verbs.add("interpolate", _interpolate, "Walk from one image to another, through latent space or without it.")
+    sub.add_argument(
+        "run", nargs="?", metavar="RUN", help="a run folder, or a .safetensors file; only the route latent needs it"
+    )
+    add_data_root(sub)
+    sub.add_argument("--route", choices=ROUTES, default="latent", help="how to get from one to the other (latent)")
     sub.add_argument(
         "--from", dest="start", type=Path, metavar="IMG", help="the first image (a test image or a sample)"
     )
     sub.add_argument("--to", dest="end", type=Path, metavar="IMG", help="the last image (a test image or a sample)")
     sub.add_argument("--steps", type=count, default=10, metavar="N", help="images on the way (10)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the ends that are not given (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif|.mp4")
+    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif|.mp4|DIR", help="a strip, a film, or single frames")
 
     sub = verbs.add_on_run("traverse", _traverse, "Move one latent or code at a time, a row each.")
     sub.add_argument("--steps", type=count, default=11, metavar="N", help="images in a row (11)")
@@ -112,21 +120,47 @@ def _manifold(options: argparse.Namespace) -> None:
 
 
 def _interpolate(options: argparse.Namespace) -> None:
-    from simulacra import images
-
-    run = open_run(options)
-    path = target(options, run, "interpolate.png")
-    refuse_picture_name(path, video_allowed=True)
     if (options.start is None) != (options.end is None):
         raise ConfigError("interpolate needs both --from IMG and --to IMG, or neither.")
+    if options.run is None:
+        _interpolate_without_run(options)
+        return
+    run = open_run(options)
+    path = target(options, run, "interpolate.png")
+    refuse_picture_name(path, folder_allowed=True, video_allowed=True)
     start, end = (None if given is None else _one_image(run, given) for given in (options.start, options.end))
-    frames = run.interpolate(start, end, steps=options.steps, seed=options.seed)
+    _save_frames(run.interpolate(start, end, steps=options.steps, seed=options.seed, route=options.route), path)
+
+
+def _interpolate_without_run(options: argparse.Namespace) -> None:
+    """From image to image in the size of the first."""
+    if options.start is None:
+        raise ConfigError("interpolate without a RUN needs two images: --from IMG --to IMG --route fade")
+    if options.route == "latent":
+        others = ", ".join(ROUTES[1:])
+        raise ConfigError(f"The route latent needs a model: simulacra interpolate RUN. Without one, --route {others}.")
+    path = options.out or Path("interpolate.png")
+    refuse_picture_name(path, folder_allowed=True, video_allowed=True)
+    from simulacra import images, inbetween
+
+    start, end = (images.read(given, str(given)) for given in (options.start, options.end))
+    channels = 1 if start.mode == end.mode == "L" else 3
+    a, b = (images.from_bytes(images.to_tensor(picture, channels)) for picture in (start, end.resize(start.size)))
+    _save_frames(inbetween.route(options.route)(a, b, options.steps), path)
+
+
+def _save_frames(frames: Tensor, path: Path) -> None:
+    """Write frames as a film, as single images in a folder, or as one strip."""
+    from simulacra import images
+
     if path.suffix.lower() == ".gif":
         say(images.save_animation(frames, path))
     elif path.suffix.lower() == ".mp4":
         say(images.save_video(frames, path))
+    elif path.suffix:
+        say(images.save(images.grid(images.enlarge(frames), len(frames)), path))
     else:
-        say(images.save(images.grid(images.enlarge(frames), options.steps), path))
+        _save_sheet(frames, path)
 
 
 def _one_image(run: Run, path: Path) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from simulacra.config.base import Fraction, Section
+from simulacra.config.operations import refuse_reshaping
+from simulacra.errors import ConfigError
 
 
 class Data(Section):
@@ -31,11 +33,29 @@ class Data(Section):
     max_megapixels: Annotated[float, Field(gt=0)] = Field(
         32.0, description="larger files are refused or skipped unread"
     )
+    per_class: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="keep only so many training images of each class; absent: all"
+    )
+    draw: Annotated[int, Field(ge=0)] = Field(0, description="which ones per_class keeps: each number draws others")
     test: Fraction = Field(0.1, description="held out for measuring, where a source has no test split of its own")
     validation: Fraction = Field(0.0, description='held out of the training split, for keep = "best"')
     binarize_once: bool = Field(
         False, description="draw every pixel black or white, once for all; augment = binarize draws anew"
     )
-    augment: tuple[Literal["flip", "shift", "jitter", "binarize", "affine", "stroke"], ...] = Field(
-        (), description="applied to every training batch anew"
+    augment: tuple[str, ...] = Field(
+        (), description="operations on every training batch anew, such as flip, rotate degrees=-15..15"
     )
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _understood(cls, value: Any) -> Any:
+        """One text with commas between steps, or a list; every step must be known and keep the shape of the images."""
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+            return value
+        steps = tuple(" ".join(part.split()) for part in parts if part.strip())
+        try:
+            refuse_reshaping(steps)
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return steps

@@ -170,9 +170,13 @@ class InfoGAN(Family):
     continuous_information: Annotated[float, Field(gt=0)] = Field(
         0.1, description="weight of the continuous codes' information"
     )
-    invariance: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="weight of the categories' information in distorted real images; 0 is the paper's loss"
+    clusters: Annotated[int, Field(ge=0)] = Field(
+        0, description="clusters of real images that anchor the first categorical code; 0 is the paper's loss"
     )
+    invariance: Annotated[float, Field(gt=0)] = Field(
+        4.0, description="weight of the information between clusters of an image and of its distorted neighbour"
+    )
+    memory: PositiveInt = Field(4096, description="real images kept, among which neighbours are looked up")
     loss: Literal["non_saturating", "least_squares", "hinge", "relativistic"] = Field(
         "non_saturating", description="the adversarial objective"
     )
@@ -184,6 +188,14 @@ class InfoGAN(Family):
     @model_validator(mode="after")
     def _a_penalty_needs_single_images(self) -> InfoGAN:
         _refuse_mixed_images(self.penalty, self.discriminator)
+        return self
+
+    @model_validator(mode="after")
+    def _there_are_more_clusters(self) -> InfoGAN:
+        if self.clusters and not self.categorical:
+            raise ValueError("clusters anchor a categorical code, and there is none: set categorical, or clusters to 0")
+        if self.clusters and self.clusters < (most := next(iter(self.categorical.values()))):
+            raise ValueError(f"clusters are merged into {most} categories: set at least as many, best three times")
         return self
 
     @model_validator(mode="after")

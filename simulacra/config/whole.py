@@ -41,21 +41,24 @@ def model_sections() -> list[type[BaseModel]]:
     return _members(Config, "model")
 
 
-def parse(values: Mapping[str, Any]) -> Config:
-    """Validate nested tables into a `Config`; raises `ConfigError` naming the first wrong key and the remedy."""
+def parse(values: Mapping[str, Any], *, prefix: str = "") -> Config:
+    """Validate nested tables into a `Config`; raises `ConfigError` naming the first wrong key and the remedy.
+
+    ``prefix`` is what stands before a key where it was written: "--" on a command line.
+    """
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_explain(error, values)) from None
+        raise ConfigError(_explain(error, values, prefix)) from None
 
 
-def _explain(error: ValidationError, values: Mapping[str, Any]) -> str:
+def _explain(error: ValidationError, values: Mapping[str, Any], prefix: str) -> str:
     problem = error.errors()[0]
     path, section = _locate(problem["loc"], values)
-    dotted = ".".join(path) or "config"
+    dotted = prefix + ".".join(path) if path else "config"
     if problem["type"] == "extra_forbidden":
         allowed = [key for key in section.model_fields if key not in ("family", "kind")]
-        inside = ".".join([*path[:-1], ""])
+        inside = prefix + ".".join([*path[:-1], ""])
         hint = nearest(dotted, [inside + key for key in allowed])
         return f"Unknown key '{dotted}'.{hint} Allowed here: {', '.join(allowed)}."
     if problem["type"] == "missing":

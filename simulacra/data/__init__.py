@@ -108,6 +108,8 @@ def load(data: Data, root: Path | None = None, batch: type[Images] = Images) -> 
     if test is None:
         train, test = train.divide(data.test, seed=1)
     test = _fitted(test, data)
+    if data.per_class is not None:
+        train = train.few(data.per_class, data.draw)
     if data.validation > 0:
         train, validation = train.divide(data.validation, seed=2)
         return Splits(train, test, validation, skipped)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from simulacra.errors import DataError
 from simulacra.networks.base import Shape
 
 
@@ -94,6 +95,14 @@ class Dataset:
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         count = min(len(self) - 1, max(1, round(share * len(self))))
         return self.take(order[count:].sort().values), self.take(order[:count].sort().values)
+
+    def few(self, per_class: int, seed: int) -> Dataset:
+        """So many images of each class (or all there are), drawn at random, in their order. Raises `DataError`."""
+        if self.labels is None:
+            raise DataError(f"{self.name} has no classes, of which to keep {per_class} images each.")
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        kept = [order[self.labels[order] == k][:per_class] for k in range(len(self.classes))]
+        return self.take(torch.cat(kept).sort().values)
 
     def digest(self) -> str:
         """SHA-256 of the pixels, to tell data sets apart."""

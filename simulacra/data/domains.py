@@ -20,8 +20,10 @@ from simulacra import images, machine
 from simulacra.config import Data
 from simulacra.data import files, shapes
 from simulacra.data.dataset import Dataset, Pairs, Unpaired
-from simulacra.data.files import DEFAULT_SIZE, LARGEST_NATIVE, Entry
+from simulacra.data.files import DEFAULT_SIZE, LARGEST_NATIVE
 from simulacra.errors import DataError, nearest
+from simulacra.files import Entry
+from simulacra.files import find as find_files
 
 FOLDER = re.compile(r"^(train|test|val)?[ _-]?([A-Z])$", re.IGNORECASE)
 SPLIT_NAMES = ("train", "test", "val", "valid", "validation")
@@ -56,7 +58,7 @@ def load(
         train, test = shapes.domains(data.size or 32, paired=batch is Pairs)
         return _swapped(train, data), _swapped(test, data), ()
     path = Path(data.name) if os.path.exists(data.name) else find(data.name, root)  # noqa: PTH110 - as in `data.load`
-    placed = _placed(files.find(path), path)
+    placed = _placed(find_files(path), path)
     decoded, problems = _decoded(placed, data)
     parts = {
         split: _dataset(path, [item for item in decoded if item[0].split == split], data, split)

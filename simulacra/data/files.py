@@ -7,11 +7,10 @@ be read is named; it stops the loading, or is left out, by the user's choice.
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -22,21 +21,10 @@ from simulacra import images
 from simulacra.config import Data
 from simulacra.data.dataset import Dataset
 from simulacra.errors import DataError
+from simulacra.files import PARALLEL, SPLITS, Entry, find
 
-SPLITS = ("train", "test")
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-LARGEST_MEMBER = 256 << 20  # bytes of one unpacked zip member
 DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
 LARGEST_NATIVE = 256  # pixels: larger equal squares are reduced unless asked for
-PARALLEL = 8
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image file: its name inside the folder or zip, and how to read it."""
-
-    name: PurePosixPath
-    source: Callable[[], Path | bytes]
 
 
 @dataclass(frozen=True)
@@ -97,73 +85,6 @@ def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, 
         width, height = (max(1, round(scale * side)) for side in picture.size)
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     return images.to_tensor(picture, channels)
-
-
-def find(path: Path) -> list[Entry]:
-    """List the image files of a folder, a zip, or one image file, sorted by name. Raises `DataError` if none."""
-    if path.is_dir() and (path / "config.toml").is_file() and (path / "checkpoints").is_dir():
-        raise DataError(f"{path} is a run, not a data set. Give a folder or a zip of images, or a data set's name.")
-    if path.is_dir():
-        entries = _in_folder(path)
-    elif path.is_file() and path.suffix.lower() in ENDINGS:
-        entries = [Entry(PurePosixPath(path.name), lambda: path)]
-    elif path.is_file():
-        entries = _in_zip(path)
-    else:
-        raise DataError(
-            f"There is no file or folder {path}. Give a folder or a zip of images, or a name: see simulacra data."
-        )
-    if not entries:
-        raise DataError(f"{path} holds no images. Image files end in {', '.join(sorted(ENDINGS))}.")
-    return sorted(entries, key=lambda entry: entry.name)
-
-
-def _in_folder(folder: Path) -> list[Entry]:
-    found = []
-    for file in folder.rglob("*"):
-        name = PurePosixPath(file.relative_to(folder).as_posix())
-        if _wanted(name) and file.is_file():
-            found.append(Entry(name, lambda file=file: file))  # type: ignore[misc]
-    return found
-
-
-def _in_zip(path: Path) -> list[Entry]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{path} is neither a folder, nor an image, nor a zip that can be read: {error}.") from None
-    names = [info for info in archive.infolist() if not info.is_dir() and _wanted(PurePosixPath(info.filename))]
-    return _below_one_top(
-        [Entry(PurePosixPath(info.filename), lambda info=info: _member(archive, info)) for info in names]  # type: ignore[misc]
-    )
-
-
-def _below_one_top(entries: list[Entry]) -> list[Entry]:
-    """Drop the top folder that all members share: a zip of a folder holds that folder, which is no class."""
-    tops = {entry.name.parts[:-1][:1] for entry in entries}
-    top = tops.pop() if len(tops) == 1 else ()
-    if not top or top[0].lower() in SPLITS:
-        return entries
-    return [replace(entry, name=PurePosixPath(*entry.name.parts[1:])) for entry in entries]
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    if info.file_size > LARGEST_MEMBER:
-        raise DataError(
-            f"{info.filename} unpacks to {info.file_size >> 20} MB; the limit is {LARGEST_MEMBER >> 20} MB."
-        )
-    try:
-        with archive.open(info) as member:
-            return member.read(LARGEST_MEMBER)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise DataError(f"{info.filename} cannot be unpacked: {error}.") from None
-    except Exception as error:  # zlib and lzma raise errors of their own for damaged streams
-        raise DataError(f"{info.filename} is damaged: {error}.") from None
-
-
-def _wanted(name: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-    return name.suffix.lower() in ENDINGS and not hidden
 
 
 def _common_size(entries: Sequence[Entry]) -> int:

@@ -13,9 +13,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from simulacra.data.augment import AUGMENTATIONS, binarize
+from simulacra.config.operations import operation
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Unpaired
+from simulacra.errors import ConfigError
 from simulacra.images import from_bytes
+from simulacra.transforms import Pipeline
+from simulacra.transforms.colour import binarize
 
 
 def derived_seed(*parts: object) -> int:
@@ -46,18 +49,22 @@ class Loader:
         self.device = torch.device(device)
         self._images = dataset.images.to(self.device)
         self._labels = None if dataset.labels is None else dataset.labels.to(self.device)
-        self._augmentations = [AUGMENTATIONS[name] for name in augment]
+        self._pipeline = Pipeline.parse(augment)
+        self._binarized = "binarize" in augment
         self._orders: dict[tuple[int, int], Tensor] = {}
 
     def batch(self, step: int) -> Images:
         """Return the batch of a step, with labels where the data set has classes."""
         indices = self._indices(step * self.batch_size)
         x = from_bytes(self._images[indices]).contiguous(memory_format=torch.channels_last)
-        if self._augmentations:
-            generator = torch.Generator().manual_seed(derived_seed(self.seed, "augment", self.retry, step))
-            for augmentation in self._augmentations:
-                x = augmentation(x, generator)
+        if self._pipeline.steps:
+            x = self.augmented(x, step).contiguous(memory_format=torch.channels_last)
         return Images(x) if self._labels is None else Labelled(x, self._labels[indices])
+
+    def augmented(self, x: Tensor, step: int) -> Tensor:
+        """Change images ``(B, C, H, W)`` in [-1, 1] as those of a step are."""
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, "augment", self.retry, step))
+        return self._pipeline(x, generator)
 
     def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
         """Yield a data set once, in order, for measuring: not augmented, but binarised if the training images are.
@@ -67,7 +74,7 @@ class Loader:
         generator = torch.Generator().manual_seed(derived_seed("binarize"))
         for start in range(0, len(dataset), batch):
             x = from_bytes(dataset.images[start : start + batch].to(self.device))
-            x = binarize(x, generator) if binarize in self._augmentations else x
+            x = binarize(x, generator=generator) if self._binarized else x
             labels, x = dataset.labels, x.contiguous(memory_format=torch.channels_last)
             yield Images(x) if labels is None else Labelled(x, labels[start : start + batch].to(self.device))
 
@@ -126,6 +133,12 @@ class PairsLoader(Loader):
         augment: tuple[str, ...] = (),
     ) -> None:
         super().__init__(_stacked(dataset), batch, seed=seed, device=device, augment=augment)
+        wrong = [step.name for step in self._pipeline.steps if not operation(step.name).geometric]
+        if wrong:
+            raise ConfigError(
+                f"data.augment: {wrong[0]} does not move pixels, so it cannot be done to both images of a pair alike. "
+                "For pairs: flip, shift, rotate, affine, perspective, elastic."
+            )
         self._channels = dataset.shape.channels
 
     def batch(self, step: int) -> Pairs:

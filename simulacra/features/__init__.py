@@ -85,6 +85,10 @@ def check(choice: str | None, sha256: str | None) -> None:
     if sha256 is not None and not path:
         raise ConfigError("--features-sha256 is that of a file: give the file too, --features FILE.pt2")
     if choice is not None and path and not choice.endswith(given.ENDING):
+        if Path(choice).suffix and not Path(choice).exists():
+            raise ConfigError(
+                f"--features: there is no file {choice}. A network for features is a {given.ENDING} file."
+            )
         raise ConfigError(
             f"--features '{choice}' is not known.{nearest(choice, CHOICES)} "
             f"There are: {', '.join(CHOICES)}, or a {given.ENDING} file."

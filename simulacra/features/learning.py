@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 
@@ -97,16 +97,25 @@ def fit(splits: Splits, settings: Settings) -> bytes:
     return serialise(tensors, {"classifier": json.dumps(facts)})
 
 
-@torch.enable_grad()
 def train(dataset: Dataset, settings: Settings) -> Network:
-    """Adam with a cosine rate after a short rise, cross-entropy; the global generator is left as it was."""
+    """Return a network trained on a data set by these settings."""
+    network = untrained(settings.side, dataset, SEED)
+    return learn(network, batches(dataset, settings), settings.epochs * (len(dataset) // settings.batch))
+
+
+def untrained(side: int, dataset: Dataset, seed: int) -> Network:
+    """Return a network for the classes of a data set, with random weights; the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        network = Network(settings.side, dataset.shape.channels, len(dataset.classes))
-    steps = settings.epochs * (len(dataset) // settings.batch)
+        torch.manual_seed(seed)
+        return Network(side, dataset.shape.channels, len(dataset.classes))
+
+
+@torch.enable_grad()
+def learn(network: Network, batches: Iterable[tuple[Tensor, Tensor]], steps: int) -> Network:
+    """Minimise the cross-entropy of batches ``(x, y)``, a step each: Adam with a cosine rate after a short rise."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
-    for x, y in batches(dataset, settings):
+    for x, y in batches:
         optimizer.zero_grad()
         F.cross_entropy(network(x), y).backward()  # type: ignore[no-untyped-call]
         optimizer.step()

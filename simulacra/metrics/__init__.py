@@ -32,6 +32,7 @@ from simulacra.metrics.frechet import frechet_distance, frechet_from_moments, mo
 from simulacra.metrics.kernel import KernelDistance, kernel_distance, squared_discrepancy
 from simulacra.metrics.latents import KLDecomposition, active_units, kl_decomposition
 from simulacra.metrics.manifold import PRDC, prdc
+from simulacra.metrics.motion import motion_score
 from simulacra.metrics.neighbours import Memorisation, memorisation, nearest
 from simulacra.metrics.path import PathLength, perceptual_path_length
 from simulacra.metrics.pixels import l1, ms_ssim, psnr, ssim
@@ -70,6 +71,7 @@ __all__ = [
     "memorisation",
     "mixture_modes",
     "moments",
+    "motion_score",
     "ms_ssim",
     "mutual_information",
     "mutual_information_gap",

@@ -12,33 +12,40 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
-from simulacra.data.augment import affine, stroke
 from simulacra.data.dataset import Images
 from simulacra.models.base import CodePrior, Model, Round, Terms
-from simulacra.models.codes import Categorical, Codes, Continuous
+from simulacra.models.clustering import Clustering, information, joint
+from simulacra.models.codes import Categorical, Code, Codes, Continuous
+from simulacra.models.memory import Memory
 from simulacra.networks import Shape
+from simulacra.transforms import Pipeline
 
-RAREST = 1e-12  # joint probability, whose logarithm is taken
+VIEW = Pipeline.parse("affine, stroke")  # of an image, which leaves its category as it is
 
 
 class Recogniser(nn.Module):
-    """D and Q: one trunk, a head for real or generated, a head for the codes.
+    """D and Q: one trunk; a head for real or generated, one for the codes, perhaps one for clusters of real images.
 
-    Q's head is normalised over a batch, as in the paper, but of real and generated images together: over generated ones
-    alone, the least difference between them would tell as much as a large one, and the generator would collapse.
-    ``norm`` is that of the layers between an image and D's logit.
+    Each has a hidden layer. Q's is normalised over a batch, as in the paper, but of real and generated images together:
+    over generated ones alone, the least difference between them would tell as much as a large one, and the generator
+    would collapse.
     """
 
-    def __init__(self, trunk: nn.Module, features: int, outputs: int, norm: str = "none") -> None:
+    def __init__(self, network: config.Network, shape: Shape, features: int, outputs: int, clusters: int = 0) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.real = networks.head(features, 1, norm)
-        self.codes = nn.Sequential(
-            networks.head(features, features), nn.BatchNorm1d(features), networks.head(features, outputs)
-        )
+        self.trunk, real = networks.split(networks.encoder(network, shape, features), None)
+        self.real = nn.Sequential(real, networks.head(features, 1, network.norm))
+
+        def normalised(outputs: int) -> nn.Module:
+            _, hidden = networks.split(networks.encoder(network, shape, features), None)
+            return nn.Sequential(hidden, nn.BatchNorm1d(features), networks.head(features, outputs))
+
+        self.codes = normalised(outputs)
+        self.clusters = normalised(clusters) if clusters else None
 
     def judge(self, x: Tensor) -> Tensor:
         """Return D's logits ``(B, 1)`` for images ``(B, C, H, W)``."""
@@ -54,8 +61,9 @@ class Recogniser(nn.Module):
 class InfoGAN(CodePrior, Model):
     """Two players; the discriminator's parameters include Q's, and both players maximise the information L.
 
-    With ``invariance``, Q also maximises the information between the categories it sees in a real image and in a
-    distorted copy of it, so that categories are what distortions leave as it is.
+    With ``clusters``, categories are anchored in real images. A third head of the discriminator divides these into many
+    clusters, by maximising the information between the cluster of an image and that of a distorted copy of its nearest
+    neighbour; clusters that meet often become one category (`Clustering`), and Q learns to tell these categories too.
     Source: Invariant Information Clustering (2019), equation 3, https://arxiv.org/abs/1807.06653
     """
 
@@ -70,7 +78,9 @@ class InfoGAN(CodePrior, Model):
         penalty: Lazy | None = None,
         information: float = 1.0,
         continuous: float = 0.1,
-        invariance: float = 0.0,
+        invariance: float = 1.0,
+        memory: Memory | None = None,
+        clustering: Clustering | None = None,
     ) -> None:
         super().__init__(shape)
         self.generator = generator
@@ -81,16 +91,18 @@ class InfoGAN(CodePrior, Model):
         self.information = information
         self.continuous = continuous
         self.invariance = invariance
+        self.memory = memory
+        self.clustering = clustering
 
     @classmethod
     def build(cls, values: config.InfoGAN, shape: Shape) -> InfoGAN:
         """Build the model of a config for images of a shape."""
         categorical = [Categorical(name, count) for name, count in values.categorical.items()]
         codes = Codes(values.latent, [*categorical, *map(Continuous, values.continuous)])
-        trunk = networks.encoder(values.discriminator, shape, values.features)
+        anchored = values.clusters > 0
         return cls(
             networks.decoder(values.generator, codes.latent, shape, shape.channels),
-            Recogniser(trunk, values.features, codes.outputs, values.discriminator.norm),
+            Recogniser(values.discriminator, shape, values.features, codes.outputs, values.clusters),
             codes,
             OBJECTIVES[values.loss],
             shape,
@@ -98,6 +110,8 @@ class InfoGAN(CodePrior, Model):
             information=values.information,
             continuous=values.continuous_information,
             invariance=values.invariance,
+            memory=Memory(values.memory, shape) if anchored else None,
+            clustering=Clustering(values.clusters, categorical[0].categories) if anchored else None,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -108,43 +122,69 @@ class InfoGAN(CodePrior, Model):
         """First D and Q, on real images and on fakes; then the generator on the same fakes."""
         z = self.prior(len(batch))
         fake = self.decode(z)
-        views = [batch.image, distorted(batch.image)] if self.invariance else [batch.image]
+        reals, fakes = self._views(batch.image, self._alike(batch.image)), self._views(fake, fake)
         penalty = self.penalty(self.discriminator.judge, batch.image, fake.detach(), step) if self.penalty else {}
-        yield {"discriminator": self._recognise(views, fake.detach(), z) | penalty}
-        yield {"generator": self._deceive(views, fake, z)}
+        yield {"discriminator": self._recognise(reals, [x.detach() for x in fakes], z) | penalty}
+        yield {"generator": self._deceive(reals, fakes, z)}
 
-    def _recognise(self, views: Sequence[Tensor], fake: Tensor, z: Tensor) -> Terms:
-        *seen, seen_fake = [self.discriminator.trunk(x) for x in (*views, fake)]
-        *told, told_fake = self.discriminator.codes(torch.cat([*seen, seen_fake])).chunk(len(views) + 1)
-        on_real, on_fake = self.discriminator.real(seen[0]), self.discriminator.real(seen_fake)
+    def _alike(self, x: Tensor) -> Tensor:
+        return self.memory.nearest(x) if self.memory else x
+
+    def _views(self, x: Tensor, alike: Tensor) -> list[Tensor]:
+        return [x, distorted(alike)] if self.clustering else [x]
+
+    def _recognise(self, reals: Sequence[Tensor], fakes: Sequence[Tensor], z: Tensor) -> Terms:
+        seen = [self.discriminator.trunk(x) for x in (*reals, *fakes)]
+        told = self.discriminator.codes(torch.cat(seen)).chunk(len(seen))
+        on_real, on_fake = self.discriminator.real(seen[0]), self.discriminator.real(seen[len(reals)])
         self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
-        terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told_fake, z)
-        return terms | self.steadiness(*told) if self.invariance else terms
+        terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told[len(reals) :], z)
+        return terms | self.anchor(seen[: len(reals)], told[: len(reals)])
 
-    def _deceive(self, views: Sequence[Tensor], fake: Tensor, z: Tensor) -> Terms:
+    def _deceive(self, reals: Sequence[Tensor], fakes: Sequence[Tensor], z: Tensor) -> Terms:
         with torch.no_grad():
-            seen = [self.discriminator.trunk(x) for x in views]  # beside which Q's head saw the fakes before, too
-        seen_fake = self.discriminator.trunk(fake)
-        told_fake = self.discriminator.codes(torch.cat([*seen, seen_fake]))[-len(fake) :]
-        on_fake = self.discriminator.real(seen_fake)
-        return self.loss.generator(on_fake, lambda: self.discriminator.real(seen[0]).detach()) | self.uncertainty(
-            told_fake, z
-        )
+            seen_reals = [self.discriminator.trunk(x) for x in reals]  # beside which Q's head saw the fakes before, too
+        seen = [self.discriminator.trunk(x) for x in fakes]
+        told = self.discriminator.codes(torch.cat([*seen_reals, *seen])).chunk(len(reals) + len(fakes))
+        on_fake = self.discriminator.real(seen[0])
+        adversarial = self.loss.generator(on_fake, lambda: self.discriminator.real(seen_reals[0]).detach())
+        return adversarial | self.uncertainty(told[len(reals) :], z)
 
-    def uncertainty(self, told: Tensor, z: Tensor) -> Terms:
-        """Return the weighted ``-log Q(c | x)`` of each code c of ``z``: what L lacks of the codes' entropy."""
-        nll = self.codes.nll(told, z)
-        weight = {Categorical: self.information, Continuous: self.continuous}
-        return {f"code_{code.name}": weight[type(code)] * nll[code.name].mean() for code in self.codes}
+    def uncertainty(self, told: Sequence[Tensor], z: Tensor) -> Terms:
+        """Return the weighted ``-log Q(c | x)`` of each code c of ``z``: what L lacks of the codes' entropy.
 
-    def steadiness(self, before: Tensor, after: Tensor) -> Terms:
-        """Return the weighted, negative information that categories keep when real images are distorted."""
-        said, again = self.codes.split_outputs(before), self.codes.split_outputs(after)
+        ``told`` are Q's outputs for the images and, where categories are anchored, for distorted copies, off which
+        categories are read: told by a distorted image, they cannot hide in differences of a few pixels. They count for
+        nothing until the clusters have settled.
+        """
+        plain, last = self.codes.nll(told[0], z), self.codes.nll(told[-1], z)
         return {
-            f"invariance_{code.name}": -self.invariance
-            * mutual_information(said[code.name].softmax(1), again[code.name].softmax(1))
+            f"code_{code.name}": self._weight(code)
+            * (last if isinstance(code, Categorical) else plain)[code.name].mean()
             for code in self.codes
-            if isinstance(code, Categorical)
+        }
+
+    def _weight(self, code: Code) -> float:
+        if isinstance(code, Continuous):
+            return self.continuous
+        return self.information if self.clustering is None or self.clustering.settled else 0.0
+
+    def anchor(self, seen: Sequence[Tensor], told: Sequence[Tensor]) -> Terms:
+        """Return what finds categories in real images, and ``-log Q(category | x)``; nothing without clusters.
+
+        ``seen`` are the trunk's outputs for images and distorted neighbours, ``told`` Q's.
+        """
+        if self.clustering is None:
+            return {}
+        assert self.discriminator.clusters is not None
+        p, q = self.discriminator.clusters(torch.cat([*seen])).softmax(1).chunk(2)
+        together = joint(p, q)
+        self.clustering.update(together)
+        name, category = self.codes.names[0], self.clustering(p)
+        nll = torch.stack([F.cross_entropy(self.codes.split_outputs(said)[name], category) for said in told]).sum()
+        return {
+            "clusters": -self.invariance * information(together),
+            f"anchor_{name}": self._weight(self.codes[name]) * nll,
         }
 
     def decode(self, z: Tensor) -> Tensor:
@@ -158,17 +198,4 @@ class InfoGAN(CodePrior, Model):
 
 def distorted(x: Tensor) -> Tensor:
     """Return another view of each image: turned, sheared, scaled, moved, its strokes thicker or thinner."""
-    return stroke(affine(x, torch.default_generator), torch.default_generator)
-
-
-def mutual_information(p: Tensor, q: Tensor) -> Tensor:
-    """Return I(a; b) in nats for categories a, b of one image, given probabilities ``(B, K)`` of each, drawn apart.
-
-    ``P(a, b) = mean_i p_i(a) q_i(b)``, made symmetric; from 0 to log K. Source: Invariant Information Clustering
-    (2019), equations 2 and 3, https://arxiv.org/abs/1807.06653
-    """
-    with torch.autocast(p.device.type, enabled=False):  # a small difference of numbers near log K
-        joint = p.float().t() @ q.float() / len(p)
-    joint = ((joint + joint.t()) / 2).clamp(min=RAREST)
-    marginal = joint.sum(0)
-    return torch.xlogy(joint, joint).sum() - 2 * torch.xlogy(marginal, marginal).sum()
+    return VIEW(x, torch.default_generator)

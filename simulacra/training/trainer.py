@@ -36,9 +36,14 @@ class Progress:
     terms: dict[str, float]  # "player/term", and what the model watches
 
     @property
+    def seen(self) -> int:
+        """Images of the training that are done: the last batch may reach beyond its end."""
+        return min(self.images, self.total)
+
+    @property
     def seconds_left(self) -> float:
         """Estimated seconds to the end, at the present rate."""
-        return (self.total - self.images) / self.rate if self.rate > 0 else math.inf
+        return (self.total - self.seen) / self.rate if self.rate > 0 else math.inf
 
 
 class Trainer:

@@ -28,7 +28,8 @@ YOUNG_SHARE, YOUNG = 0.2, 10_000  # of a training, in images: until then all sam
 PATIENCE = 3  # measurements in a row that must show a fault
 ALIKE = 0.1  # of the variance of real images
 WORSE = 1.5  # times the least distance so far
-SURE = 0.98  # of the discriminator's verdicts right, on average
+SURE = 0.98  # of the discriminator's verdicts right, in each
+STUCK, UNLEARNT = 1.05, 0.5  # times the least distance so far; or the least that much of the greatest: no better
 
 
 class Watchdog:
@@ -91,7 +92,9 @@ def _faults(measured: Sequence[Row], total: int) -> dict[str, str]:
         found["alike"] = f"samples are alike: they vary {now[DIVERSITY]:.1%} as much as real images"
     if all(row[DISTANCE] > WORSE * least[DISTANCE] for row in last):
         found["worse"] = f"samples get worse: {since}"
-    if least not in last and right > SURE:
+    stuck = all(row[DISTANCE] > STUCK * least[DISTANCE] for row in last)
+    unlearnt = least[DISTANCE] > UNLEARNT * max(row[DISTANCE] for row in measured)
+    if right > SURE and least not in last and (stuck or unlearnt):
         found["sure"] = f"the discriminator is right {right:.1%} of the time, and samples do not get better: {since}"
     return found
 

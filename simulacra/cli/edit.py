@@ -1,0 +1,90 @@
+"""Verbs that edit images with a trained model: inpaint, repair."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulacra.cli.parser import Verbs, count, natural
+from simulacra.cli.say import open_run, refuse_picture_name, say, target
+from simulacra.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simulacra.run import Run
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs of this module."""
+    inpaint = verbs.add_on_run("inpaint", _inpaint, "Fill in missing pixels with what the model makes of the others.")
+    repair = verbs.add_on_run("repair", _repair, "Find what the model cannot explain in images, and replace it.")
+    for sub in (inpaint, repair):
+        sub.add_argument("images", type=Path, metavar="IMAGES", help="an image, a folder or a zip")
+        sub.add_argument("--n", type=count, default=12, metavar="N", help="how many at most (12)")
+        sub.add_argument("--steps", type=count, default=200, metavar="N", help="of gradient descent (200)")
+        sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the latents to start from (0)")
+        sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="a sheet to look at, or single images")
+    inpaint.add_argument(
+        "--mask", type=Path, metavar="MASK", help="white marks missing pixels: one image, or a folder with equal names "
+        "(a square in the middle)",
+    )  # fmt: skip
+
+
+def _inpaint(options: argparse.Namespace) -> None:
+    from simulacra import inpaint
+
+    run, path, names, x = _opened(options, "inpaint.png")
+    known = _known(run, options.mask, names)
+    y = run.inpaint(x, known, steps=options.steps, seed=options.seed)
+    _save([("original", x), ("known", x * known), ("filled in", y)], names, path)
+    print(f"mean squared difference to what the mask hides: {inpaint.masked_error(x, y, known).mean():.4f}")
+
+
+def _repair(options: argparse.Namespace) -> None:
+    run, path, names, x = _opened(options, "repair.png")
+    repaired = run.repair(x, steps=options.steps, seed=options.seed)
+    anomaly = (4 * repaired.anomaly - 1).clamp(max=1).expand_as(x)  # white from a half of the range on
+    _save(
+        [("original", x), ("anomaly", anomaly), ("kept", x * repaired.known), ("repaired", repaired.images)],
+        names,
+        path,
+    )
+    for name, known in zip(names, repaired.known, strict=True):
+        print(f"{name}: {float((~known).double().mean()):.1%} of the pixels replaced")
+
+
+def _opened(options: argparse.Namespace, default: str) -> tuple[Run, Path, list[str], Tensor]:
+    run = open_run(options)
+    path = target(options, run, default)
+    refuse_picture_name(path, folder_allowed=True)
+    names, x = run.read(options.images)
+    return run, path, names[: options.n], x[: options.n]
+
+
+def _known(run: Run, mask: Path | None, names: list[str]) -> Tensor:
+    """The pixels that are not missing, ``(n, 1, H, W)`` or ``(1, 1, H, W)``."""
+    import torch
+
+    side = run.shape.size
+    if mask is None:
+        known = torch.ones(1, 1, side, side, dtype=torch.bool)
+        known[..., side // 4 : side - side // 4, side // 4 : side - side // 4] = False
+        return known
+    of, white = run.read(mask)
+    if len(of) > 1 and [Path(name).stem for name in of[: len(names)]] != [Path(name).stem for name in names]:
+        raise DataError(f"{mask} holds masks of other names than the images. Give one mask, or one with each name.")
+    return white[: len(names)].mean(1, keepdim=True) < 0
+
+
+def _save(rows: list[tuple[str, Tensor]], names: list[str], path: Path) -> None:
+    """A sheet of all rows, or the last row as single images."""
+    from simulacra import images
+
+    if path.suffix:
+        say(images.save(images.labelled_rows(rows), path))
+        return
+    for name, image in zip(names, rows[-1][1], strict=True):
+        images.save(image, (path / name).with_suffix(".png"))
+    say(path, f"{len(names):,} images")

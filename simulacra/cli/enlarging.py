@@ -1,0 +1,136 @@
+"""The verb augment: write an enlarged data set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive
+from simulacra.cli.say import refuse_picture_name, say
+from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from simulacra.data import Dataset
+    from simulacra.enlarge import Enlarged, Make
+    from simulacra.run import Run
+
+SHOWN = 12  # images in a row of the preview
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb of this module."""
+    sub = verbs.add("augment", _augment, "Write an enlarged data set: real images, changed ones, generated ones.")
+    sub.add_argument("data", metavar="DATA", help="a data set's name, a folder or a zip")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="the new data set: train/, test/, manifest.jsonl")
+    sub.add_argument(
+        "--classical",
+        type=changes,
+        metavar="OP,...",
+        help="add images changed at random: 'flip, rotate degrees=-15..15'",
+    )
+    sub.add_argument("--run", type=Path, metavar="RUN", help="add images that this run generates")
+    sub.add_argument("--per-class", type=count, metavar="N", help="images that each class gets (twice the largest)")
+    sub.add_argument("--labels", type=count, metavar="N", help="start from so many images of each class only (all)")
+    sub.add_argument("--size", type=count, metavar="N", help="side in pixels (what the run or the data has)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="the same seed gives the same data set (0)")
+    sub.add_argument(
+        "--duplicate", type=positive, default=0.02, metavar="D",
+        help="images nearer than this are one: root mean square of the difference, 1 from black to white (0.02)",
+    )  # fmt: skip
+    sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only show what would be added")
+    sub.add_argument("--force", action="store_true", help="replace an enlarged data set")
+    add_data_root(sub)
+
+
+def _augment(options: argparse.Namespace) -> None:
+    if (options.out is None) == (options.preview is None):
+        raise ConfigError("augment needs either --out DIR, or --preview FILE.png to look first.")
+    if not options.classical and options.run is None:
+        raise ConfigError("augment needs something to add images by: --classical affine, or --run RUN, or both.")
+    if options.preview is not None:
+        refuse_picture_name(options.preview)
+    from simulacra import data, enlarge
+    from simulacra.config import Data
+    from simulacra.run import Run
+
+    if options.out is not None:
+        enlarge.refuse_existing(options.out, options.force)
+    run = None if options.run is None else Run.open(options.run, data_root=options.data_root)
+    size, channels = (options.size, None) if run is None else (run.shape.size, run.shape.channels)
+    values = Data(name=options.data, size=size, channels=channels, per_class=options.labels, draw=options.seed)
+    splits = data.load(values, options.data_root)
+    real, makers = splits.train, _makers(options, splits.train, run)
+    largest = int(real.labels.bincount().max()) if real.labels is not None else len(real)
+    per_class = options.per_class or 2 * largest
+    if options.preview is not None:
+        _preview(options, real, makers)
+        return
+    made = enlarge.enlarge(
+        real, makers, per_class, seed=options.seed, duplicate=options.duplicate,
+        progress=lambda part: print(f"making {part} ...", file=sys.stderr, flush=True),
+    )  # fmt: skip
+    path = enlarge.write(made, splits, options.out, _about(options, real, run, per_class), force=options.force)
+    _report(made, path, len(real))
+
+
+def _makers(options: argparse.Namespace, real: Dataset, run: Run | None) -> dict[str, Make]:
+    from simulacra import enlarge
+    from simulacra.transforms import Pipeline
+
+    makers: dict[str, Make] = {}
+    if options.classical:
+        makers["classical"] = enlarge.changing(real, Pipeline.parse(options.classical))
+    if run is not None:
+        enlarge.refuse_other_classes(real, run.model)
+        makers["generated"] = enlarge.generating(real, run.model)
+    return makers
+
+
+def _preview(options: argparse.Namespace, real: Dataset, makers: dict[str, Make]) -> None:
+    import torch
+
+    from simulacra import images, synthetic
+
+    labels = torch.arange(SHOWN) % max(1, len(real.classes))
+    chosen = synthetic.some_of_classes(real, labels, torch.Generator().manual_seed(options.seed))
+    rows = [("real", images.from_bytes(real.images[chosen]))]
+    rows += [(origin, make(labels, options.seed)[0]) for origin, make in makers.items()]
+    say(images.save(images.labelled_rows(rows), options.preview))
+
+
+def _about(options: argparse.Namespace, real: Dataset, run: Run | None, per_class: int) -> dict[str, Any]:
+    from simulacra import __version__
+
+    return {
+        "simulacra": __version__,
+        "data": {"name": real.name, "images": len(real), "sha256": real.digest(), "classes": real.classes},
+        "per_class": per_class,
+        "seed": options.seed,
+        "duplicate": options.duplicate,
+        "classical": options.classical,
+        "generator": None if run is None else _generator(run),
+    }
+
+
+def _generator(run: Run) -> dict[str, Any]:
+    """What made the generated images, and what it had seen: what it was told is in them."""
+    from simulacra import synthetic
+
+    seen = run.config.data
+    return {
+        "run": str(run.path),
+        "sha256": run.digest,
+        "family": run.config.model.family,
+        "trained_on": seen.name,
+        "with_classes": synthetic.told_classes(run.model),
+        "per_class": seen.per_class,
+    }
+
+
+def _report(made: Enlarged, path: Path, real: int) -> None:
+    total = len(made.records)
+    say(path, f"{total:,} training images: {real:,} real, {total - real:,} added; where each is from: manifest.jsonl")
+    for name, lacking in made.missing.items():
+        print(f"  {name or 'all'}: {lacking:,} fewer than asked, as what was drawn repeats images. Lower --duplicate.")

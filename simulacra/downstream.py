@@ -1,0 +1,152 @@
+"""Whether generated images pay: a classifier trained on real images, on generated ones, on both, tested on real ones.
+
+The rival is classical augmentation. What a generator was told must not be more than what the classifier is told: a
+model that saw classes is compared on its own training images only, one that did not may be shown few classes.
+Source: Classification Accuracy Score for Conditional Generative Models (2019), section 2,
+https://arxiv.org/abs/1905.10887
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from simulacra import images, synthetic
+from simulacra.data import Dataset, derived_seed
+from simulacra.errors import ConfigError, DataError
+from simulacra.evaluate import Score
+from simulacra.features import learning
+from simulacra.metrics.common import extra
+from simulacra.models import Model
+from simulacra.run import Run
+from simulacra.transforms import Pipeline
+
+REPEATS = 5
+STEPS = 400  # of each training
+BATCH = 50
+GENERATED = 2_000  # images drawn for a training: more are not seen more than a few times
+AUGMENT = "affine"  # the classical rival, a `Pipeline`
+UNIT = "share"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What a classifier learns from: the share of generated images in a batch, classical augmentation or not."""
+
+    generated: float
+    classical: bool
+
+
+ARMS = {
+    "real": Arm(0.0, classical=False),
+    "classical": Arm(0.0, classical=True),
+    "generated": Arm(0.5, classical=False),
+    "both": Arm(0.5, classical=True),
+    "synthetic": Arm(1.0, classical=False),
+}
+
+
+def measure(
+    run: Run,
+    *,
+    per_class: int | None = None,
+    repeats: int = REPEATS,
+    steps: int = STEPS,
+    augment: str = AUGMENT,
+    arms: Sequence[str] = tuple(ARMS),
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, list[float]]:
+    """Return the test accuracies of each of `ARMS`, one a repeat: equal images, steps and first weights in a repeat.
+
+    ``per_class`` shows the classifier so many training images of each class, drawn anew for each repeat; it is for
+    models that saw no classes. Raises `ConfigError`, `DataError`, `CapabilityError`.
+    """
+    splits = run.splits
+    if not learning.labelled(splits):
+        raise DataError(f"{splits.train.name} has no classes to learn. Put its images into one subfolder a class.")
+    if per_class is not None and synthetic.told_classes(run.model):
+        raise ConfigError(
+            f"This {run.config.model.family} saw the classes of {len(splits.train):,} images, more than --labels would "
+            f"show the classifier. Train it on as few: simulacra train {run.config.model.family} "
+            f"--data {splits.train.name} --data.per_class {per_class}"
+        )
+    found: dict[str, list[float]] = {arm: [] for arm in arms}
+    for repeat in range(repeats):
+        own = derived_seed(seed, "downstream", repeat)
+        real = splits.train if per_class is None else splits.train.few(per_class, own)
+        pool = drawn(run.model, real, own)
+        for arm in arms:
+            if progress is not None:
+                progress(f"{arm}, repeat {repeat + 1} of {repeats}")
+            found[arm].append(accuracy(real, pool, splits.test, arm, steps=steps, augment=augment, seed=own))
+    return found
+
+
+def accuracy(
+    real: Dataset, pool: Dataset, test: Dataset, arm: str, *, steps: int = STEPS, augment: str = AUGMENT,
+    seed: int = 0,
+) -> float:  # fmt: skip
+    """Return the share of test images that a classifier tells right, which learned from what an arm says."""
+    network = learning.untrained(learning.chosen(real).side, real, seed)
+    learning.learn(network, _batches(real, pool, ARMS[arm], steps, augment, seed), steps)
+    return learning.accuracy(network, test)
+
+
+def protocol(run: Run, per_class: int | None) -> str:
+    """Say in a sentence what the classifier and the generator were told."""
+    count, told = len(run.splits.train), synthetic.told_classes(run.model)
+    shown = count if per_class is None else per_class * len(run.splits.train.classes)
+    return (
+        f"the classifier learns from {shown:,} real images with classes; "
+        f"the {run.config.model.family} saw {count:,} images {'with' if told else 'without'} classes"
+    )
+
+
+def scores(found: dict[str, list[float]], n: int, seed: int) -> list[Score]:
+    """Return the mean accuracy of each arm, and what generated images add to classical augmentation, as scores."""
+    rows = {f"downstream_{arm}": values for arm, values in found.items()}
+    if {"both", "classical"} <= set(found):
+        rows["downstream_gain"] = [a - b for a, b in zip(found["both"], found["classical"], strict=True)]
+    return [
+        Score(name, statistics.fmean(values), UNIT, "test", n, None, seed, interval(values))
+        for name, values in rows.items()
+    ]
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the ends of Student's 95 % interval of the mean; None for a single value."""
+    if len(values) < 2:
+        return None
+    reach = extra("scipy.stats", "--downstream").t.ppf(0.975, len(values) - 1) * statistics.stdev(values)
+    mean, reach = statistics.fmean(values), float(reach) / len(values) ** 0.5
+    return mean - reach, mean + reach
+
+
+def drawn(model: Model, real: Dataset, seed: int) -> Dataset:
+    """Return a data set of generated images, the classes in turn; see `synthetic.generated`."""
+    labels = torch.arange(GENERATED) % len(real.classes)
+    pixels = images.to_bytes(synthetic.generated(model, real, labels, seed=seed))
+    return Dataset("generated", pixels, labels, real.classes)
+
+
+def _batches(
+    real: Dataset, pool: Dataset, arm: Arm, steps: int, augment: str, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
+    generator = torch.Generator().manual_seed(derived_seed(seed, "batches"))
+    change = Pipeline.parse(augment)
+    made = round(arm.generated * BATCH)
+    for _ in range(steps):
+        drawn = [_some(pool, made, generator), _some(real, BATCH - made, generator)]
+        x, y = (torch.cat(parts) for parts in zip(*drawn, strict=True))
+        yield (change(x, generator) if arm.classical else x), y
+
+
+def _some(dataset: Dataset, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    assert dataset.labels is not None
+    chosen = torch.randint(max(1, len(dataset)), (count,), generator=generator)
+    return images.from_bytes(dataset.images[chosen]), dataset.labels[chosen]

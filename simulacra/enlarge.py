@@ -1,0 +1,260 @@
+"""An enlarged data set: real images, changed ones and generated ones, each class as large as asked, none twice.
+
+Every image that is added is farther than a threshold from all training images and from all images added before:
+
+    d(x, y) = sqrt(mean (x - y)^2)         on the [0, 1] scale, of images reduced to 32 pixels at most
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from simulacra import images, synthetic
+from simulacra.data import Dataset, Splits, derived_seed
+from simulacra.errors import ConfigError, DataError, StorageError
+from simulacra.metrics import nearest
+from simulacra.models import Model
+
+Make = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
+"""Makes images from labels ``(n,)`` and a seed: float32 ``(n, C, H, W)``, and the real images they come from."""
+
+DUPLICATE = 0.02  # distance up to which two images are one
+SEEN = 32  # pixels, to which images are reduced before they are compared
+ROUNDS = 20  # of drawing again what was a duplicate
+MANIFEST, ABOUT = "manifest.jsonl", "about.json"
+WRITERS = 4
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where one image of the enlarged set comes from: a line of the manifest.
+
+    ``source`` is the name or the index of the real image it was made from; ``seed`` is that of the batch it was drawn
+    in, ``place`` its place there; ``distance`` is that to the nearest training image.
+    """
+
+    file: str
+    label: str
+    origin: str
+    source: str | int | None = None
+    seed: int | None = None
+    place: int | None = None
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class Enlarged:
+    """The data set, a record for each image, and for each class how many images are missing to what was asked."""
+
+    dataset: Dataset
+    records: tuple[Record, ...]
+    missing: Mapping[str, int]
+
+
+def changing(real: Dataset, change: Callable[[Tensor, torch.Generator], Tensor]) -> Make:
+    """Return a maker that changes real images of the class at random."""
+
+    def make(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(derived_seed(seed, "changing"))
+        chosen = synthetic.some_of_classes(real, labels, generator)
+        return change(images.from_bytes(real.images[chosen]), generator), chosen
+
+    return make
+
+
+def generating(real: Dataset, model: Model) -> Make:
+    """Return a maker that asks a model; see `synthetic.generated`."""
+    return lambda labels, seed: (synthetic.generated(model, real, labels, seed=seed), None)
+
+
+def enlarge(
+    real: Dataset,
+    makers: Mapping[str, Make],
+    per_class: int,
+    *,
+    seed: int = 0,
+    duplicate: float = DUPLICATE,
+    progress: Callable[[str], None] | None = None,
+) -> Enlarged:
+    """Add images to every class of a data set until it has ``per_class``, in equal shares from ``makers``.
+
+    Classes that have more keep what they have. What is a duplicate is drawn again, up to 20 times.
+    Raises `ConfigError` where there is nothing to make images with, or nothing to add.
+    """
+    if not makers:
+        raise ConfigError("There is nothing to add images by: give --classical, or a --run, or both.")
+    labels = torch.zeros(len(real), dtype=torch.int64) if real.labels is None else real.labels
+    classes = real.classes or ("",)
+    have = torch.bincount(labels, minlength=len(classes)).tolist()
+    if per_class <= min(have):
+        raise ConfigError(f"Every class of {real.name} has {min(have):,} images or more; ask for more by --per-class.")
+    known = _Known(real.images, duplicate)
+    pixels, targets = [real.images], [labels]
+    records = [Record("", classes[k], "real", _source(real, i)) for i, k in enumerate(labels.tolist())]
+    missing: dict[str, int] = {}
+    for k, name in enumerate(classes):
+        shares = _shares(max(0, per_class - have[k]), makers)
+        for origin, count in shares.items():
+            if progress is not None and count:
+                progress(f"{count:,} {origin} images of class {name}" if name else f"{count:,} {origin} images")
+            made, found = _distinct(makers[origin], origin, k, name, count, known, real, seed)
+            pixels.append(made)
+            targets.append(torch.full((len(made),), k))
+            records += found
+            missing[name] = missing.get(name, 0) + count - len(made)
+    dataset = replace(
+        real,
+        images=torch.cat(pixels),
+        labels=None if real.labels is None else torch.cat(targets),
+        names=(),
+        factors=None,
+    )
+    return Enlarged(dataset, tuple(_named(records)), {name: count for name, count in missing.items() if count})
+
+
+def _shares(count: int, makers: Mapping[str, Make]) -> dict[str, int]:
+    return {origin: (count + i) // len(makers) for i, origin in enumerate(makers)}
+
+
+def _distinct(
+    make: Make, origin: str, label: int, name: str, count: int, known: _Known, real: Dataset, seed: int
+) -> tuple[Tensor, list[Record]]:
+    pixels = [real.images[:0]]
+    records: list[Record] = []
+    for attempt in range(ROUNDS):
+        if len(records) == count:
+            break
+        own = derived_seed(seed, origin, label, attempt)
+        made, sources = make(torch.full((count - len(records),), label), own)
+        candidates = images.to_bytes(made)
+        distances, new = known.add(candidates)
+        pixels.append(candidates[new])
+        records += [
+            Record("", name, origin, None if sources is None else _source(real, int(sources[i])), own, i, distances[i])
+            for i in torch.nonzero(new).view(-1).tolist()
+        ]
+    return torch.cat(pixels), records
+
+
+def _source(real: Dataset, index: int) -> str | int:
+    return real.names[index] if real.names else index
+
+
+def _named(records: Sequence[Record]) -> Iterator[Record]:
+    for index, record in enumerate(records):
+        folder = f"train/{record.label}" if record.label else "train"
+        yield replace(record, file=f"{folder}/{record.origin}-{index:06d}.png")
+
+
+class _Known:
+    """The images that a new one must differ from: first those of the training set, then also those added."""
+
+    def __init__(self, pixels: Tensor, duplicate: float) -> None:
+        self.duplicate = duplicate
+        self.training = _seen(pixels)
+        self.added: list[Tensor] = []
+
+    def add(self, pixels: Tensor) -> tuple[list[float], Tensor]:
+        """Return the distances to the training images, and which of the images are new ``(n,)``; keep those."""
+        x = _seen(pixels)
+        distances = nearest(x, self.training)[0] / x.shape[1] ** 0.5
+        new = distances > self.duplicate
+        if self.added and bool(new.any()):
+            new[new.clone()] &= nearest(x[new], torch.cat(self.added))[0] / x.shape[1] ** 0.5 > self.duplicate
+        for i in torch.nonzero(new).view(-1).tolist():  # among each other: the first of two stays
+            earlier = x[:i][new[:i]]
+            new[i] = len(earlier) == 0 or bool((earlier - x[i]).square().mean(1).min().sqrt() > self.duplicate)
+        self.added = [*self.added, x[new]]
+        return [round(value, 5) for value in distances.tolist()], new
+
+
+def _seen(pixels: Tensor) -> Tensor:
+    """What images ``(n, C, H, W)`` are compared by: values in [0, 1] of at most 32 x 32 pixels, ``(n, D)``."""
+    parts = [images.to_unit(images.from_bytes(part)) for part in torch.split(pixels, 4096)]
+    if max(pixels.shape[2:]) > SEEN:
+        parts = [F.interpolate(part, size=(SEEN, SEEN), mode="area") for part in parts]
+    return torch.cat(parts).flatten(1)
+
+
+# ------------------------------------------------------------------------------------------------- writing
+
+
+def write(enlarged: Enlarged, splits: Splits, out: Path, about: Mapping[str, Any], *, force: bool = False) -> Path:
+    """Write the enlarged training set, the untouched test set and their origins to a folder, whole or not at all.
+
+    ``OUT/train/CLASS/*.png``, ``OUT/test/CLASS/*.png``, ``manifest.jsonl`` (a `Record` a line), ``about.json``.
+    Raises `ConfigError` where something is there that must not be replaced, `StorageError`.
+    """
+    refuse_existing(out, force)
+    scratch = out.with_name(f".{out.name}.part")
+    shutil.rmtree(scratch, ignore_errors=True)
+    test = splits.test
+    untouched = [] if test.labels is None else [test.classes[k] for k in test.labels.tolist()]
+    places = [f"test/{untouched[i]}/{i:06d}.png" if untouched else f"test/{i:06d}.png" for i in range(len(test))]
+    try:
+        _write_all(scratch, [record.file for record in enlarged.records], enlarged.dataset.images)
+        _write_all(scratch, places, test.images)
+        lines = "".join(json.dumps(asdict(record)) + "\n" for record in enlarged.records)
+        (scratch / MANIFEST).write_text(lines)
+        counts = _counts(enlarged.records)
+        summary = {**about, "counts": counts, "manifest_sha256": hashlib.sha256(lines.encode()).hexdigest()}
+        (scratch / ABOUT).write_text(json.dumps(summary, indent=2) + "\n")
+        if out.exists():
+            shutil.rmtree(out)
+        scratch.rename(out)
+    except OSError as error:
+        raise StorageError(f"{out} could not be written: {error.strerror or error}. Choose another --out.") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return out
+
+
+def refuse_existing(out: Path, force: bool) -> None:
+    """Refuse to replace anything unasked, and anything that is no enlarged data set. Raises `ConfigError`."""
+    if not out.exists():
+        return
+    if not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).is_file()):
+        raise ConfigError(f"{out} exists and is no enlarged data set. Choose another --out.")
+    if any(out.iterdir()) and not force:
+        raise ConfigError(f"{out} exists already. Replace it with --force, or choose another --out.")
+
+
+def _write_all(root: Path, places: Sequence[str], pixels: Tensor) -> None:
+    for folder in sorted({(root / place).parent for place in places}):
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def one(pair: tuple[str, Tensor]) -> None:
+        images.picture(images.from_bytes(pair[1])).save(root / pair[0], "PNG")
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for _ in pool.map(one, zip(places, pixels, strict=True)):
+            pass
+
+
+def _counts(records: Sequence[Record]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for record in records:
+        row = found.setdefault(record.label, {})
+        row[record.origin] = row.get(record.origin, 0) + 1
+    return found
+
+
+def refuse_other_classes(real: Dataset, model: Model) -> None:
+    """Refuse a model that was told other classes than the data has. Raises `DataError`."""
+    told = getattr(model, "codes", None) if synthetic.told_classes(model) else None
+    names = () if told is None else next(iter(told)).names
+    if told is not None and names != real.classes:
+        raise DataError(
+            f"The model was told the classes {', '.join(names)}; {real.name} has {', '.join(real.classes)}."
+        )

@@ -1,0 +1,83 @@
+"""Generated images with classes: asked for by label, or drawn between the latents of two images of a class."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from simulacra import generate
+from simulacra.data import Dataset, derived_seed
+from simulacra.errors import CapabilityError, DataError
+from simulacra.images import from_bytes
+from simulacra.latent import along_line
+from simulacra.models import Coded, Generative, Inferential, Model, Posterior
+from simulacra.models.base import CodePrior
+from simulacra.models.labels import LABEL
+
+
+def generated(model: Model, real: Dataset, labels: Tensor, *, seed: int = 0) -> Tensor:
+    """Return an image for each of ``labels`` ``(n,)``: ``(n, C, H, W)`` in [-1, 1].
+
+    A model that is told classes is asked for them. Any other with an encoder decodes ``z_i + u (z_j - z_i)`` with
+    u uniform in [0, 1] and z a draw from the posterior, or the code, of two images of the class in ``real``; a data set
+    without classes is one class, of which any model with a prior draws samples.
+    Raises `CapabilityError` for a model with neither, `DataError` for images of another shape.
+    """
+    if real.shape != model.shape:
+        raise DataError(f"{real.name} has images of {real.shape}; the model makes {model.shape}. Set --data.size.")
+    if told_classes(model):
+        return _asked(model, real, labels, seed)
+    if real.labels is None and isinstance(model, Generative):
+        return generate.sample(model, len(labels), seed=seed)
+    if not isinstance(model, Inferential) or isinstance(model, Coded):
+        raise CapabilityError(
+            "Images with classes come from a model that is told them, or from one with an encoder of all its latents; "
+            "this has neither. Families: cgan, cvae, and autoencoder, vae, iwae, vaegan, bigan, ali."
+        )
+    return _between(model, real, labels, seed)
+
+
+def told_classes(model: Model) -> bool:
+    """Whether a model saw the classes of its training images."""
+    return isinstance(model, CodePrior) and LABEL in model.codes.names
+
+
+def _asked(model: Model, real: Dataset, labels: Tensor, seed: int) -> Tensor:
+    assert isinstance(model, Coded)
+    z = generate.latents(model, len(labels), seed=seed)
+    for k in sorted(set(labels.tolist())):
+        name = real.classes[k] if real.classes else k
+        z[labels == k] = model.codes.set(z[labels == k], LABEL, name)
+    return generate.decode(model, z)
+
+
+def _between(model: Inferential, real: Dataset, labels: Tensor, seed: int) -> Tensor:
+    assert isinstance(model, Model)
+    generator = torch.Generator().manual_seed(derived_seed(seed, "between"))
+    first, second = (_drawn(model, real, labels, generator) for _ in range(2))
+    return generate.decode(model, along_line(first, second, torch.rand(len(labels), generator=generator)))
+
+
+@torch.no_grad()
+def _drawn(model: Model, real: Dataset, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """A latent of a random image of each label ``(n, D)``."""
+    parts = torch.split(real.images[some_of_classes(real, labels, generator)], generate.CHUNK)
+    return torch.cat([_code(model, from_bytes(part), generator) for part in parts])
+
+
+def some_of_classes(real: Dataset, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the index of a random image of each label ``(n,)``; without classes, of any. Raises `DataError`."""
+    known = torch.zeros(len(real), dtype=torch.int64) if real.labels is None else real.labels
+    chosen = torch.zeros_like(labels)
+    for k in sorted(set(labels.tolist())):
+        own, wanted = torch.nonzero(known == k).view(-1), labels == k
+        if len(own) == 0:
+            raise DataError(f"{real.name} has no image of class {real.classes[k]} to start from.")
+        chosen[wanted] = own[torch.randint(len(own), (int(wanted.sum()),), generator=generator)]
+    return chosen
+
+
+def _code(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
+    if isinstance(model, Posterior):
+        return model.posterior(x).rsample(generator=generator)
+    return generate.encode(model, x)

@@ -1,0 +1,141 @@
+"""Colour and light. ``(B, C, H, W)`` in [-1, 1] in and out, grey or RGB; results beyond the range are clamped."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from simulacra.errors import ConfigError
+from simulacra.images import LUMA, from_unit, to_bytes, to_unit
+from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
+
+LEVELS = 256
+BLACK = 1e-6  # on [0, 1]
+POINTWISE = 1 << 20  # numbers worked on at once where each is seen once or twice only
+
+
+def luma(x: Tensor) -> Tensor:
+    """The grey image ``(B, 1, H, W)``: ITU-R 601 luma of RGB."""
+    if x.shape[1] == 1:
+        return x
+    _refuse_other_channels(x)
+    return (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def _refuse_other_channels(x: Tensor) -> None:
+    if x.shape[1] not in (1, 3):
+        raise ConfigError(f"Colour operations need 1 or 3 channels, not {x.shape[1]}.")
+
+
+def grey(x: Tensor) -> Tensor:
+    """Take the colour away and keep the channels."""
+    return luma(x).expand_as(x).clone()
+
+
+def invert(x: Tensor) -> Tensor:
+    """The negative; its own inverse."""
+    return -x
+
+
+def brightness(x: Tensor, amount: Amount = 0.1) -> Tensor:
+    """Add ``amount``, where 1 is the way from black to white."""
+    return clamped(x + 2 * per_image(amount, x))
+
+
+def contrast(x: Tensor, factor: Amount = 1.2) -> Tensor:
+    """Multiply the distance of every pixel from the image's mean luma."""
+
+    def spread(x: Tensor, factor: Tensor) -> Tensor:
+        middle = luma(x.mean((2, 3), keepdim=True))
+        return torch.addcmul(middle * (1 - factor), x, factor).clamp_(-1, 1)
+
+    return in_chunks(spread, x, per_image(factor, x), size=POINTWISE) if x.numel() else x
+
+
+def saturation(x: Tensor, factor: Amount = 1.5) -> Tensor:
+    """Multiply the distance of every pixel from its grey; 0 is `grey`. Grey images stay."""
+
+    def spread(x: Tensor, factor: Tensor) -> Tensor:
+        return clamped(torch.lerp(luma(x), x, factor))
+
+    return x if x.shape[1] == 1 else in_chunks(spread, x, per_image(factor, x))
+
+
+def hue(x: Tensor, degrees: Amount = 30.0) -> Tensor:
+    """Turn the hue (HSV), through kornia; turned back by the negative angle. Grey images stay."""
+    from kornia.enhance import adjust_hue
+
+    _refuse_other_channels(x)
+    if x.shape[1] == 1 or not x.numel():
+        return x
+
+    def turned(x: Tensor, turn: Tensor) -> Tensor:
+        return clamped(from_unit(adjust_hue(to_unit(x).clamp(0, 1), turn.flatten())))
+
+    return in_chunks(turned, x, torch.deg2rad(per_image(degrees, x)) % (2 * math.pi))
+
+
+def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
+    """Raise pixels on [0, 1] to a power: above 1 darkens; undone by 1 / ``exponent``."""
+    power = per_image(exponent, x)
+    if (power <= 0).any():
+        raise ConfigError("gamma: exponent must be above 0.")
+
+    def raised(x: Tensor, power: Amount) -> Tensor:
+        darkest = BLACK if x.requires_grad else 0.0  # where the slope is finite
+        unit = torch.add(x.new_tensor(0.5), x, alpha=0.5).clamp_(min=darkest)
+        return torch.add(x.new_tensor(-1.0), unit.pow(power), alpha=2)
+
+    if isinstance(exponent, Tensor):
+        return in_chunks(raised, x, power, size=POINTWISE)
+    return in_chunks(lambda part: raised(part, exponent), x, size=POINTWISE)
+
+
+def binarize(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Draw each pixel as white or black, white with the probability of its grey level (dynamic binarisation)."""
+    white = torch.rand(x.shape, generator=generator).to(x.device) < to_unit(x)
+    return white.to(x.dtype) * 2 - 1
+
+
+def equalize(x: Tensor) -> Tensor:
+    """Spread the 256 levels of each channel so that their cumulative histogram is a straight line.
+
+    Level v becomes (cdf(v) - cdf_min) / (1 - cdf_min), cdf_min being that of the darkest level there is. A channel of
+    one level stays.
+    """
+    return in_chunks(_equalized, x) if x.numel() else x
+
+
+def _equalized(x: Tensor) -> Tensor:
+    levels = to_bytes(x).flatten(0, 1).flatten(1).long()
+    levels += LEVELS * torch.arange(len(levels), device=x.device).unsqueeze(1)
+    counts = torch.bincount(levels.flatten(), minlength=LEVELS * len(levels)).view(-1, LEVELS)
+    below = counts.cumsum(-1)
+    darkest = below.gather(-1, (counts > 0).int().argmax(-1, keepdim=True))
+    spread = levels.shape[1] - darkest
+    straight = (255 * (below - darkest) / spread.clamp(min=1)).round().clamp(min=0)
+    table = torch.where(spread > 0, straight, torch.arange(LEVELS, device=x.device)) / 127.5 - 1
+    return table.to(x.dtype).take(levels).view_as(x)
+
+
+def transfer(x: Tensor, reference: Tensor) -> Tensor:
+    """Give each image the mean and the standard deviation of the colours of ``reference``, ``(B or 1, C, H, W)``.
+
+    In CIE Lab for RGB, of luma for grey. Source: Color Transfer between Images (2001), https://doi.org/10.1109/38.946629
+    """
+    if x.shape[1] == 1 or not x.numel():
+        return clamped(_like(x, luma(reference))) if x.numel() else x
+    from kornia.color import lab_to_rgb, rgb_to_lab
+
+    _refuse_other_channels(x)
+    wanted = rgb_to_lab(to_unit(reference).clamp(0, 1).expand(-1, 3, -1, -1))
+    return clamped(from_unit(lab_to_rgb(_like(rgb_to_lab(to_unit(x).clamp(0, 1)), wanted))))
+
+
+def _like(values: Tensor, wanted: Tensor) -> Tensor:
+    space = (2, 3)
+    spread = values.std(space, keepdim=True, correction=0).clamp(min=1e-6)
+    scaled = (values - values.mean(space, keepdim=True)) * (wanted.std(space, keepdim=True, correction=0) / spread)
+    return scaled + wanted.mean(space, keepdim=True)

@@ -1,0 +1,26 @@
+"""Noise, drawn from a generator on the CPU so that a seed gives the same on every device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from simulacra.errors import ConfigError
+from simulacra.transforms.common import Amount, clamped, per_image
+
+
+def noise(x: Tensor, deviation: Amount = 0.1, *, generator: torch.Generator | None = None) -> Tensor:
+    """Add Gaussian noise; ``deviation`` is its standard deviation, where 1 is the way from black to white."""
+    amount = per_image(deviation, x)
+    if (amount < 0).any():
+        raise ConfigError("noise: deviation must be 0 or more.")
+    return clamped(x + 2 * amount * torch.randn(x.shape, generator=generator, dtype=torch.float32).to(x))
+
+
+def salt_and_pepper(x: Tensor, share: Amount = 0.05, *, generator: torch.Generator | None = None) -> Tensor:
+    """Make a ``share`` of the pixels black or white, all channels of a pixel alike."""
+    amount = per_image(share, x)
+    if ((amount < 0) | (amount > 1)).any():
+        raise ConfigError("salt_and_pepper: share must be between 0 and 1.")
+    drawn = torch.rand(x[:, :1].shape, generator=generator).to(x)
+    return torch.where(drawn < amount / 2, -1.0, torch.where(drawn > 1 - amount / 2, 1.0, x))

@@ -1,0 +1,194 @@
+"""Operations by name, and several of them with random parameters: seeded, composable, written as text.
+
+pipeline = Pipeline.parse("flip, rotate degrees=-15..15, noise probability=0.5")
+y = pipeline(x, torch.Generator().manual_seed(0))
+assert Pipeline.parse(str(pipeline)) == pipeline
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simulacra.config.operations import OPERATIONS, Parameter, Range, Step, operation, steps
+from simulacra.errors import ConfigError
+from simulacra.transforms import colour, filters, geometry, inpaint, noise
+from simulacra.transforms.geometry import Geometry
+
+GEOMETRIES: dict[str, Callable[..., Geometry]] = {
+    "crop": geometry.cropping,
+    "pad": geometry.padding,
+    "resize": geometry.resizing,
+    "rotate": geometry.rotation,
+    "flip": geometry.flipping,
+    "shift": geometry.shifting,
+    "affine": geometry.affine_movement,
+    "perspective": geometry.perspective_movement,
+    "elastic": geometry.elastic_movement,
+}
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    "box": filters.box,
+    "gaussian": filters.gaussian,
+    "median": filters.median,
+    "bilateral": filters.bilateral,
+    "non-local-means": filters.non_local_means,
+    "total-variation": filters.total_variation,
+    "sharpen": filters.sharpen,
+    "brightness": colour.brightness,
+    "contrast": colour.contrast,
+    "saturation": colour.saturation,
+    "hue": colour.hue,
+    "gamma": colour.gamma,
+    "equalize": colour.equalize,
+    "transfer": colour.transfer,
+    "grey": colour.grey,
+    "invert": colour.invert,
+    "binarize": colour.binarize,
+    "noise": noise.noise,
+    "salt-and-pepper": noise.salt_and_pepper,
+    "edges": filters.edges,
+    "canny": filters.canny,
+    "dilate": filters.dilate,
+    "erode": filters.erode,
+    "open": filters.opening,
+    "close": filters.closing,
+    "stroke": filters.stroke,
+    "inpaint-biharmonic": inpaint.biharmonic,
+    "inpaint-telea": inpaint.telea,
+    "inpaint-navier-stokes": inpaint.navier_stokes,
+}
+
+
+def movement(name: str, x: Tensor, generator: torch.Generator | None = None, **values: Any) -> Geometry:
+    """The `Geometry` of a geometric operation for images ``(B, C, H, W)``. Raises `ConfigError` for others."""
+    if not operation(name).geometric:
+        raise ConfigError(f"{name} moves no pixels. Geometric operations: {', '.join(GEOMETRIES)}.")
+    return GEOMETRIES[name](x, **_arguments(name, values, generator))
+
+
+def apply(name: str, x: Tensor, generator: torch.Generator | None = None, **values: Any) -> Tensor:
+    """Apply an operation by name to images ``(B, C, H, W)`` in [-1, 1], e.g. ``apply("rotate", x, degrees=30)``.
+
+    Values not given are the table's defaults; numbers may be tensors ``(B,)``. Raises `ConfigError`.
+    """
+    chosen = operation(name)
+    if chosen.geometric:
+        return movement(name, x, generator, **values).image(x)
+    return FUNCTIONS[name](x, **_arguments(name, values, generator))
+
+
+def _arguments(name: str, values: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, Any]:
+    parameters = operation(name).parameters
+    unknown = next((key for key in values if key not in parameters), None)
+    if unknown is not None:
+        raise ConfigError(f"{name} has no parameter '{unknown}'. It has: {', '.join(parameters) or 'none'}.")
+    arguments = {
+        key: _plain(parameter, values.get(key, parameter.default), f"{name}: {key}")
+        for key, parameter in parameters.items()
+    }
+    return {**arguments, "generator": generator} if operation(name).draws else arguments
+
+
+def _plain(parameter: Parameter, value: Any, name: str) -> Any:
+    if value is None:
+        raise ConfigError(f"{name} is missing: a picture.")
+    whole = parameter.kind == "whole" or (parameter.kind == "odd" and not isinstance(value, Tensor))
+    return int(value) if whole else value
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Images after a pipeline, and the masks and points that went with them."""
+
+    image: Tensor
+    mask: Tensor | None = None
+    points: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Steps one after the other, each with values drawn anew for every image: same seed, same result.
+
+    Every step keeps the size and the channels of the images.
+    """
+
+    steps: tuple[Step, ...]
+
+    @classmethod
+    def parse(cls, text: str | Sequence[str]) -> Pipeline:
+        """Understand a list of steps or one text with commas between. Raises `ConfigError`."""
+        return cls(steps(text))
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.steps))
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Change images ``(B, C, H, W)`` in [-1, 1]; the result has the same shape and range."""
+        return self.moved(x, generator).image
+
+    def moved(
+        self, x: Tensor, generator: torch.Generator, mask: Tensor | None = None, points: Tensor | None = None
+    ) -> Moved:
+        """Change images, and move masks ``(B, 1, H, W)`` and points ``(B, N, 2)`` along where pixels are moved."""
+        state = Moved(x, mask, points)
+        for step in self.steps:
+            state = _taken(step, state, generator)
+        return state
+
+
+def _taken(step: Step, state: Moved, generator: torch.Generator) -> Moved:
+    """One step, for those images that it falls on."""
+    count = len(state.image)
+    if step.probability >= 1:
+        return _changed(step, state, generator)
+    chosen = torch.rand(count, generator=generator) < step.probability
+    if not chosen.any():
+        return state
+    parts = [None if part is None else part[chosen.to(part.device)] for part in (state.image, state.mask, state.points)]
+    assert parts[0] is not None
+    changed = _changed(step, Moved(parts[0], *parts[1:]), generator)
+    return Moved(
+        _put(state.image, chosen, changed.image),
+        None if state.mask is None or changed.mask is None else _put(state.mask, chosen, changed.mask),
+        None if state.points is None or changed.points is None else _put(state.points, chosen, changed.points),
+    )
+
+
+def _put(old: Tensor, chosen: Tensor, new: Tensor) -> Tensor:
+    return old.index_put((chosen.to(old.device).nonzero().squeeze(1),), new)
+
+
+def _changed(step: Step, state: Moved, generator: torch.Generator) -> Moved:
+    values = drawn(step, len(state.image), generator)
+    if not OPERATIONS[step.name].geometric:
+        return Moved(apply(step.name, state.image, generator, **values), state.mask, state.points)
+    moving = movement(step.name, state.image, generator, **values)
+    return Moved(
+        moving.image(state.image),
+        None if state.mask is None else moving.mask(state.mask),
+        None if state.points is None else moving.points(state.points),
+    )
+
+
+def drawn(step: Step, count: int, generator: torch.Generator) -> dict[str, Any]:
+    """The values of a step for so many images: its numbers as they are, its ranges as tensors ``(count,)``."""
+    parameters = operation(step.name).parameters
+    ranges = step.ranges
+    random = torch.rand(len(ranges), count, generator=generator)
+    return {
+        **step.values,
+        **{key: _within(parameters[key], ranges[key], row) for key, row in zip(ranges, random, strict=True)},
+    }
+
+
+def _within(parameter: Parameter, range_: Range, random: Tensor) -> Tensor:
+    if parameter.kind == "odd":
+        first, last = int(range_.low), int(range_.high)
+        return first + 2 * (random * ((last - first) // 2 + 1)).floor()
+    if parameter.ratio and range_.low > 0:
+        return range_.low * (range_.high / range_.low) ** random
+    return range_.low + (range_.high - range_.low) * random

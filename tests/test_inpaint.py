@@ -1,0 +1,93 @@
+"""Inpainting and repair: known pixels stay, a linear decoder gives what can be computed, damage is found."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from simulacra import generate, inpaint, invert
+from simulacra.errors import ConfigError
+from simulacra.networks import Shape
+from tests import contract
+from tests.test_invert import Linear
+
+
+def some_images(n: int, seed: int = 1) -> Tensor:
+    return torch.rand(n, 1, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def half(n: int = 1) -> Tensor:
+    known = torch.ones(n, 1, 8, 8, dtype=torch.bool)
+    known[..., 4:] = False
+    return known
+
+
+def test_a_linear_decoder_gives_ridge_regression_on_the_known_pixels() -> None:
+    """With error |k (x - A z)|^2 / 4 and c |z|^2 / 2 the solution is (A_k^T A_k + 2 c I)^-1 A_k^T x_k."""
+    model, x, weight = Linear(), some_images(3), 2.0
+    y = inpaint.inpaint(model, x, half(), steps=300, prior_weight=weight)
+    A, k = model.matrix.detach(), half().flatten()
+    z = torch.linalg.solve(A[k].T @ A[k] + 2 * weight * torch.eye(3), A[k].T @ x.flatten(1)[:, k].T).T
+    assert torch.equal(y[..., :4], x[..., :4])
+    assert torch.allclose(y[..., 4:], model.decode(z)[..., 4:], atol=2e-3)
+
+
+@pytest.mark.parametrize("family", ["gan", "vae", "bigan", "autoencoder", "infogan", "cvae"])
+def test_what_the_mask_hides_is_never_looked_at(family: str) -> None:
+    model = contract.build(family, "mlp", Shape(1, 8))
+    x = some_images(3)
+    other = torch.where(half(), x, some_images(3, seed=2))
+    first, second = (inpaint.inpaint(model, given, half(), steps=5) for given in (x, other))
+    assert torch.equal(first, second)
+    assert torch.equal(first[..., :4], x[..., :4])
+    assert first.shape == x.shape
+
+
+def test_pixels_that_count_are_fitted_better_than_by_all_pixels() -> None:
+    model = contract.build("gan", "mlp", Shape(1, 8))
+    x = some_images(4)
+    part = invert.invert(model, x, steps=100, prior_weight=0, known=half(4))
+    whole = invert.invert(model, x, steps=100, prior_weight=0)
+    errors = [invert.squared_error(x, found.images, half(4)).sum() for found in (part, whole)]
+    assert float(errors[0]) < float(errors[1])
+    everything = invert.invert(model, x, steps=5, known=torch.ones(4, 1, 8, 8, dtype=torch.bool))
+    assert torch.equal(everything.latents, invert.invert(model, x, steps=5).latents)
+
+
+@pytest.mark.parametrize("known", [torch.ones(1, 1, 8, 8), torch.ones(2, 1, 8, 8) > 0, torch.ones(1, 8, 8) > 0])
+def test_masks_that_do_not_fit_are_refused(known: Tensor) -> None:
+    with pytest.raises(ConfigError, match="known pixels must be bool"):
+        inpaint.inpaint(Linear(), some_images(3), known)
+
+
+def test_errors_are_means_over_the_hidden_pixels() -> None:
+    x, y = torch.zeros(2, 3, 8, 8), torch.zeros(2, 3, 8, 8)
+    y[0, :, :, :4], y[0, :, 0, 4] = 1.0, 1.0
+    assert inpaint.masked_error(x, y, half()).tolist() == pytest.approx([0.25 / 32, 0])
+    assert inpaint.masked_error(x, y, torch.ones(1, 1, 8, 8) > 0).tolist() == [0, 0]
+
+
+def test_the_anomaly_map_is_a_root_mean_square_over_a_window() -> None:
+    x = torch.zeros(1, 3, 8, 8)
+    y = x.clone()
+    y[:, 0, 3, 3] = 2.0
+    anomaly = inpaint.anomaly_map(x, y)[0, 0]
+    assert float(anomaly[3, 3]) == pytest.approx((1 / 27) ** 0.5)
+    assert float(anomaly[4, 2]) == pytest.approx((1 / 27) ** 0.5)
+    assert int((anomaly > 0).sum()) == 9
+
+
+def test_damage_is_found_and_replaced() -> None:
+    model = Linear()
+    sound = generate.decode(model, 0.3 * torch.randn(60, 3, generator=torch.Generator().manual_seed(0)))
+    damaged = sound[:10].clone()
+    damaged[:, :, 2:4, 2:4] = 1.0
+    threshold = inpaint.threshold(model, sound, steps=100)
+    repaired = inpaint.repair(model, damaged, threshold, steps=100)
+    before, after = (invert.squared_error(sound[:10], x).mean() for x in (damaged, repaired.images))
+    assert float(after) < 0.4 * float(before)
+    assert not repaired.known[:, :, 2:4, 2:4].any()
+    untouched = inpaint.repair(model, sound, threshold, steps=100)
+    assert float(untouched.known.double().mean()) > 0.95
+    assert torch.equal(untouched.images[untouched.known], sound[untouched.known])
