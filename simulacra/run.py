@@ -21,8 +21,7 @@ from simulacra import checkpoint, data, generate, images, inbetween, inpaint, in
 from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
 from simulacra.errors import CapabilityError, ConfigError, RunError
-from simulacra.files import Entry
-from simulacra.files import find as find_files
+from simulacra.files import Entry, find
 from simulacra.inpaint import Repair
 from simulacra.invert import Inversion
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
@@ -249,7 +248,7 @@ class Run:
         """
         translating = translate.require_translator(self.model, "translate", to)
         source = translate.OTHER[to]
-        entries = domains.of_domain(find_files(Path(path)), source)
+        entries = domains.of_domain(find(Path(path)), source)
         targets = [folder / name for name in _png_names([entry.name for entry in entries])]
         taken = [target for target in targets if target.exists()]
         if taken:

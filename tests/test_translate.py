@@ -111,9 +111,14 @@ def test_pairs_stay_aligned_whatever_is_done_to_them() -> None:
     same = data.Dataset(
         "same", dataset.images, names=dataset.names, other=data.Dataset("b", dataset.images, names=dataset.names)
     )
-    batch = PairsLoader(same, 8, seed=3, augment=("affine", "flip", "shift")).batch(5)
+    batch = PairsLoader(same, 8, seed=3, augment=("affine width=1.125 height=1.125", "flip", "shift")).batch(5)
     assert torch.equal(batch.image, batch.other)
     assert not torch.equal(batch.image, PairsLoader(same, 8, seed=3).batch(5).image)
+
+
+def test_colours_of_pairs_are_not_changed() -> None:
+    with pytest.raises(ConfigError, match="brightness does not move pixels"):
+        PairsLoader(noise_domains(20, 3, 3, 16), 8, augment=("flip", "brightness"))
 
 
 def test_unpaired_batches_have_orders_of_their_own_and_follow_the_step() -> None:

@@ -86,9 +86,9 @@ def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
     if options.data is not None:
         changes = config.merge(changes, {"data": {"name": options.data}})
     values = config.parse(config.merge(recipe.values, changes))
-    from simulacra import data, images
+    from simulacra import data, images, models
 
-    train = data.load(values.data, options.data_root).train
+    train = data.load(values.data, options.data_root, models.FAMILIES[values.model.family].batch).train
     seed = values.seed if options.seed is None else options.seed
     plain = data.Loader(train, PREVIEWED, seed=seed).batch(0).image
     rows = [("before", plain)]

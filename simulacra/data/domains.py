@@ -57,7 +57,7 @@ def load(
     if data.name == "shapes":
         train, test = shapes.domains(data.size or 32, paired=batch is Pairs)
         return _swapped(train, data), _swapped(test, data), ()
-    path = Path(data.name) if os.path.exists(data.name) else find(data.name, root)  # noqa: PTH110 - as in `data.load`
+    path = find(data.name, root) if data.name in ARCHIVES or not os.path.exists(data.name) else Path(data.name)  # noqa: PTH110
     placed = _placed(find_files(path), path)
     decoded, problems = _decoded(placed, data)
     parts = {

@@ -13,7 +13,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from simulacra.config.operations import operation
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Unpaired
+from simulacra.errors import ConfigError
 from simulacra.images import from_bytes
 from simulacra.transforms import Pipeline
 from simulacra.transforms.colour import binarize
@@ -131,6 +133,12 @@ class PairsLoader(Loader):
         augment: tuple[str, ...] = (),
     ) -> None:
         super().__init__(_stacked(dataset), batch, seed=seed, device=device, augment=augment)
+        wrong = [step.name for step in self._pipeline.steps if not operation(step.name).geometric]
+        if wrong:
+            raise ConfigError(
+                f"data.augment: {wrong[0]} does not move pixels, so it cannot be done to both images of a pair alike. "
+                "For pairs: flip, shift, rotate, affine, perspective, elastic."
+            )
         self._channels = dataset.shape.channels
 
     def batch(self, step: int) -> Pairs:
