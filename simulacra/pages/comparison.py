@@ -56,24 +56,24 @@ def _scores(comparison: Comparison) -> str:
     rows: list[list[Cell | str]] = []
     for group, found in comparison.groups.items():
         of = {row.metric: row for row in found}
-        rows.append([Cell(group, kind="group", span=len(comparison.entries) + 3)])
+        rows.append([Cell(group, kind="group", span=len(comparison.entries) + 1)])
         rows += [_row(of[name], of.get(name + FLOOR)) for name in without_floors(of)]
-    head: list[Cell | str] = ["metric", *(number(entry.name) for entry in comparison.entries), "", "better"]
+    head: list[Cell | str] = ["metric", *(number(entry.name) for entry in comparison.entries)]
     return layout.section("Scores", SCORES, layout.table(head, rows))
 
 
 def _row(row: Row, floor: Row | None) -> list[Cell | str]:
     said = meaning(row.metric)
-    name = Cell(row.metric, said.sentence)
+    unit = next(score.unit for score in row.scores if score is not None)
+    name = Cell(row.metric, f"{said.sentence} Unit: {unit}" + (f"; {said.better} is better." if said.better else "."))
     if row.refused:
-        return [name, Cell(row.refused, kind="refused", span=len(row.scores) + 2)]
+        return [name, Cell(row.refused, kind="refused", span=len(row.scores))]
     floors = floor.scores if floor is not None else [None] * len(row.scores)
     cells: list[Cell | str] = []
     for index, (score, least) in enumerate(zip(row.scores, floors, strict=True)):
         below = "" if score is None else beside(score, least)
         cells.append(number("–" if score is None else f"{score.value:.4g}", below, best=index in row.best))
-    unit = next(score.unit for score in row.scores if score is not None)
-    return [name, *cells, unit, said.better or ""]
+    return [name, *cells]
 
 
 # ---------------------------------------------------------------------------------------------- the pictures
