@@ -165,7 +165,7 @@ def test_reconstructions_of_the_vaegan_keep_their_class(tmp_path: Path, data_roo
 
 def test_the_convolutional_gan_beats_the_multilayer_one_at_once(tmp_path: Path, data_root: Path) -> None:
     """A fifth of the recipe `gan`: every digit about equally often, and images that a classifier is sure of."""
-    run = trained("gan", tmp_path / "run", data_root, train={"images": 64_000})
+    run = trained("gan", tmp_path / "run", data_root, train={"images": 128_000})
     probabilities = classifier(data_root)(run.sample(2000, seed=1)).softmax(1)
     counts = torch.bincount(probabilities.argmax(1), minlength=10)
     assert int(counts.min()) > 80, f"digits {counts.tolist()}"
@@ -174,7 +174,7 @@ def test_the_convolutional_gan_beats_the_multilayer_one_at_once(tmp_path: Path, 
 
 def test_relativistic_pairing_finds_every_mode_of_the_ring() -> None:
     values = config.parse(config.merge(mixtures.MODERN, {"train": {"images": 512_000}}))
-    found = mixtures.measure(mixtures.ring(), values)
+    found = mixtures.measure(mixtures.MIXTURES["ring"](), values)
     assert found.covered == 8
     assert found.high_quality > 0.6
 
