@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from simulacra import Run, checkpoint, compare, config, data, evaluate, machine, models
+from simulacra import Run, checkpoint, compare, config, data, evaluate, machine, models, scorecard
 from simulacra.config import Config
 from simulacra.data import Loader
 from simulacra.pages import comparison
@@ -127,8 +127,8 @@ def _rate(values: Config) -> float:
 def _evaluated(run: Run) -> dict[str, float]:
     path = run.path / EVALUATION
     if not path.exists():
-        evaluate.save(evaluate.evaluate(run, n=MEASURED), path)
-    return {score.metric: score.value for score in evaluate.load(path)}
+        scorecard.save(evaluate.evaluate(run, n=MEASURED), path)
+    return {score.metric: score.value for score in scorecard.load(path)}
 
 
 def _row(family: str, run: Run, scores: dict[str, float]) -> str:

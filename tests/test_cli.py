@@ -20,7 +20,7 @@ from PIL import Image
 from simulacra import Run, cli, config, images
 from simulacra.cli import training
 from simulacra.errors import ConfigError
-from simulacra.evaluate import Score, save
+from simulacra.scorecard import Score, save
 from simulacra.session import Session
 from tests.conftest import SHORT
 
