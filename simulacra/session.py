@@ -303,10 +303,10 @@ class Session:
 
     def _complaint(self, progress: Progress) -> str | None:
         """What the model itself finds wrong after a training's beginning, once."""
-        early = progress.images <= SETTLED * progress.total
-        said = "" if early else self.trainer.model.complaint(progress.terms)
-        known = said and any(row.get(watchdog.WARNING) == said for row in self.history())
-        return None if known or not said else said
+        if progress.images <= SETTLED * progress.total:
+            return None
+        known = {row.get(watchdog.WARNING) for row in self.history()}
+        return next((said for said in self.trainer.model.complaints(progress.terms) if said not in known), None)
 
     def _tensorboard(self, values: Mapping[str, float], images_seen: int) -> None:
         if not self.config.train.tensorboard:

@@ -115,6 +115,17 @@ def test_moving_along_a_direction() -> None:
     assert moved.shape == (2, 3, 2)
 
 
+def test_the_noise_beside_named_codes_has_its_prior() -> None:
+    model = contract.build("infogan", "mlp", Shape(1, 8))
+    assert isinstance(model, Coded)
+    x = generate.sample(model, 4, seed=3)
+    lengths = [
+        float(invert.invert(model, x, steps=50, prior_weight=weight).latents[:, : model.codes.noise].norm())
+        for weight in (0.0, 10.0)
+    ]
+    assert lengths[1] < 0.5 * lengths[0]
+
+
 def test_named_codes_stay_as_they_start() -> None:
     model = contract.build("infogan", "mlp", Shape(1, 8))
     assert isinstance(model, Coded)
