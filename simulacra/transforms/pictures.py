@@ -31,9 +31,33 @@ def changed(picture: Picture, steps: Sequence[Step], seed: int, given: Mapping[s
         def operate(x: Tensor, name: str = step.name, values: dict[str, Any] = values) -> Tensor:
             return apply(name, x, generator, **values)
 
-        moves = OPERATIONS[step.name].alpha == "moved"
-        picture = with_alpha(picture, operate) if moves else replace(picture, image=operate(picture.image))
+        treat = {"moved": with_alpha, "kept": _beside_alpha, "counted": _of_visible}[OPERATIONS[step.name].alpha]
+        picture = treat(picture, operate)
     return picture
+
+
+def _beside_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
+    """Apply an operation that leaves transparency as it is; what is invisible is black to it."""
+    if picture.alpha is None:
+        return replace(picture, image=operate(picture.image))
+    return replace(picture, image=operate(torch.where(picture.alpha < VISIBLE, -1.0, picture.image)))
+
+
+def _of_visible(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
+    """Apply an operation that counts colours; those that are invisible do not count."""
+    return replace(picture, image=operate(visible(picture)))
+
+
+def visible(picture: Picture) -> Tensor:
+    """The image ``(N, C, H, W)`` with every invisible pixel replaced by a visible one, each of which is as frequent."""
+    if picture.alpha is None:
+        return picture.image
+    image = picture.image.clone()
+    for frame, shown in zip(image, picture.alpha[:, 0] >= VISIBLE, strict=True):
+        hidden, known = int((~shown).sum()), frame[:, shown]
+        if known.numel():
+            frame[:, ~shown] = known[:, torch.arange(hidden) * known.shape[1] // max(1, hidden)]
+    return image
 
 
 def with_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
