@@ -17,7 +17,7 @@ from simulacra.config.operations import Step
 from simulacra.errors import ConfigError, DataError
 from simulacra.files import Entry, Picture
 from simulacra.images import from_bytes, to_bytes
-from simulacra.transforms import pictures
+from simulacra.transforms import colour, pictures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import make_mixed_files
@@ -114,6 +114,25 @@ def test_files_are_turned_upright(orientation: int) -> None:
     apart = to_bytes(found.image)[0].permute(1, 2, 0).numpy().astype(int) - np.asarray(picture)
     assert "turned upright" in found.notes
     assert np.abs(apart).mean() < 3
+
+
+def test_every_kind_of_mixed_file_shows_its_scene(mixed: Path) -> None:
+    """What is read of each file is what was drawn: upright, in the right colours, at its size."""
+    seen = set()
+    for path in sorted(mixed.glob("*.*")):
+        number, _, kind = path.stem.partition("-")
+        if kind in ("", "corrupt", "huge"):
+            continue
+        picture = files.read(files.find(path)[0])
+        size = (60, 48) if kind == "animated" else (0, 0)
+        scene = torch.from_numpy(make_mixed_files.scene(int(number), *size)).permute(2, 0, 1).float()
+        if picture.image.shape[1] == 1:
+            scene = scene[1:2] if kind == "deep" else colour.luma(scene[None])[0]
+        alpha = torch.ones(()) if picture.alpha is None else picture.alpha[0]
+        apart = ((to_bytes(picture.image[0]).float() - scene) * alpha).abs().mean()
+        assert float(apart) < 8, path.name
+        seen.add(kind)
+    assert seen == {"plain", "palette", "transparent", "deep", "cmyk", "turned", "animated", "profiled"}
 
 
 def test_first_or_all_frames(tmp_path: Path) -> None:
@@ -350,6 +369,30 @@ def test_overwriting_needs_force(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert np.array_equal(pixels(tmp_path / "out" / "a.png"), 255 - pixels(source / "a.png"))
     assert run("transform", "flip", source, "--out", tmp_path / "out", "--force") == 0
     assert np.array_equal(pixels(tmp_path / "out" / "a.png"), np.flip(pixels(source / "a.png"), 1))
+
+
+def test_transparency_is_joined_like_the_colours() -> None:
+    """What is put where a picture is transparent is seen, and what is transparent in both stays so."""
+    clear = np.zeros((20, 20, 4), np.uint8)
+    base, other = (
+        opened(encoded(Image.fromarray(clear))),
+        opened(encoded(Image.fromarray(np.full((20, 20), 200, np.uint8)))),
+    )
+    seam = torch.zeros(1, 1, 20, 20)
+    seam[..., :10] = 1
+    half = pictures.composed(base, other, None, Step("mixup", {"weight": 0.25}), 0)
+    assert half.alpha is not None
+    assert torch.allclose(half.alpha, torch.full((1, 1, 20, 20), 0.75), atol=1e-5)
+    assert torch.equal(to_bytes(half.image), torch.full((1, 3, 20, 20), 200, dtype=torch.uint8))
+    for name, values in {"blend": {"levels": 0.0}, "cutmix": {"share": 0.5}}.items():
+        found = pictures.composed(base, other, seam, Step(name, values), 0)
+        assert found.alpha is not None
+        shown = found.alpha > 0.5
+        assert float(shown.float().mean()) == pytest.approx(0.5, abs=0.02)
+        assert set(to_bytes(found.image)[:, :1][shown].tolist()) == {200}
+        both = pictures.composed(base, base, seam, Step(name, values), 0)
+        assert both.alpha is not None
+        assert float(both.alpha.max()) == 0
 
 
 def test_masks_of_the_same_names(tmp_path: Path) -> None:
