@@ -28,7 +28,8 @@ from simulacra.training import Trainer
 
 NETWORK = {"kind": "conv", "widths": [16, 32], "dense": 64}
 CRITIC = {**NETWORK, "activation": "leaky_relu"}
-ADVERSARIAL = {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}}
+PENALISED = {"loss": "relativistic", "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8}}
+FAST = {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}}  # as a penalty allows
 FAMILIES: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"family": "autoencoder", "latent": 16, "network": NETWORK}},
     "vae": {"model": {"family": "vae", "latent": 16, "network": NETWORK}},
@@ -37,27 +38,27 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "model": {
             "family": "gan",
             "latent": 64,
-            "loss": "relativistic",
             "generator": {**NETWORK, "norm": "batch"},
             "discriminator": CRITIC,
-            "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8},
+            **PENALISED,
         },
-        "train": {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}},
+        "train": FAST,
     },
     "vaegan": {
         "model": {
             "family": "vaegan",
             "latent": 16,
-            "gamma": 1e-2,
+            "gamma": 5e-3,
             "layer": 2,
-            "network": {**NETWORK, "norm": "group"},
-            "discriminator": {**CRITIC, "norm": "group"},
+            "network": {**NETWORK, "norm": "batch"},
+            "discriminator": {**CRITIC, "norm": "none"},
+            **PENALISED,
         },
-        "train": ADVERSARIAL,
+        "train": FAST,
     },
     "bigan": {
         "model": {"family": "bigan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
-        "train": ADVERSARIAL,
+        "train": {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}},
     },
 }
 COMMON: dict[str, Any] = {"train": {"batch": 64, "ema": 10_000, "precision": "auto", "sheet": 100_000}}
