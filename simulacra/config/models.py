@@ -135,9 +135,17 @@ class VAEGAN(Family):
     layer: PositiveInt | None = Field(
         None, description="hidden layer of the discriminator where images are compared; absent: the last"
     )
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    loss: Literal["non_saturating", "least_squares", "hinge", "relativistic"] = Field(
+        "non_saturating", description="the adversarial objective"
+    )
+    penalty: Penalty = Penalty()
     network: Network = Conv(norm="group")
     discriminator: Network = Conv(activation="leaky_relu", norm="group")
+
+    @model_validator(mode="after")
+    def _a_penalty_needs_single_images(self) -> VAEGAN:
+        _refuse_mixed_images(self.penalty, self.discriminator)
+        return self
 
 
 class BiGAN(Family):

@@ -3,10 +3,12 @@
 D_l(x) is the output of the discriminator's l-th hidden layer; x~ = Dec(z) with z ~ q(z | x), x_p with z ~ p(z).
 
     L_prior = KL(q(z | x) || p(z))
-    L_llike = -E_q[ log N(D_l(x); D_l(x~), I) ]
+    L_llike = -E_q[ log N(D_l(x); D_l(x~), I) ], features divided by their root mean square
     L_GAN   = the discriminator's loss on x as real, x~ and x_p as generated
 
-    encoder: L_prior + L_llike        decoder: gamma L_llike - L_GAN        discriminator: L_GAN
+    encoder: L_prior + L_llike        decoder: gamma L_llike - L_GAN        discriminator: L_GAN + penalty
+
+Any objective and any penalty on the discriminator's slope may stand for the paper's: see `simulacra.adversarial`.
 
 Source: Autoencoding beyond pixels using a learned similarity metric (2016), algorithm 1,
 https://arxiv.org/abs/1512.09300
@@ -20,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective, accuracy
+from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
 from simulacra.data.dataset import Images
 from simulacra.distributions import DiagonalGaussian
 from simulacra.models.base import Model, Round, StandardNormalPrior
@@ -41,6 +43,7 @@ class VAEGAN(StandardNormalPrior, Model):
         latent: int,
         *,
         gamma: float,
+        penalty: Lazy | None = None,
     ) -> None:
         super().__init__(shape)
         self.encoder = encoder
@@ -50,6 +53,7 @@ class VAEGAN(StandardNormalPrior, Model):
         self.loss = loss
         self.latent = latent
         self.gamma = gamma
+        self.penalty = penalty
 
     @classmethod
     def build(cls, values: config.VAEGAN, shape: Shape) -> VAEGAN:
@@ -64,6 +68,7 @@ class VAEGAN(StandardNormalPrior, Model):
             shape,
             values.latent,
             gamma=values.gamma,
+            penalty=lazy(values.penalty),
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -75,20 +80,26 @@ class VAEGAN(StandardNormalPrior, Model):
         """One round. The KL term is summed over latents, the feature error over features, both in nats per image.
 
         Nothing is detached: a player's loss moves only that player's parameters, so the decoder's deceit does not
-        reach the encoder, nor the feature error the discriminator.
+        reach the encoder, nor the feature error the discriminator. Reconstructions and samples are decoded as one
+        batch, so that a normalisation over it sees both. Where an objective compares, x is beside both of its images.
         """
-        del step
-        q = self.posterior(batch.image)
-        reconstruction, sample = self.decode(q.rsample()), self.decode(self.prior(len(batch)))
-        seen, returned, imagined = (self.similarity(x) for x in (batch.image, reconstruction, sample))
-        nll = feature_nll(seen, returned).mean()
-        on_real, on_fake = self.head(seen), self.head(torch.cat([returned, imagined]))
-        self.watch("discriminator/accuracy", accuracy(on_real, on_fake))
+        x, q = batch.image, self.posterior(batch.image)
+        fake = self.decode(torch.cat([q.rsample(), self.prior(len(batch))]))  # reconstructions, then samples
+        seen, imagined = self.similarity(x), self.similarity(fake)
+        nll = feature_nll(seen, imagined[: len(x)]).mean()
+        on_real, on_fake = self.head(seen).repeat(2, 1), self.head(imagined)
+        self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
+        penalty = self.penalty(self.judge, torch.cat([x, x]), fake, step) if self.penalty else {}
         yield {
             "encoder": {"kl": q.kl().mean(), "feature_nll": nll},
-            "decoder": {"feature_nll": self.gamma * nll, **self.loss.generator(on_fake)},
-            "discriminator": self.loss.discriminator(torch.cat([on_real, on_real]), on_fake),
+            "decoder": {"feature_nll": self.gamma * nll, **self.loss.generator(on_fake, lambda: on_real)},
+            "discriminator": self.loss.discriminator(on_real, on_fake) | penalty,
         }
+
+    def judge(self, x: Tensor) -> Tensor:
+        """Return the discriminator's logits ``(B, 1)`` of images ``(B, C, H, W)``."""
+        logits: Tensor = self.head(self.similarity(x))
+        return logits
 
     def posterior(self, x: Tensor) -> DiagonalGaussian:
         """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
@@ -104,8 +115,10 @@ class VAEGAN(StandardNormalPrior, Model):
 
 
 def feature_nll(features: Tensor, mean: Tensor) -> Tensor:
-    """Return ``-log N(features; mean, I)`` in nats, less its constant ``D/2 log 2 pi``: ``(B, ...) -> (B,)``.
+    """Return ``-log N(f; m, I)`` in nats, less its constant, of features divided by their root mean square.
 
-    ``1/2 |features - mean|^2``, summed over all D features of an image.
+    ``1/2 |f - m|^2 / E f^2``, summed over all features of an image, ``(B, ...) -> (B,)``; the mean square is that of
+    the whole batch. So the scale of a layer, which nothing holds fast where it is not normalised, says nothing about
+    how much the encoder has to tell.
     """
-    return 0.5 * (features - mean).square().flatten(1).sum(1)
+    return 0.5 * (features - mean).square().flatten(1).sum(1) / features.square().mean()
