@@ -415,7 +415,8 @@ class Evaluation:
                 taken = self.extractor.probabilities(x).argmax(1) == "AB".index(to)
                 yield self._compared(f"domain_accuracy{ending}", float(taken.double().mean()), "share", n=len(x))
         real, fake = self.extractor.features(target), self.extractor.features(there)
-        known = self.extractor.features(images.from_bytes(self.run.splits.train.domains[to].images[: len(real)]))
+        train = self.run.splits.train.domains[to]
+        known = self.extractor.features(self._images_of(train, len(real), f"floor {to}"))
         yield self._compared("frechet_distance", metrics.frechet_distance(real, fake), "distance^2", n=len(real))
         yield self._compared("frechet_distance_floor", metrics.frechet_distance(real, known), "distance^2", n=len(real))
         if translate.can_return(self.model, to):
@@ -447,8 +448,12 @@ class Evaluation:
         }
 
     def _domain(self, name: str) -> Tensor:
-        """The measured test images of a domain."""
-        return images.from_bytes(self.test.domains[name].images[: len(self.x)])
+        """The measured test images of a domain: all pairs, or as many drawn from it."""
+        return self._images_of(self.test.domains[name], len(self.x), f"domain {name}")
+
+    def _images_of(self, dataset: Dataset, count: int, purpose: str) -> Tensor:
+        """At most that many images of a domain, drawn at random, in [-1, 1]."""
+        return images.from_bytes(self._draw(dataset, min(count, len(dataset)), purpose).images)
 
     def _path(self, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
         if not isinstance(self.run.model, Coded):
