@@ -97,4 +97,4 @@ def save_sheet(x: Tensor, path: Path) -> None:
         return
     for index, image in enumerate(x):
         images.save(image, path / f"{index:05d}.png")
-    say(path, f"{len(x):,} images of {x.shape[-1]} x {x.shape[-1]}")
+    say(path, f"{len(x):,} images of {x.shape[-2]} x {x.shape[-1]}")
