@@ -1,6 +1,6 @@
 """Does a GAN find every mode? Two mixtures of Gaussians whose modes are known, with the model and trainer of images.
 
-    python -m benchmarks.mixtures                    # ten seeds of each mixture, the recipe of the ledger's rows
+    python -m benchmarks.mixtures                    # ten seeds of each mixture, the recipes of the ledger's rows
     python -m benchmarks.mixtures ring --seeds 2 --plain
 
 See `simulacra.bench.mixtures` for the mixtures and how modes are counted.
@@ -19,7 +19,7 @@ from simulacra.bench.rows import rows
 from simulacra.config import Config
 from simulacra.metrics import MixtureModes
 
-MODERN = rows()["ring"].values
+MODERN = {name: rows()[name].values for name in MIXTURES}
 PLAIN = {"model": {"loss": "non_saturating", "penalty": {"kind": "none"}}}
 
 
@@ -39,10 +39,10 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="the non-saturating loss without penalty instead")
     options, pairs = parser.parse_known_args()
     changes = config.override(dict(zip([p[2:] for p in pairs[::2]], pairs[1::2], strict=True)))
-    values = config.merge(config.merge(MODERN, PLAIN if options.plain else {}), changes)
     print(f"{machine.processor()}, {torch.get_num_threads()} threads\n")
     print("| mixture | seed | modes | high quality | CPU seconds |\n| --- | ---: | ---: | ---: | ---: |")
     for name in options.mixtures:
+        values = config.merge(config.merge(MODERN[name], PLAIN if options.plain else {}), changes)
         found = []
         for seed in range(options.seeds):
             start = time.process_time()

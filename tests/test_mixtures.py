@@ -40,7 +40,7 @@ def test_points_are_images_in_range_that_follow_seed_and_step(name: str) -> None
 
 @pytest.mark.parametrize("changes", [{}, PLAIN], ids=["modern", "plain"])
 def test_a_short_training_is_measured(changes: dict[str, object]) -> None:
-    values = config.merge(config.merge(MODERN, changes), {"train": {"images": 256 * 3}})
+    values = config.merge(config.merge(MODERN["ring"], changes), {"train": {"images": 256 * 3}})
     found = measure(ring(), config.parse(values))
     assert 0 <= found.high_quality <= 1
     assert found == measure(ring(), config.parse(values)), "a seed gives the same result again"

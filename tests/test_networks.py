@@ -16,6 +16,7 @@ from simulacra.config import Conv, Mlp, Resnet
 from simulacra.errors import ConfigError
 from simulacra.models import summary
 from simulacra.networks import Shape
+from simulacra.networks.mlp import Waves
 from tests import contract
 
 
@@ -173,3 +174,14 @@ def test_spectral_normalisation_reaches_every_layer_before_the_logit(family: str
     }
     assert len(layers) >= 3 or network == "mlp"
     assert [name for name, layer in layers.items() if not parametrize.is_parametrized(layer)] == []
+
+
+def test_waves_lie_behind_the_pixels_that_an_encoder_sees() -> None:
+    x = torch.tensor([[0.25, -0.5]])
+    expected = [0.25, -0.5, 0.5**0.5, -1.0, 1.0, 0.0, 0.5**0.5, 0.0, 0.0, -1.0]  # pixels, sines, cosines; two octaves
+    torch.testing.assert_close(Waves(2)(x), torch.tensor([expected]), atol=1e-6, rtol=0)
+    network = Mlp(hidden=(5,), waves=2)
+    seen = networks.encoder(network, Shape(1, 8), 3)
+    assert seen(torch.randn(4, 1, 8, 8)).shape == (4, 3)
+    assert next(p.shape for p in seen.parameters()) == (5, 5 * 64)
+    assert next(p.shape for p in networks.decoder(network, 3, Shape(1, 8), 1).parameters()) == (5, 3)

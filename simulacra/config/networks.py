@@ -21,6 +21,9 @@ class Mlp(Section):
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1, description="weight of the new batch (Keras: 1 - this)"
     )
+    waves: Annotated[int, Field(ge=0, le=16)] = Field(
+        0, description="octaves of sines and cosines of each pixel that an encoder or discriminator sees beside it"
+    )
 
 
 class Conv(Section):

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from simulacra.config import Mlp
 from simulacra.networks.base import Network, Shape, activation, initialise, normalise
 
 
+class Waves(nn.Module):
+    """``x -> [x, sin(2^k pi x), cos(2^k pi x)]`` for octaves k, 0 to K - 1: ``(B, D) -> (B, (1 + 2 K) D)``.
+
+    What changes fast over few inputs is soon learned as a function of waves, late as one of the inputs alone.
+    Source: Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains (2020),
+    section 6.1, https://arxiv.org/abs/2006.10739
+    """
+
+    def __init__(self, octaves: int) -> None:
+        super().__init__()
+        self.octaves = octaves
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Lay the waves of ``(B, D)`` behind it."""
+        phases = [2**k * math.pi * x for k in range(self.octaves)]
+        return torch.cat([x, *(phase.sin() for phase in phases), *(phase.cos() for phase in phases)], dim=1)
+
+
 def encoder(network: Mlp, shape: Shape, outputs: int) -> Network:
     """``(B, C, H, W) -> (B, outputs)`` through the hidden widths."""
-    widths = (shape.pixels, *network.hidden)
+    seen = [nn.Flatten(), Waves(network.waves)] if network.waves else [nn.Flatten()]
+    widths = (shape.pixels * (1 + 2 * network.waves), *network.hidden)
     hidden = list(_hidden(network, widths))
-    return Network(nn.Flatten(), *hidden, normalise(initialise(nn.Linear(widths[-1], outputs), None), network.norm))
+    return Network(*seen, *hidden, normalise(initialise(nn.Linear(widths[-1], outputs), None), network.norm))
 
 
 def decoder(network: Mlp, inputs: int, shape: Shape, channels: int) -> Network:
