@@ -28,8 +28,7 @@ from simulacra.training import Trainer
 
 NETWORK = {"kind": "conv", "widths": [16, 32], "dense": 64}
 CRITIC = {**NETWORK, "activation": "leaky_relu"}
-PENALISED = {"loss": "relativistic", "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8}}
-FAST = {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}}  # as a penalty allows
+ADVERSARIAL = {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}}
 FAMILIES: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"family": "autoencoder", "latent": 16, "network": NETWORK}},
     "vae": {"model": {"family": "vae", "latent": 16, "network": NETWORK}},
@@ -38,27 +37,27 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "model": {
             "family": "gan",
             "latent": 64,
+            "loss": "relativistic",
             "generator": {**NETWORK, "norm": "batch"},
             "discriminator": CRITIC,
-            **PENALISED,
+            "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8},
         },
-        "train": FAST,
+        "train": {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}},
     },
     "vaegan": {
         "model": {
             "family": "vaegan",
             "latent": 16,
-            "gamma": 5e-3,
+            "gamma": 1e-2,
             "layer": 2,
-            "network": {**NETWORK, "norm": "batch"},
-            "discriminator": {**CRITIC, "norm": "none"},
-            **PENALISED,
+            "network": {**NETWORK, "norm": "group"},
+            "discriminator": {**CRITIC, "norm": "group"},
         },
-        "train": FAST,
+        "train": ADVERSARIAL,
     },
     "bigan": {
         "model": {"family": "bigan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
-        "train": {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}},
+        "train": ADVERSARIAL,
     },
 }
 COMMON: dict[str, Any] = {"train": {"batch": 64, "ema": 10_000, "precision": "auto", "sheet": 100_000}}
