@@ -156,11 +156,12 @@ def test_latents_of_the_bidirectional_gan_tell_digits_apart(tmp_path: Path, data
     assert float(above) > 0.9, f"area under the curve {float(above):.3f}"
 
 
-def test_reconstructions_of_the_vaegan_keep_their_class(tmp_path: Path, data_root: Path) -> None:
-    """One epoch on Fashion-MNIST; chance is 0.1."""
+def test_the_vaegan_draws_clothes_and_keeps_their_class(tmp_path: Path, data_root: Path) -> None:
+    """One epoch on Fashion-MNIST; without a penalty the distance is above 14 then, and chance of a class 0.1."""
     run = trained("vaegan", tmp_path / "run", data_root, train={"images": 60_000})
     scores = {score.metric: score.value for score in evaluate(run, n=2000)}
-    assert scores["class_agreement"] > 0.5
+    assert scores["frechet_distance"] < 9, scores
+    assert scores["class_agreement"] > 0.65, scores
 
 
 def test_the_convolutional_gan_beats_the_multilayer_one_at_once(tmp_path: Path, data_root: Path) -> None:
