@@ -126,7 +126,7 @@ DIFFERENTIABLE = {
     "non-local-means": {"patch": 3, "search": 3}, "total-variation": {"steps": 3}, "rotate": {"degrees": 20.0},
     "affine": {"degrees": 9.0, "shear": 4.0, "right": 0.1}, "perspective": {"tilt": 20.0}, "elastic": {"strength": 0.5},
     "resize": {"height": 3, "width": 7}, "pad": {"top": 1, "outside": "mirror"}, "crop": {"height": 2, "width": 2},
-    "brightness": {}, "contrast": {"factor": 0.9}, "saturation": {"factor": 0.9}, "gamma": {}, "dilate": {},
+    "brightness": {}, "contrast": {"factor": 0.9}, "saturation": {"factor": 0.9}, "hue": {}, "gamma": {}, "dilate": {},
     "erode": {},
     "stroke": {}, "flip": {}, "shift": {"right": 0.2}, "invert": {}, "grey": {}, "edges": {}, "noise": {},
 }  # fmt: skip
@@ -353,6 +353,15 @@ def test_bilateral_agrees_with_opencv() -> None:
     ours = numpy(filters.bilateral(x, 0.3, 1.5, 9))[5:-5, 5:-5]
     theirs = cv2.bilateralFilter(numpy(x), 9, 0.3, 1.5)[5:-5, 5:-5]
     assert np.abs(ours - theirs).max() < 0.02, "OpenCV sums absolute differences, over a disc"
+
+
+@pytest.mark.parametrize("degrees", [-170.0, -18.0, 0.0, 60.0, 200.0])
+def test_hue_agrees_with_scikit_image(degrees: float) -> None:
+    color = pytest.importorskip("skimage.color")
+    x = torch.cat([noise(1, 3, 20, 30), noise(1, 1, 20, 30, seed=1).expand(-1, 3, -1, -1)], 2)
+    hsv = color.rgb2hsv(numpy(to_unit(x)))
+    hsv[..., 0] = (hsv[..., 0] + degrees / 360) % 1
+    assert np.abs(numpy(to_unit(colour.hue(x, degrees))) - color.hsv2rgb(hsv)).max() < 1e-5
 
 
 def test_equalize_agrees_with_opencv() -> None:

@@ -136,13 +136,17 @@ def _unit(size: Size) -> Tensor:
 
 
 def _places(matrix: Tensor, size: Size) -> Tensor:
-    """Where each pixel of the result comes from, ``(B, H, W, 2)``."""
-    if bool((matrix[:, 2, :2].abs() < 1e-12).all()):
-        return F.affine_grid(matrix[:, :2], [len(matrix), 1, *size], align_corners=False)
-    flat = torch.eye(3).to(matrix)[:2].expand(len(matrix), 2, 3)
-    plane = F.affine_grid(flat, [len(matrix), 1, *size], align_corners=False).flatten(1, 2)
-    moved = torch.cat([plane, torch.ones_like(plane[..., :1])], -1) @ matrix.mT
-    return (moved[..., :2] / moved[..., 2:]).view(len(matrix), *size, 2)
+    """Where each pixel of the result comes from, ``(B, H, W, 2)``: a sum over rows and columns, which is no product."""
+    down, right = (_middles(side, matrix).view(1, -1, 1) for side in size)
+    affine = bool((matrix[:, 2, :2].abs() < 1e-12).all())
+    across, along, start = (matrix[:, None, : 2 if affine else 3, column] for column in range(3))
+    places = (down * along + start).unsqueeze(2) + (right * across).unsqueeze(1)
+    return places if affine else places[..., :2] / places[..., 2:]
+
+
+def _middles(side: int, like: Tensor) -> Tensor:
+    """The middles of so many pixels, as `grid_sample` counts them, from -1 to 1."""
+    return torch.linspace(1 / side - 1, 1 - 1 / side, side, dtype=like.dtype, device=like.device)
 
 
 def _placed(x: Tensor, top: int, left: int, size: Size, outside: Outside) -> Tensor:
@@ -365,12 +369,12 @@ class Displacement:
         if x.shape[-2:] != self.field.shape[-2:]:
             size = tuple(self.field.shape[-2:])
             raise ConfigError(f"This movement is of {_by(size)} images, not of {_by(tuple(x.shape[-2:]))}.")
-        if not x.numel():
-            return x
+        return in_chunks(self._sampled, x, self.field.to(x).expand(len(x), -1, -1, -1)) if x.numel() else x
+
+    def _sampled(self, x: Tensor, field: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        field = self.field.to(x)
-        right = (2 * field[:, 0] + 2 * torch.arange(width, device=x.device) + 1) / width - 1
-        down = (2 * field[:, 1] + 2 * torch.arange(height, device=x.device).unsqueeze(1) + 1) / height - 1
+        right = torch.add(_middles(width, x), field[:, 0], alpha=2 / width)
+        down = torch.add(_middles(height, x).unsqueeze(1), field[:, 1], alpha=2 / height)
         places, level = torch.stack([right, down], -1), LEVELS.get(self.outside, 0.0)
         mode = BORDERS.get(self.outside, "zeros")
         moved = F.grid_sample(x - level if level else x, places, self.interpolation, mode, align_corners=False)
@@ -417,17 +421,19 @@ def elastic_movement(
     if smoothness < 1:
         raise ConfigError("elastic: smoothness must be at least 1 pixel.")
     height, width = x.shape[-2:]
-    rows, columns = (math.ceil(side / smoothness) + 3 for side in (height, width))
-    knots = torch.randn(len(x), 2, rows, columns, generator=generator).to(x)
-    cover = math.ceil(rows * smoothness), math.ceil(columns * smoothness)
-    field = (
-        F.interpolate(knots, size=cover, mode="bicubic", align_corners=False)
-        if len(x)
-        else knots.new_zeros(0, 2, *cover)
-    )
-    top, left = (cover[0] - height) // 2, (cover[1] - width) // 2
-    field = field[..., top : top + height, left : left + width]
-    return Displacement(field * (per_image(strength, x) / BICUBIC), outside, interpolation)
+    down, right = (_surface(side, smoothness).to(x) for side in (height, width))
+    knots = torch.randn(len(x), 2, down.shape[1], right.shape[1], generator=generator).to(x)
+    field = down @ (knots * (per_image(strength, x) / BICUBIC)) @ right.mT
+    return Displacement(field, outside, interpolation)
+
+
+def _surface(side: int, smoothness: float) -> Tensor:
+    """Weights ``(side, knots)`` of a bicubic curve through knots ``smoothness`` pixels apart, the middle of it."""
+    knots = math.ceil(side / smoothness) + 3
+    cover = math.ceil(knots * smoothness)
+    curves = F.interpolate(torch.eye(knots)[None, None], size=(cover, knots), mode="bicubic", align_corners=False)
+    first = (cover - side) // 2
+    return curves[0, 0, first : first + side]
 
 
 BICUBIC = 0.86  # root mean square of a bicubic surface through independent normal knots
