@@ -1,24 +1,27 @@
 """All families on one data set with one budget, of images or of seconds: trained, evaluated, and put into one table.
 
-    python -m benchmarks.families --data mnist --images 300_000
-    python -m benchmarks.families --data fashion-mnist --seconds 120
+    python -m benchmarks.families --data mnist --images 50_000 --seeds 3
+    python -m benchmarks.families --data fashion-mnist --seconds 30 --seeds 3
 
 Decoders (generators) are the same network, encoders and discriminators its mirror image; the rest is what the recipe
-of the family says. Runs go to runs/families/DATA-BUDGET/FAMILY; those that are there are resumed, or kept.
-The printed table is Markdown; the page of `simulacra compare` lies beside the runs. Seconds are of one processor core:
-images a second are measured first, in time of the processor, so that what else the machine does matters little.
+of the family says. Runs go to runs/families/DATA-BUDGET/FAMILY-SEED; those that are there are resumed, or kept.
+The printed table is Markdown, with means and standard deviations over seeds; the page of `simulacra compare` about the
+first seed lies beside the runs. Seconds are of one processor core: images a second are measured first, in time of the
+processor, so that what else the machine does matters little.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from simulacra import Run, checkpoint, compare, config, data, evaluate, machine, models
+from simulacra import Run, checkpoint, compare, config, data, evaluate, machine, models, scorecard
 from simulacra.config import Config
 from simulacra.data import Loader
 from simulacra.pages import comparison
@@ -28,7 +31,9 @@ from simulacra.training import Trainer
 
 NETWORK = {"kind": "conv", "widths": [16, 32], "dense": 64}
 CRITIC = {**NETWORK, "activation": "leaky_relu"}
+PAIR = {"generator": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC}
 ADVERSARIAL = {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}}
+PENALISED = {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}}
 FAMILIES: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"family": "autoencoder", "latent": 16, "network": NETWORK}},
     "vae": {"model": {"family": "vae", "latent": 16, "network": NETWORK}},
@@ -38,22 +43,38 @@ FAMILIES: dict[str, dict[str, Any]] = {
             "family": "gan",
             "latent": 64,
             "loss": "relativistic",
-            "generator": {**NETWORK, "norm": "batch"},
-            "discriminator": CRITIC,
+            **PAIR,
             "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8},
         },
-        "train": {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}},
+        "train": PENALISED,
+    },
+    "gan-classic": {
+        "model": {"family": "gan", "latent": 64, "loss": "non_saturating", **PAIR},
+        "train": ADVERSARIAL,
+    },
+    "wgan-gp": {
+        "model": {
+            "family": "gan",
+            "latent": 64,
+            "loss": "wasserstein",
+            "discriminator_steps": 3,
+            **PAIR,
+            "penalty": {"kind": "gradient_penalty", "weight": 10.0},
+        },
+        "train": {**PENALISED, "optimizer": {"rate": 1e-3, "betas": [0.0, 0.9]}},
     },
     "vaegan": {
         "model": {
             "family": "vaegan",
             "latent": 16,
-            "gamma": 1e-2,
+            "gamma": 5e-3,
             "layer": 2,
-            "network": {**NETWORK, "norm": "group"},
-            "discriminator": {**CRITIC, "norm": "group"},
+            "loss": "relativistic",
+            "network": {**NETWORK, "norm": "batch"},
+            "discriminator": {**CRITIC, "norm": "none"},
+            "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8},
         },
-        "train": ADVERSARIAL,
+        "train": PENALISED,
     },
     "bigan": {
         "model": {"family": "bigan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
@@ -74,67 +95,79 @@ def main() -> None:
     budget.add_argument("--images", type=int)
     budget.add_argument("--seconds", type=float)
     parser.add_argument("--families", nargs="*", default=list(FAMILIES), choices=list(FAMILIES))
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/families"))
     options = parser.parse_args()
     text = f"{options.images}-images" if options.images else f"{options.seconds:g}-seconds"
     folder = options.out / f"{options.data}-{text}"
     print(f"{machine.processor()}, {torch.get_num_threads()} threads; {options.data}, {text}, n = {MEASURED:,}\n")
-    print(f"| family | images | {' | '.join(COLUMNS)} |")
-    print(f"| --- | ---: |{' ---: |' * len(COLUMNS)}")
-    paths = []
+    print(heading("family"))
     for family in options.families:
-        path = folder / family
-        run = _trained(family, options.data, path, options.images, options.seconds)
-        print(_row(family, run, _evaluated(run)), flush=True)
-        paths.append(path)
-    if len(paths) > 1:
-        print(f"\n{comparison.write(compare.compare(paths), folder / 'compare.html')}")
+        count = options.images or _affordable(family, options.data, options.seconds)
+        runs = [_trained(family, options.data, folder, count, seed) for seed in range(options.seeds)]
+        print(row(family, runs, [evaluated(run, MEASURED) for run in runs]), flush=True)
+    first = [folder / f"{family}-0" for family in options.families]
+    if len(first) > 1:
+        print(f"\n{comparison.write(compare.compare(first), folder / 'compare.html')}")
 
 
-def _trained(family: str, name: str, path: Path, images: int | None, seconds: float | None) -> Run:
+def heading(what: str) -> str:
+    """The head of a table of runs."""
+    return f"| {what} | images | {' | '.join(COLUMNS)} |\n| --- | ---: |{' ---: |' * len(COLUMNS)}"
+
+
+def row(name: str, runs: Sequence[Run], scores: Sequence[Mapping[str, float]]) -> str:
+    """A line of the table: trainings of one config with several seeds."""
+    cells = [_spread([one[metric] for one in scores if metric in one]) for metric in COLUMNS]
+    return f"| {name} | {runs[0].history()[-1]['images']:,} | {' | '.join(cells)} |"
+
+
+def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    mean = f"{statistics.mean(values):.4g}"
+    return f"{mean} ± {statistics.stdev(values):.2g}" if len(values) > 1 else mean
+
+
+def evaluated(run: Run, n: int) -> dict[str, float]:
+    """The scores of a run, measured if they are not there."""
+    path = run.path / EVALUATION
+    if not path.exists():
+        scorecard.save(evaluate.evaluate(run, n=n), path)
+    return {score.metric: score.value for score in scorecard.load(path)}
+
+
+def _trained(family: str, name: str, folder: Path, images: int, seed: int) -> Run:
     """The finished run of a family: trained, resumed, or as it is there."""
+    path = folder / f"{family}-{seed}"
     if not (path / CONFIG).exists():
-        count = images or int(_rate(_config(family, name, 1)) * (seconds or 0))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.with_suffix(".toml").write_text(config.dumps(_config(family, name, count)))
+        folder.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".toml").write_text(config.dumps(_config(family, name, images, seed)))
     elif (path / EVALUATION).exists():
         return Run.open(path)
     return Session.start(str(path.with_suffix(".toml")), out=path, resume=(path / CONFIG).exists()).run()
 
 
-def _config(family: str, name: str, images: int) -> Config:
-    given = {"recipe": family, "data": {"name": name}, "train": {"images": images}}
+def _config(family: str, name: str, images: int, seed: int = 0) -> Config:
+    given = {"recipe": family, "seed": seed, "data": {"name": name}, "train": {"images": images}}
     return config.parse(config.merge(config.merge(COMMON, FAMILIES[family]), given))
 
 
-def _rate(values: Config) -> float:
-    """Images per second of a processor core in training."""
+def _affordable(family: str, name: str, seconds: float) -> int:
+    """How many images a processor core trains on in that time."""
+    values = _config(family, name, 1)
     splits = data.load(values.data)
-    values = values.model_copy(update={"data": values.data.model_copy(update={"size": splits.train.shape.size,
-                               "channels": splits.train.shape.channels})})  # fmt: skip
+    sizes = {"size": splits.train.shape.size, "channels": splits.train.shape.channels}
+    values = values.model_copy(update={"data": values.data.model_copy(update=sizes)})
     model = models.build(values.model, checkpoint.shape_of(values))
-    trainer = Trainer(
-        model, Loader(splits.train, values.train.batch), values.train.model_copy(update={"precision": "float32"})
-    )
+    settings = values.train.model_copy(update={"precision": "float32"})
+    trainer = Trainer(model, Loader(splits.train, values.train.batch), settings)
     trainer.advance()
     start, steps = time.process_time(), 0
     while time.process_time() - start < PROBE_SECONDS:
         trainer.advance()
         steps += 1
-    return steps * values.train.batch / (time.process_time() - start)
-
-
-def _evaluated(run: Run) -> dict[str, float]:
-    path = run.path / EVALUATION
-    if not path.exists():
-        evaluate.save(evaluate.evaluate(run, n=MEASURED), path)
-    return {score.metric: score.value for score in evaluate.load(path)}
-
-
-def _row(family: str, run: Run, scores: dict[str, float]) -> str:
-    last = run.history()[-1]
-    values = " | ".join(f"{scores[name]:.4g}" if name in scores else "-" for name in COLUMNS)
-    return f"| {family} | {last['images']:,} | {values} |"
+    return int(steps * values.train.batch / (time.process_time() - start) * seconds)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from simulacra import evaluate
+from simulacra import scorecard
 from simulacra.errors import ConfigError, RunError
-from simulacra.evaluate import Score
 from simulacra.metrics.meanings import by_group, meaning
 from simulacra.models import summary
 from simulacra.run import ENVIRONMENT, EVALUATION, MODEL, Run
+from simulacra.scorecard import Score
 
 DENSITIES = {"elbo", "reconstruction_nll", "nll", "bits_per_dimension"}  # depend on what a pixel's density is
 
@@ -158,7 +158,7 @@ def _entry(path: Path, name: str, data_root: Path | None) -> Entry:
     file = folder / EVALUATION if folder.is_dir() else folder.with_suffix(".json")
     if not file.is_file():
         raise RunError(f"{path} has not been evaluated. Type: {_command(path)}")
-    scores = {score.metric: score for score in evaluate.load(file)}
+    scores = {score.metric: score for score in scorecard.load(file)}
     history = Run(folder, run.model, run.config).history()
     return Entry(name, run, scores, history, _environment(folder / ENVIRONMENT))
 
@@ -208,7 +208,7 @@ def _refuse_other_measurements(entries: Sequence[Entry]) -> None:
     """Refuse scores of one name that were measured otherwise: once evaluated alike, they would compare."""
     for a, b in itertools.combinations(entries, 2):
         common = [metric for metric in a.scores if metric in b.scores]
-        reasons = {m: reason for m in common if (reason := evaluate.comparable(a.scores[m], b.scores[m]))}
+        reasons = {m: reason for m in common if (reason := scorecard.comparable(a.scores[m], b.scores[m]))}
         if reasons:
             reason = next(iter(reasons.values()))
             more = f" The same holds for {len(reasons) - 1} more." if len(reasons) > 1 else ""

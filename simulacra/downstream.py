@@ -18,11 +18,11 @@ from torch import Tensor
 from simulacra import images, synthetic
 from simulacra.data import Dataset, derived_seed
 from simulacra.errors import ConfigError, DataError
-from simulacra.evaluate import Score
 from simulacra.features import learning
 from simulacra.metrics.common import extra
 from simulacra.models import Model
 from simulacra.run import Run
+from simulacra.scorecard import Score
 from simulacra.transforms import Pipeline
 
 REPEATS = 5

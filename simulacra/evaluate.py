@@ -1,16 +1,14 @@
 """What a run is worth, in numbers: every metric that its model supports, measured on held-out images.
 
-A score carries what it depends on: the split, the count of images, the features and the seed. `comparable` says
-why two scores must not be compared.
+A score carries what it depends on: the split, the count of images, the features and the seed (`simulacra.scorecard`).
 """
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +22,7 @@ from simulacra.errors import ConfigError, DataError, RunError
 from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
 from simulacra.features.base import CHUNK
 from simulacra.features.corruption import CORRUPTIONS
-from simulacra.images import atomic, to_unit
+from simulacra.images import to_unit
 from simulacra.metrics import meanings
 from simulacra.metrics.common import extra
 from simulacra.models import (
@@ -42,6 +40,7 @@ from simulacra.models.codes import Categorical
 from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
 from simulacra.run import Run
+from simulacra.scorecard import Score
 
 LATENTS = 100  # of each image, for the importance-weighted estimate of log p(x)
 WEIGHED = 1_000  # images at most of which it is estimated
@@ -59,25 +58,6 @@ SAMPLES_PER_IMAGE = 2.6  # of which modes are counted: 26,000, as in the literat
 PATHS = 2_000  # at most, through latent space: each takes two images
 OF_REAL = ("frechet_distance_floor", "features_self_test")  # scores of features that no sample takes part in
 CLEAREST = 100.0  # dB: equal images have infinitely many, which a mean and JSON cannot hold
-
-
-@dataclass(frozen=True)
-class Score:
-    """One number and what it depends on; ``features`` is ``NAME:DIGEST``, or None where images are not compared.
-
-    ``interval`` holds the ends of its 95 % interval, for images drawn anew, where one is known; ``prior`` is the
-    ``NAME:DIGEST`` of the fitted prior that samples were drawn from, or None: from the model's own, or none drawn.
-    """
-
-    metric: str
-    value: float
-    unit: str
-    split: str
-    n: int
-    features: str | None
-    seed: int
-    interval: tuple[float, float] | None = None
-    prior: str | None = None
 
 
 def evaluate(
@@ -187,50 +167,6 @@ def mode_counts(
         drawn = generate.sample(model, part, seed=derived_seed(seed, "modes", start), prior=prior)
         labels.append(extractor.probabilities(drawn).argmax(1))
     return torch.bincount(torch.cat(labels), minlength=len(stacked.CLASSES))
-
-
-def comparable(a: Score, b: Score) -> str | None:
-    """Return why two scores, of one data set, must not be compared; None if they may."""
-    if a.metric != b.metric:
-        return f"{a.metric} and {b.metric} are different metrics."
-    if a.split != b.split:
-        return f"{a.metric} was measured on different splits: {a.split} and {b.split}."
-    if a.features != b.features:
-        return f"{a.metric} was measured with different features: {a.features} and {b.features}."
-    if a.n != b.n:
-        return (
-            f"{a.metric} was measured on {a.n:,} and on {b.n:,} images, and its value moves with the count. "
-            f"Measure both with --n {min(a.n, b.n)}."
-        )
-    return None
-
-
-def save(scores: list[Score], path: Path) -> Path:
-    """Write scores as JSON, whole or not at all. Raises `StorageError`."""
-    records = [
-        {name: value for name, value in asdict(score).items() if name not in ("interval", "prior") or value is not None}
-        for score in scores
-    ]
-    text = json.dumps({"scores": records}, indent=2, allow_nan=False)
-    with atomic(path) as temporary:
-        temporary.write_text(text + "\n")
-    return path
-
-
-def load(path: Path) -> list[Score]:
-    """Read what `save` wrote. Raises `RunError`."""
-    try:
-        return [_score(record) for record in json.loads(path.read_text("utf-8"))["scores"]]
-    except (OSError, ValueError, TypeError, KeyError):
-        raise RunError(f"{path} holds no scores. Write them: simulacra evaluate {path.parent} --out {path}") from None
-
-
-def _score(record: dict[str, Any]) -> Score:
-    interval = record.get("interval")
-    if interval is not None:
-        low, high = map(float, interval)
-        record = {**record, "interval": (low, high)}
-    return Score(**record)
 
 
 class Evaluation:

@@ -87,9 +87,12 @@ def _start(model: Model, x: Tensor, k: Tensor, seed: int, prior: Prior | None) -
 
 
 def _log_density(model: Model, prior: Prior | None) -> Callable[[Tensor], Tensor] | None:
-    """The log density of the latents, where it is known."""
+    """The log density of the latents, where it is known; of those with named codes, of their noise."""
     if prior is not None:
         return prior.log_density
+    if isinstance(model, Coded):
+        noise = model.codes.noise
+        return lambda z: standard_normal_log_density(z[:, :noise])
     return standard_normal_log_density if generate.has_standard_normal_prior(model) else None
 
 

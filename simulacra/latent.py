@@ -71,6 +71,14 @@ def along(origin: Tensor, dimension: int, values: Tensor) -> Tensor:
     return z
 
 
+def along_direction(z: Tensor, direction: Tensor, t: Tensor) -> Tensor:
+    """Return latents ``(n, D)`` moved along a direction ``(D,)`` by each of ``t`` ``(steps,)``: ``(n, steps, D)``.
+
+    ``z + t direction``.
+    """
+    return z.unsqueeze(1) + t.unsqueeze(1) * direction
+
+
 def truncated_normal(n: int, dimensions: int, threshold: float, generator: torch.Generator | None = None) -> Tensor:
     """Draw from N(0, I) with every value beyond ``[-threshold, threshold]`` drawn again: ``(n, dimensions)``, float32.
 
@@ -84,18 +92,3 @@ def truncated_normal(n: int, dimensions: int, threshold: float, generator: torch
     uniform = 2.0 * torch.rand(n, dimensions, dtype=torch.float64, generator=generator) - 1.0
     z = math.sqrt(2) * torch.erfinv(uniform * math.erf(threshold / math.sqrt(2)))
     return z.clamp(-threshold, threshold).float()
-
-
-def attribute_direction(codes: Tensor, labels: Tensor, towards: int, away: int | None = None) -> Tensor:
-    """Return the mean code of one class minus that of another, or of all others: ``(n, D), (n,) -> (D,)``.
-
-    ``decode(z + t * direction)`` gives an image more of the first class as t grows. Raises `ConfigError` for a class
-    without codes.
-    Source: Sampling Generative Networks (2016), section 3, https://arxiv.org/abs/1609.04468
-    """
-    present = labels == towards
-    absent = ~present if away is None else labels == away
-    for name, chosen in ((towards, present), ("other" if away is None else away, absent)):
-        if not chosen.any():
-            raise ConfigError(f"No code belongs to class {name}. Classes: {sorted(set(labels.tolist()))}.")
-    return codes[present].mean(0) - codes[absent].mean(0)

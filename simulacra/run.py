@@ -17,14 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import checkpoint, data, generate, images, inbetween, inpaint, invert, priors, translate
+from simulacra import checkpoint, data, generate, images, inbetween, inpaint, invert, latent, priors, translate
 from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
-from simulacra.errors import CapabilityError, ConfigError, RunError
+from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
 from simulacra.files import Entry, find
 from simulacra.inpaint import Repair
 from simulacra.invert import Inversion
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
+from simulacra.models.codes import Categorical
 from simulacra.networks import Shape
 from simulacra.priors import Prior
 
@@ -167,6 +168,36 @@ class Run:
         """Find the latents whose images come nearest to images ``(n, C, H, W)`` in [-1, 1]."""
         return invert.invert(self.model, x, steps=steps, seed=seed, prior=self.prior())
 
+    def project(self, x: Tensor, *, seed: int = 0) -> Tensor:
+        """Return latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]: encoded or, without an encoder, inverted."""
+        return self.encode(x) if isinstance(self.model, Inferential) else self.invert(x, seed=seed).latents
+
+    def arithmetic(
+        self, x: Tensor, plus: Tensor, minus: Tensor, *, steps: int = 7, strength: float = 1.0, seed: int = 0
+    ) -> Tensor:
+        """Move images ``(n, C, H, W)`` in [-1, 1] by what sets two groups of images apart: ``(n, steps, C, H, W)``.
+
+        Column k shows ``decode(z + t_k d)``, t from 0 to ``strength``, d the mean latent of ``plus`` less that of
+        ``minus``. Latents are those of `project`.
+        Source: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks (2016),
+        section 6.3.2, https://arxiv.org/abs/1511.06434
+        """
+        z, towards, away = (self.project(part, seed=seed) for part in (x, plus, minus))
+        moved = latent.along_direction(z, towards.mean(0) - away.mean(0), torch.linspace(0, strength, steps))
+        return generate.decode(self.model, moved.flatten(0, 1)).view(len(x), steps, *x.shape[1:])
+
+    def of_class(self, name: str, n: int, *, split: str = "train") -> Tensor:
+        """Return the first images of a class of the run's data set, by its name or index: ``(n, C, H, W)`` in [-1, 1].
+
+        Raises `DataError` for a data set without classes, `ConfigError` for a class that it does not have.
+        """
+        dataset: Dataset = getattr(self.splits, split)
+        if dataset.labels is None:
+            raise DataError(f"'{name}' is no file, and {dataset.name} has no classes that could be called so.")
+        classes = Categorical("class", len(dataset.classes), dataset.classes)
+        chosen = (dataset.labels == classes.vector(name).argmax()).nonzero().flatten()[:n]
+        return torch.cat([batch.image for batch in self.measuring.fixed(dataset.take(chosen))])
+
     def inpaint(self, x: Tensor, known: Tensor, *, steps: int = 200, seed: int = 0) -> Tensor:
         """Fill in the unknown pixels of images ``(n, C, H, W)`` in [-1, 1]; see `inpaint.inpaint`."""
         return inpaint.inpaint(self.model, x, known, steps=steps, seed=seed, prior=self.prior())
@@ -209,10 +240,9 @@ class Run:
         if start is None and end is None and not isinstance(self.model, Inferential):
             first, last = generate.latents(self.model, 2, seed=seed)
         else:
-            generate.require_encoder(self.model, "interpolate between given images")
             start = self.examples(2, seed=seed)[0] if start is None else start
             end = self.examples(2, seed=seed)[-1] if end is None else end
-            first, last = generate.encode(self.model, torch.stack([start, end]))
+            first, last = self.project(torch.stack([start, end]), seed=seed)
         return generate.interpolate(self.model, first, last, steps)
 
     def traverse(self, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:

@@ -20,23 +20,21 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from simulacra import __version__, checkpoint, config, data, features, generate, images, machine, models, translate
 from simulacra.checkpoint import Checkpoints
 from simulacra.config import Config
-from simulacra.data import Dataset, Labelled, Splits, derived_seed
+from simulacra.data import Splits, derived_seed
 from simulacra.errors import (
     CollapseError,
     ConfigError,
-    DataError,
     DivergenceError,
     InterruptedTraining,
     RunError,
     StorageError,
 )
 from simulacra.images import atomic
-from simulacra.models import Generative, Inferential, Model, Scored, Translating
+from simulacra.models import Generative, Inferential, Scored, Translating
 from simulacra.pages import report
 from simulacra.run import (
     CHECKPOINTS,
@@ -53,15 +51,12 @@ from simulacra.run import (
     pictures_in,
     read_metrics,
 )
+from simulacra.settings import check_model, resolve, same_run, saved_config
 from simulacra.training import Progress, Trainer, watchdog
 from simulacra.training.watchdog import Watchdog
 
 SETTLED = 0.1  # share of a training before which its pictures may look like anything
 PAIRS = 12  # originals and reconstructions on a sheet
-MAY_CHANGE = {
-    "images", "log", "sheet", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries", "tensorboard",
-    "compile",
-}  # fmt: skip
 LOCK = ".lock"
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
@@ -113,14 +108,14 @@ class Session:
         splits = data.load(values.data, root, family.batch)
         device = machine.device(values.train.device)
         machine.check_tools(values.train, device)
-        before = _saved_config(path) if exists else None
-        values = _resolve(values, splits, device) if before is None else _same_run(values, before, splits, path)
+        before = saved_config(path) if exists else None
+        values = resolve(values, splits, device) if before is None else same_run(values, before, splits, path)
         torch.manual_seed(derived_seed(values.seed, "weights"))
         model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         loader = data.LOADERS[family.batch](
             splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
         )
-        _check_model(values, model)
+        check_model(values, model)
         session = cls(values, path, splits, Trainer(model, loader, values.train, seed=values.seed), root)
         session._open(exists)
         return session
@@ -149,7 +144,7 @@ class Session:
         except OSError as error:
             raise RunError(f"{self.path} cannot be made: {error.strerror}. Choose another folder with --out.") from None
         self._lock = _locked(self.path)
-        if not self.trainer.finished or (exists and _saved_config(self.path).train.keep != self.config.train.keep):
+        if not self.trainer.finished or (exists and saved_config(self.path).train.keep != self.config.train.keep):
             for name in (EVALUATION, EVALUATION_PAGE):  # about weights that will be no more
                 (self.path / name).unlink(missing_ok=True)
         with atomic(self.path / CONFIG) as temporary:
@@ -308,10 +303,10 @@ class Session:
 
     def _complaint(self, progress: Progress) -> str | None:
         """What the model itself finds wrong after a training's beginning, once."""
-        early = progress.images <= SETTLED * progress.total
-        said = "" if early else self.trainer.model.complaint(progress.terms)
-        known = said and any(row.get(watchdog.WARNING) == said for row in self.history())
-        return None if known or not said else said
+        if progress.images <= SETTLED * progress.total:
+            return None
+        known = {row.get(watchdog.WARNING) for row in self.history()}
+        return next((said for said in self.trainer.model.complaints(progress.terms) if said not in known), None)
 
     def _tensorboard(self, values: Mapping[str, float], images_seen: int) -> None:
         if not self.config.train.tensorboard:
@@ -473,97 +468,6 @@ def _check_folder(path: Path, resume: bool) -> bool:
     if not os.access(parent, os.W_OK | os.X_OK):
         raise RunError(f"{path} cannot be made: {parent} is not writable. Choose another folder with --out.")
     return False
-
-
-def _resolve(values: Config, splits: Splits, device: torch.device) -> Config:
-    """Fill in what the config left to the data and the machine, so that the run says all that determines it."""
-    shape, other = splits.train.shape, splits.train.other
-    sizes = {"size": shape.size, "channels": shape.channels}
-    precision = values.train.precision
-    if precision == "auto":
-        precision = "bfloat16" if machine.multiplies_bfloat16(device) else "float32"
-    return values.model_copy(
-        update={
-            "data": values.data.model_copy(
-                update=sizes if other is None else {**sizes, "channels_b": other.shape.channels}
-            ),
-            "model": _with_channels(_with_classes(values.model, splits.train), splits.train),
-            "train": values.train.model_copy(update={"precision": precision}),
-        }
-    )
-
-
-def _with_classes(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
-    """Fill in the classes of a family that is told them; raises `DataError` for images without labels."""
-    if models.FAMILIES[model.family].batch is not Labelled:
-        return model
-    if dataset.labels is None:
-        raise DataError(
-            f"{model.family} needs labels, and {dataset.name} has none. Put the images of each class into a subfolder "
-            "of its own, such as photos/cats/ and photos/dogs/; or train a family without labels."
-        )
-    classes = dataset.classes or tuple(map(str, range(int(dataset.labels.max()) + 1)))
-    if getattr(model, "classes", ()) not in ((), classes):
-        raise ConfigError(f"model.classes are not those of {dataset.name}. Leave them out: the data says them.")
-    return model.model_copy(update={"classes": classes})
-
-
-def _with_channels(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
-    """Fill in the channels of domain B, where there is one; raises `ConfigError` where others were asked for."""
-    if dataset.other is None or not isinstance(model, config.CycleGAN | config.Pix2Pix):
-        return model
-    channels = dataset.other.shape.channels
-    if model.channels_b not in (None, channels):
-        raise ConfigError(
-            f"model.channels_b is {model.channels_b}, and the images of domain B have {channels}. Leave it out, or set "
-            f"--data.channels_b {model.channels_b}."
-        )
-    return model.model_copy(update={"channels_b": channels})
-
-
-def _saved_config(path: Path) -> Config:
-    return config.parse(config.loads((path / CONFIG).read_text("utf-8", errors="replace"), str(path / CONFIG)))
-
-
-def _same_run(values: Config, before: Config, splits: Splits, path: Path) -> Config:
-    """Check that a resumed run keeps what determines its weights; return its config with the allowed changes."""
-    if values.train.precision == "auto":
-        values = values.model_copy(
-            update={"train": values.train.model_copy(update={"precision": before.train.precision})}
-        )
-    values = _resolve(values, splits, torch.device("cpu"))
-    free = {f"train.{name}" for name in MAY_CHANGE}
-    falling = before.train.schedule.kind != "constant"
-    if falling:
-        free.remove("train.images")
-    old, new = _flat(before.model_dump(mode="json")), _flat(values.model_dump(mode="json"))
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key) and key not in free | {"recipe"}:
-            why = " (the end of a falling rate cannot move)" if falling and key == "train.images" else ""
-            raise ConfigError(
-                f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}{why}. "
-                f"Resume it with the same options (only {', '.join(sorted(free))} may change), "
-                "or choose another folder with --out."
-            )
-    return values
-
-
-def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tables.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
-
-
-def _check_model(values: Config, model: Model) -> None:
-    """Refuse combinations of training options and models that cannot work."""
-    if values.train.keep == "best" and isinstance(model, Scored) and not values.data.validation:
-        raise ConfigError('train.keep = "best" chooses on held-out images: also set data.validation, e.g. 0.05.')
-    if values.train.batch == 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
-        raise ConfigError("Batch normalisation needs train.batch of 2 or more; or set the networks' norm to none.")
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ def translate(model: Model, x: Tensor, to: str = "B") -> Tensor:
 def tiled(function: Callable[[Tensor], Tensor], x: Tensor, side: int) -> Tensor:
     """Apply a function of images ``(n, C, side, side)`` to images ``(n, C, H, W)`` of any size, without seams.
 
-    Tiles overlap by half a side and are weighed by ``sin^2``, which sums to one and is nearly zero at a tile's border,
+    Tiles overlap by half a side and are weighed by ``sin^2``, over its sum, which is nearly zero at a tile's border,
     where the network saw no surroundings. Images are first filled up to whole tiles by reflection.
     """
     if tuple(x.shape[2:]) == (side, side):

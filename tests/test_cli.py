@@ -20,7 +20,7 @@ from PIL import Image
 from simulacra import Run, cli, config, images
 from simulacra.cli import training
 from simulacra.errors import ConfigError
-from simulacra.evaluate import Score, save
+from simulacra.scorecard import Score, save
 from simulacra.session import Session
 from tests.conftest import SHORT
 
@@ -237,6 +237,16 @@ def test_invert(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
     assert found["squared_error"].shape == (6, 3)
     assert len(found["latents"]) == len(found["names"]) == 3
     assert size(tmp_path / "found.png")[1] == 3 * 60
+
+
+@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder", "cvae", "infogan"])
+def test_arithmetic_between_classes(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "moved.png"
+    options = ["--plus", "3", "--minus", "8", "--n", 2, "--steps", 4]
+    assert call("arithmetic", runs / family, *options, "--out", out) == 0
+    assert size(out) == (4 * 58 + 2, 2 * 58 + 2)
+    assert call("arithmetic", runs / family, *options, "--images", photos, "--out", tmp_path / "film.gif") == 0
+    assert call("arithmetic", runs / family, "--plus", photos, "--minus", photos, "--out", tmp_path / "none.png") == 0
 
 
 def test_truncated_samples(runs: Path, tmp_path: Path) -> None:
@@ -579,10 +589,9 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "more labels for the generator": (
         lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
-    "images for a gan": (
-        lambda runs, t: ["interpolate", runs / "gan", "--from", _one(t) / "a.png", "--to", t / "one" / "a.png"],
-        "interpolate between given images needs an encoder; gan has none",
-    ),
+    "arithmetic with no class": (
+        lambda runs, t: ["arithmetic", runs / "vae", "--plus", "12", "--minus", "3"], "class cannot be '12'. Did you"),
+    "arithmetic with half a difference": (lambda runs, t: ["arithmetic", runs / "vae", "--plus", "1"], "--minus"),
     "no prior to sample from": (lambda runs, _: ["sample", runs / "autoencoder"], "simulacra fit-prior RUN"),
     "prior that was not fitted": (lambda runs, _: ["sample", runs / "vae", "--prior", "fitted"], "There is no prior"),
     "prior of no kind": (lambda runs, _: ["sample", runs / "vae", "--prior", "best"], "neither model nor fitted"),

@@ -110,6 +110,19 @@ def test_a_recipe_may_be_a_file_of_ones_own(tmp_path: Path) -> None:
         config.recipe(str(tmp_path / "absent.toml"))
 
 
+def test_a_large_recipe_is_the_recipe_and_its_difference(tmp_path: Path) -> None:
+    small, large = (config.parse(config.recipe(name).values) for name in ("gan", "gan-large"))
+    assert (small.recipe, large.recipe) == ("gan", "gan-large")
+    assert large.train.images > small.train.images
+    assert isinstance(small.model, config.GAN)
+    assert isinstance(large.model, config.GAN)
+    assert large.model.penalty == small.model.penalty
+    assert large.train.schedule == small.train.schedule
+    file = tmp_path / "mine.toml"
+    file.write_text('[model]\nfamily = "vae"\n[large.model]\nlatent = 99\n')
+    assert "large" not in config.recipe(str(file)).values
+
+
 def test_every_option_is_listed() -> None:
     keys = {option.key for option in config.options(config.parse(config.recipe("gan-mlp").values))}
     assert {"model.generator.hidden", "model.discriminator.kind", "train.optimizer.rate", "data.name"} <= keys

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from simulacra import cli, data, evaluate
+from simulacra import cli, data, evaluate, scorecard
 from simulacra.config import Data
 from simulacra.data import shapes
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.evaluate import Score, comparable
 from simulacra.features import Classifier, Pixels
 from simulacra.run import Run
+from simulacra.scorecard import Score, comparable
 from simulacra.session import Session
 from tests.conftest import SHORT
 
@@ -210,8 +210,8 @@ def test_the_file_is_as_agreed(runs: dict[str, Path], tmp_path: Path, capsys: py
     for score in content["scores"]:
         interval = ["interval"] if score["metric"] == "kernel_distance" else []
         assert list(score) == ["metric", "value", "unit", "split", "n", "features", "seed", *interval]
-    loaded = evaluate.load(runs["gan"] / "evaluation.json")
-    assert evaluate.load(evaluate.save(loaded, tmp_path / "again.json")) == loaded
+    loaded = scorecard.load(runs["gan"] / "evaluation.json")
+    assert scorecard.load(scorecard.save(loaded, tmp_path / "again.json")) == loaded
     kernel = next(score for score in loaded if score.metric == "kernel_distance")
     assert kernel.interval is not None
     assert kernel.interval[0] < kernel.value < kernel.interval[1]
@@ -222,7 +222,7 @@ def test_the_file_is_as_agreed(runs: dict[str, Path], tmp_path: Path, capsys: py
 def test_a_single_file_of_weights_is_evaluated_too(runs: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "scores.json"
     assert cli.main(["evaluate", str(runs["gan"] / "model.safetensors"), "--n", "20", "--out", str(out)]) == 0
-    assert evaluate.load(out)
+    assert scorecard.load(out)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_mistake_gets_one_line(
 def test_a_foreign_file_of_scores_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text(content)
     with pytest.raises(RunError, match="simulacra evaluate"):
-        evaluate.load(tmp_path / "scores.json")
+        scorecard.load(tmp_path / "scores.json")
 
 
 # -------------------------------------------------------------------------------------------------- compare

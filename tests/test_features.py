@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from simulacra import cli, data, evaluate, features, images
+from simulacra import cli, data, evaluate, features, images, scorecard
 from simulacra.config import Data
 from simulacra.data import Dataset, Splits, shapes
 from simulacra.errors import ConfigError
@@ -451,4 +451,4 @@ def test_a_given_network_on_the_command_line(run: Run, tmp_path: Path, capsys: p
     arguments = ["evaluate", run.path, "--n", 20, "--features", path, "--features-sha256", sha256(path), "--out", out]
     assert cli.main([str(argument) for argument in arguments]) == 0
     assert f"tiny:{sha256(path)[:12]}" in capsys.readouterr().out
-    assert {"frechet_distance", "classifier_score"} <= {score.metric for score in evaluate.load(out)}
+    assert {"frechet_distance", "classifier_score"} <= {score.metric for score in scorecard.load(out)}

@@ -108,12 +108,22 @@ def test_truncation_needs_normal_latents() -> None:
             generate.sample(gan, 2, truncation=wrong)
 
 
-def test_a_direction_leads_from_the_mean_of_one_class_to_another() -> None:
-    codes, labels = torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 4.0], [0.0, 8.0]]), torch.tensor([0, 0, 1, 2])
-    assert latent.attribute_direction(codes, labels, 0, 1).tolist() == [2.0, -4.0]
-    assert latent.attribute_direction(codes, labels, 0).tolist() == [2.0, -6.0]
-    with pytest.raises(ConfigError, match=r"class 7. Classes: \[0, 1, 2\]"):
-        latent.attribute_direction(codes, labels, 7)
+def test_moving_along_a_direction() -> None:
+    z, direction = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([1.0, -1.0])
+    moved = latent.along_direction(z, direction, torch.tensor([0.0, 0.5, 2.0]))
+    assert moved[0].tolist() == [[1.0, 2.0], [1.5, 1.5], [3.0, 0.0]]
+    assert moved.shape == (2, 3, 2)
+
+
+def test_the_noise_beside_named_codes_has_its_prior() -> None:
+    model = contract.build("infogan", "mlp", Shape(1, 8))
+    assert isinstance(model, Coded)
+    x = generate.sample(model, 4, seed=3)
+    lengths = [
+        float(invert.invert(model, x, steps=50, prior_weight=weight).latents[:, : model.codes.noise].norm())
+        for weight in (0.0, 10.0)
+    ]
+    assert lengths[1] < 0.5 * lengths[0]
 
 
 def test_named_codes_stay_as_they_start() -> None:

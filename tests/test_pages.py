@@ -16,12 +16,13 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import cli, compare, evaluate, images
-from simulacra.evaluate import Evaluation, Score
+from simulacra import cli, compare, evaluate, images, scorecard
+from simulacra.evaluate import Evaluation
 from simulacra.metrics.meanings import MEANINGS, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
 from simulacra.pages import charts, comparison, evaluation, layout
 from simulacra.run import Run
+from simulacra.scorecard import Score
 from simulacra.session import Session
 from tests.conftest import SHORT
 
@@ -55,8 +56,8 @@ def copied(run: Path, to: Path) -> Path:
 
 def rescored(run: Path, **changes: object) -> Path:
     """Pretend that a run was measured otherwise."""
-    scores = evaluate.load(run / "evaluation.json")
-    evaluate.save([replace(score, **changes) for score in scores], run / "evaluation.json")  # type: ignore[arg-type]
+    scores = scorecard.load(run / "evaluation.json")
+    scorecard.save([replace(score, **changes) for score in scores], run / "evaluation.json")  # type: ignore[arg-type]
     return run
 
 
@@ -71,7 +72,7 @@ def is_self_contained(page: str) -> bool:
 @pytest.mark.parametrize("family", ["vae", "gan", "autoencoder"])
 def test_every_score_is_on_the_page_with_what_it_says(family: str, runs: Path) -> None:
     page = html.unescape((runs / family / "evaluation.html").read_text())
-    for score in evaluate.load(runs / family / "evaluation.json"):
+    for score in scorecard.load(runs / family / "evaluation.json"):
         assert f"{score.value:.4g}" in page, score
         if not score.metric.endswith("_floor"):
             row = re.search(rf"<tr><td>{score.metric}<small>(.*?)</small></td><td class=\"number\">([^<]+)", page)
@@ -84,14 +85,14 @@ def test_every_score_is_on_the_page_with_what_it_says(family: str, runs: Path) -
 def test_every_metric_has_a_meaning_and_a_line_in_the_docs(runs: Path) -> None:
     docs = (Path(__file__).parent.parent / "docs" / "evaluate.md").read_text()
     for path in sorted(runs.glob("*/evaluation.json")):
-        for score in evaluate.load(path):
+        for score in scorecard.load(path):
             assert score.metric in MEANINGS, score.metric
             assert f"`{score.metric}`" in docs, score.metric
 
 
 def test_a_floor_stands_beside_its_distance(runs: Path) -> None:
     page = (runs / "gan" / "evaluation.html").read_text()
-    floor = next(s for s in evaluate.load(runs / "gan" / "evaluation.json") if s.metric == "frechet_distance_floor")
+    floor = next(s for s in scorecard.load(runs / "gan" / "evaluation.json") if s.metric == "frechet_distance_floor")
     assert re.search(rf"<td>frechet_distance<small>.*?</td><td[^>]*>[^<]+<small>floor {floor.value:.4g}</small>", page)
     assert "<td>frechet_distance_floor" not in page
     assert without_floors(["a", "a_floor", "b_floor"]) == ["a", "b_floor"]
@@ -274,7 +275,7 @@ def test_the_table_has_every_score_and_marks_the_best(
     assert said.err == ""
     page = (tmp_path / "page.html").read_text()
     assert is_self_contained(page)
-    values = [{score.metric: score for score in evaluate.load(path / "evaluation.json")} for path in paths]
+    values = [{score.metric: score for score in scorecard.load(path / "evaluation.json")} for path in paths]
     for metric in values[0]:
         line = next(line for line in said.out.splitlines() if line.split()[0] == metric)
         for of in values:

@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from simulacra import config
 from simulacra.adversarial import DRAGAN, PENALTIES, R1, R2, GradientPenalty, Lazy, Penalty, R1AndR2
-from simulacra.adversarial.penalties import around, between, slopes
+from simulacra.adversarial.penalties import around, between, lazy, slopes
 from simulacra.config import Conv
-from simulacra.models.gan import GAN
+from simulacra.models.gan import GAN, pack
 from simulacra.networks import Shape, encoder
 from tests.test_adversarial import Uniform
 
@@ -146,11 +147,22 @@ def test_a_lazy_penalty_is_not_computed_between() -> None:
 
 def test_points_lie_on_the_lines_and_follow_their_generator() -> None:
     real, fake = torch.zeros(500, 1, 2, 2), torch.ones(500, 1, 2, 2)
-    points = between(real, fake, torch.Generator().manual_seed(0))
+    points = between(real, fake, generator=torch.Generator().manual_seed(0))
     assert torch.equal(points, points[:, :, :1, :1].expand_as(points)), "one share an image"
     assert float(points.mean()) == pytest.approx(0.5, abs=0.05)
     assert 0 <= float(points.min()) < 0.02 < 0.98 < float(points.max()) <= 1
-    assert torch.equal(points, between(real, fake, torch.Generator().manual_seed(0)))
+    assert torch.equal(points, between(real, fake, generator=torch.Generator().manual_seed(0)))
+
+
+def test_packs_lie_on_one_line() -> None:
+    real, fake = torch.zeros(500, 1, 2, 2), torch.ones(500, 1, 2, 2)
+    points = between(real, fake, 2, torch.Generator().manual_seed(0))
+    packs = pack(points, 2)
+    assert torch.equal(packs, packs[:, :1, :1, :1].expand_as(packs))
+    assert len(packs[:, 0, 0, 0].unique()) == 250
+    penalty = lazy(config.Penalty(kind="gradient_penalty"), packing=2)
+    assert penalty is not None
+    assert penalty.penalty == GradientPenalty(10.0, packing=2)
 
 
 def test_neighbours_lie_half_a_standard_deviation_away() -> None:

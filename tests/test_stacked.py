@@ -12,8 +12,8 @@ from torch import Tensor
 from simulacra import data, evaluate, features, images
 from simulacra.config import Data
 from simulacra.data import Dataset, stacked
-from simulacra.evaluate import Score
 from simulacra.features import Classifier, Classifying, Pixels, StackedDigits
+from simulacra.scorecard import Score
 from simulacra.session import Session
 from tests.conftest import SHORT
 

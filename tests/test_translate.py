@@ -249,6 +249,8 @@ def test_sides_that_do_not_fit_are_refused_with_the_remedy() -> None:
         networks.translator(ResnetTranslator(), Shape(3, 50), Shape(3, 50))
     with pytest.raises(ConfigError, match=r"70 x 70 patches, which needs 24.*halvings 2"):
         networks.critic(Patch(), Shape(3, 16))
+    with pytest.raises(ConfigError, match=r"leave one pixel of 16. Choose --data.size 32"):
+        networks.translator(ResnetTranslator(halvings=4), Shape(3, 16), Shape(3, 16))
     with pytest.raises(ConfigError, match="equal channels"):
         networks.translator(ResnetTranslator(correct=True), Shape(1, 32), Shape(3, 32))
 
@@ -330,9 +332,11 @@ def test_inverted_colours_and_collapse_are_told() -> None:
         config.CycleGAN(generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1)),
         Shape(3, 16),
     )
-    assert "dark where images of A are bright" in model.complaint({"to_b/likeness": -0.9})
-    assert "nearly all alike" in model.complaint({"to_a/variety": 0.05, "to_b/likeness": 0.5})
-    assert model.complaint({"to_a/variety": 0.8, "to_b/likeness": 0.5}) == ""
+    dark, alike = model.complaints({"to_b/likeness": -0.9, "to_b/variety": 0.01})
+    assert "dark where images of A are bright" in dark
+    assert "nearly all alike" in alike
+    assert len(model.complaints({"to_a/variety": 0.05, "to_b/likeness": 0.5})) == 1
+    assert model.complaints({"to_a/variety": 0.8, "to_b/likeness": 0.5}) == []
     x = torch.rand(4, 3, 16, 16) * 2 - 1
     model._watch_colours(x, -x, x, "B")
     assert float(model.watched["to_b/likeness"]) == pytest.approx(-1)

@@ -8,7 +8,7 @@ is a difference of small numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import torch
@@ -51,9 +51,9 @@ def one_centred(critic: Critic, x: Tensor) -> Tensor:
     return (norms - 1).square().mean()
 
 
-def between(real: Tensor, fake: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a point on the line from each real to its generated image, ``(B, C, H, W)``."""
-    share = torch.rand(len(real), 1, 1, 1, generator=generator).to(real)
+def between(real: Tensor, fake: Tensor, packing: int = 1, generator: torch.Generator | None = None) -> Tensor:
+    """Draw a point on the line from each real to its generated image, ``(B, C, H, W)``, or from pack to pack."""
+    share = torch.rand(len(real) // packing, 1, 1, 1, generator=generator).repeat_interleave(packing, 0).to(real)
     return torch.lerp(real, fake, share)
 
 
@@ -72,10 +72,11 @@ class GradientPenalty:
 
     names: ClassVar[tuple[str, ...]] = ("gradient_penalty",)
     weight: float = 10.0
+    packing: int = 1  # images that the critic sees at once
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Terms:
         """Return the term ``gradient_penalty``."""
-        return {"gradient_penalty": self.weight * one_centred(critic, between(real, fake))}
+        return {"gradient_penalty": self.weight * one_centred(critic, between(real, fake, self.packing))}
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,12 @@ class Lazy:
         return {name: self.every * term for name, term in self.penalty(critic, real, fake).items()}
 
 
-def lazy(values: config.Penalty) -> Lazy | None:
-    """Return the penalty of a config, None for none."""
-    return None if values.kind == "none" else Lazy(PENALTIES[values.kind](values.weight), values.every)
+def lazy(values: config.Penalty, packing: int = 1) -> Lazy | None:
+    """Return the penalty of a config, for a critic that sees so many images at once; None for none."""
+    if values.kind == "none":
+        return None
+    penalty = PENALTIES[values.kind](values.weight)
+    return Lazy(replace(penalty, packing=packing) if isinstance(penalty, GradientPenalty) else penalty, values.every)
 
 
 PENALTIES: dict[str, Callable[[float], Penalty]] = {

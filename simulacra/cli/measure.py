@@ -13,9 +13,9 @@ from simulacra.cli.say import open_run, print_table, say, target
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
-    from simulacra.evaluate import Score
     from simulacra.features import Extractor
     from simulacra.run import Run
+    from simulacra.scorecard import Score
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -53,7 +53,7 @@ def add_verbs(verbs: Verbs) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
-    from simulacra import evaluate
+    from simulacra import evaluate, scorecard
     from simulacra.pages import evaluation
     from simulacra.run import EVALUATION
 
@@ -74,12 +74,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     _show_scores(measured.scores)
     _tell_part("pictures")
-    say(evaluate.save(measured.scores, path))
+    say(scorecard.save(measured.scores, path))
     say(evaluation.write(measured, path.with_suffix(".html")))
 
 
 def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
-    from simulacra import downstream, evaluate
+    from simulacra import downstream, scorecard
 
     path = target(options, run, "downstream.json")
     found = downstream.measure(
@@ -93,7 +93,7 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
     scores = downstream.scores(found, len(run.splits.test), options.seed)
     _show_scores(scores)
     print(downstream.protocol(run, options.labels))
-    say(evaluate.save(scores, path))
+    say(scorecard.save(scores, path))
 
 
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor | None:

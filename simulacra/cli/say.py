@@ -13,6 +13,7 @@ from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from torch import Tensor
 
     from simulacra.run import Run
 
@@ -69,3 +70,29 @@ def refuse_picture_name(path: Path, *, folder_allowed: bool = False, video_allow
 
 def say(path: Path, what: str = "") -> None:
     print(f"{path}" + (f": {what}" if what else ""))
+
+
+def save_frames(frames: Tensor, path: Path) -> None:
+    """Write frames as a film, as single images in a folder, or as one strip."""
+    from simulacra import images
+
+    if path.suffix.lower() == ".gif":
+        say(images.save_animation(frames, path))
+    elif path.suffix.lower() == ".mp4":
+        say(images.save_video(frames, path))
+    elif path.suffix:
+        say(images.save(images.grid(images.enlarge(frames), len(frames)), path))
+    else:
+        save_sheet(frames, path)
+
+
+def save_sheet(x: Tensor, path: Path) -> None:
+    """Write images as one sheet, or as single files into a folder."""
+    from simulacra import images
+
+    if path.suffix:
+        say(images.save(images.grid(images.enlarge(x)), path))
+        return
+    for index, image in enumerate(x):
+        images.save(image, path / f"{index:05d}.png")
+    say(path, f"{len(x):,} images of {x.shape[-1]} x {x.shape[-1]}")

@@ -1,15 +1,22 @@
-"""Verbs that work on the latents of a trained model: fit-prior, invert."""
+"""Verbs that work on the latents of a trained model: fit-prior, invert, arithmetic."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulacra.cli.parser import Verbs, count, natural
-from simulacra.cli.say import open_run, refuse_picture_name, say, target
+from simulacra.cli.say import open_run, refuse_picture_name, save_frames, say, target
 from simulacra.errors import ConfigError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from simulacra.run import Run
+
 PRIORS = ("normal", "gmm", "flow", "per-class")  # simulacra.priors.KINDS, without importing torch
+ENCODED, INVERTED = 1_000, 32  # images of a group at most, with an encoder and without one
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -26,6 +33,17 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--steps", type=count, default=200, metavar="N", help="of gradient descent (200)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the latents to start from (0)")
     sub.add_argument("--out", type=Path, metavar="FILE.png", help="the picture; latents go beside it, into FILE.npz")
+
+    sub = verbs.add_on_run("arithmetic", _arithmetic, "Add to images what sets one group of images apart from another.")
+    groups = "an image, a folder, a zip, or a class of the run's data"
+    sub.add_argument("--plus", required=True, metavar="IMAGES|CLASS", help=f"what to become more like: {groups}")
+    sub.add_argument("--minus", required=True, metavar="IMAGES|CLASS", help=f"what to become less like: {groups}")
+    sub.add_argument("--images", type=Path, metavar="PATH", help="what to change (test images, of class --minus)")
+    sub.add_argument("--n", type=count, default=8, metavar="N", help="images at most to change (8)")
+    sub.add_argument("--steps", type=count, default=7, metavar="N", help="images on the way of each (7)")
+    sub.add_argument("--strength", type=float, default=1.0, metavar="T", help="how far to go; 1 is the difference (1)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of latents found by descent (0)")
+    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif|.mp4", help="a row an image, or a film of all")
 
 
 def _fit_prior(options: argparse.Namespace) -> None:
@@ -57,3 +75,32 @@ def _invert(options: argparse.Namespace) -> None:
     first, last = found.curve[0].mean(), invert.squared_error(x, found.images).mean()
     say(path, f"squared error {first:.4g} at the start, {last:.4g} after {options.steps} steps")
     say(path.with_suffix(".npz"), f"{len(x):,} latents of {found.latents.shape[1]} dimensions")
+
+
+def _arithmetic(options: argparse.Namespace) -> None:
+    import torch
+
+    from simulacra import images
+    from simulacra.models import Inferential
+
+    run = open_run(options)
+    path = target(options, run, "arithmetic.png")
+    refuse_picture_name(path, video_allowed=True)
+    count = ENCODED if isinstance(run.model, Inferential) else INVERTED
+    plus, minus = (_group(run, what, count) for what in (options.plus, options.minus))
+    if options.images is not None:
+        x = run.read(options.images)[1][: options.n]
+    elif Path(options.minus).exists():
+        x = run.examples(options.n)
+    else:
+        x = run.of_class(options.minus, options.n, split="test")
+    moved = run.arithmetic(x, plus, minus, steps=options.steps, strength=options.strength, seed=options.seed)
+    if path.suffix.lower() in (".gif", ".mp4"):
+        save_frames(torch.stack([images.grid(images.enlarge(column)) for column in moved.transpose(0, 1)]), path)
+    else:
+        say(images.save(images.grid(images.enlarge(moved.flatten(0, 1)), options.steps), path))
+
+
+def _group(run: Run, what: str, count: int) -> Tensor:
+    """Images of a path, or of a class."""
+    return run.read(what)[1][:count] if Path(what).exists() else run.of_class(what, count)

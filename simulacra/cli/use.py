@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulacra.cli.parser import Verbs, add_data_root, add_prior, count, natural, positive
-from simulacra.cli.say import open_run, refuse_picture_name, say, target
+from simulacra.cli.say import open_run, refuse_picture_name, save_frames, save_sheet, say, target
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _sample(options: argparse.Namespace) -> None:
         prior=options.prior,
         truncation=options.truncation,
     )
-    _save_sheet(x, path)
+    save_sheet(x, path)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:
@@ -129,7 +129,7 @@ def _interpolate(options: argparse.Namespace) -> None:
     path = target(options, run, "interpolate.png")
     refuse_picture_name(path, folder_allowed=True, video_allowed=True)
     start, end = (None if given is None else _one_image(run, given) for given in (options.start, options.end))
-    _save_frames(run.interpolate(start, end, steps=options.steps, seed=options.seed, route=options.route), path)
+    save_frames(run.interpolate(start, end, steps=options.steps, seed=options.seed, route=options.route), path)
 
 
 def _interpolate_without_run(options: argparse.Namespace) -> None:
@@ -146,21 +146,7 @@ def _interpolate_without_run(options: argparse.Namespace) -> None:
     start, end = (images.read(given, str(given)) for given in (options.start, options.end))
     channels = 1 if start.mode == end.mode == "L" else 3
     a, b = (images.from_bytes(images.to_tensor(picture, channels)) for picture in (start, end.resize(start.size)))
-    _save_frames(inbetween.route(options.route)(a, b, options.steps), path)
-
-
-def _save_frames(frames: Tensor, path: Path) -> None:
-    """Write frames as a film, as single images in a folder, or as one strip."""
-    from simulacra import images
-
-    if path.suffix.lower() == ".gif":
-        say(images.save_animation(frames, path))
-    elif path.suffix.lower() == ".mp4":
-        say(images.save_video(frames, path))
-    elif path.suffix:
-        say(images.save(images.grid(images.enlarge(frames), len(frames)), path))
-    else:
-        _save_sheet(frames, path)
+    save_frames(inbetween.route(options.route)(a, b, options.steps), path)
 
 
 def _one_image(run: Run, path: Path) -> Tensor:
@@ -226,14 +212,3 @@ def _classes_in(names: list[str]) -> dict[str, Any]:
     if len(classes) < 2:
         return {}
     return {"labels": np.array([classes.index(folder) for folder in folders]), "classes": np.array(classes)}
-
-
-def _save_sheet(x: Tensor, path: Path) -> None:
-    from simulacra import images
-
-    if path.suffix:
-        say(images.save(images.grid(images.enlarge(x)), path))
-        return
-    for index, image in enumerate(x):
-        images.save(image, path / f"{index:05d}.png")
-    say(path, f"{len(x):,} images of {x.shape[-1]} x {x.shape[-1]}")

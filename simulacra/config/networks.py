@@ -84,7 +84,7 @@ class ResnetTranslator(Section):
     halvings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="how often the side is halved")
     blocks: PositiveInt = Field(6, description="residual blocks at the smallest side: 6, or 9 for 256 pixels")
     kernel: Literal[3, 4] = Field(4, description="of the layers that halve and double (4 leaves no checkerboard)")
-    norm: Literal["none", "instance", "batch"] = Field("instance", description="after each convolution but the last")
+    norm: Literal["none", "instance"] = Field("instance", description="after each convolution but the last")
     correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
 
 
@@ -97,9 +97,9 @@ class Unet(Section):
         None, description="how often the side is halved; absent: down to 2 or an odd number of pixels"
     )
     dropout: Fraction = Field(
-        0.5, description="share of features dropped in the three innermost doublings, in training"
+        0.5, description="share of features dropped in the three doublings next to the innermost, in training"
     )
-    norm: Literal["none", "instance", "batch"] = Field(
+    norm: Literal["none", "instance"] = Field(
         "instance", description="after each convolution but the first and the last"
     )
     correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
@@ -111,7 +111,7 @@ class Patch(Section):
     kind: Literal["patch"] = Field("patch", description="the only kind")
     width: PositiveInt = Field(64, description="channels of the first layer; they double up to eightfold")
     halvings: Annotated[int, Field(ge=0, le=5)] = Field(3, description="how often the side is halved")
-    norm: Literal["none", "instance", "batch", "spectral"] = Field(
+    norm: Literal["none", "instance", "spectral"] = Field(
         "instance", description="after each convolution but first and last; spectral: of all weights"
     )
 

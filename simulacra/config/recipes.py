@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from simulacra.config.tables import loads, merge
 from simulacra.errors import ConfigError, nearest
 
+LARGE = "large"  # the table of what a longer, wider training changes, for a GPU
+
 
 class Recipe(BaseModel):
     """A tested config with a name, what it makes, and the score and time to expect."""
@@ -23,26 +25,26 @@ class Recipe(BaseModel):
 
 
 def recipe_names() -> list[str]:
-    """The names of the shipped recipes."""
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in (resources.files("simulacra") / "recipes").iterdir()
-        if entry.name.endswith(".toml")
-    )
+    """The names of the shipped recipes; a file with a table ``[large]`` holds two."""
+    return sorted(_shipped())
 
 
 def recipe(name: str) -> Recipe:
-    """Load a shipped recipe by name, or a TOML file of the same form by path."""
-    names = recipe_names()
-    if name in names:
-        text = (resources.files("simulacra") / "recipes" / f"{name}.toml").read_text("utf-8")
+    """Load a shipped recipe by name, or a TOML file of the same form by path.
+
+    ``NAME-large`` is the recipe NAME with its table ``[large]`` laid over the others.
+    """
+    shipped = _shipped()
+    if name in shipped:
+        values = shipped[name]
     elif name.endswith(".toml"):
-        text = _read_recipe_file(Path(name))
+        values = loads(_text(Path(name)), f"recipe {name}")
+        values.pop(LARGE, None)
     else:
         raise ConfigError(
-            f"Unknown recipe '{name}'.{nearest(name, names)} Recipes: {', '.join(names)}; or the path of a .toml file."
+            f"Unknown recipe '{name}'.{nearest(name, shipped)} Recipes: {', '.join(sorted(shipped))}; "
+            "or the path of a .toml file."
         )
-    values = loads(text, f"recipe {name}")
     about = values.pop("about", {})
     stem = Path(name).stem if name.endswith(".toml") else name
     return Recipe(
@@ -54,7 +56,21 @@ def recipe(name: str) -> Recipe:
     )
 
 
-def _read_recipe_file(path: Path) -> str:
+def _shipped() -> dict[str, dict[str, Any]]:
+    found = {}
+    for entry in (resources.files("simulacra") / "recipes").iterdir():
+        if not entry.name.endswith(".toml"):
+            continue
+        name = entry.name.removesuffix(".toml")
+        values = loads(entry.read_text("utf-8"), f"recipe {name}")
+        large = values.pop(LARGE, None)
+        found[name] = values
+        if large is not None:
+            found[f"{name}-{LARGE}"] = merge(values, large)
+    return found
+
+
+def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

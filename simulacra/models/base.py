@@ -48,10 +48,10 @@ class Model(nn.Module):
         """Put a scalar into the log that no player minimises, such as an accuracy."""
         self.watched[name] = value.detach()
 
-    def complaint(self, means: Mapping[str, float]) -> str:
-        """Say in one sentence what is going wrong, from the means of the log; empty when nothing is known to be."""
+    def complaints(self, means: Mapping[str, float]) -> list[str]:
+        """Say what is going wrong, a sentence for each fault, from the means of the log."""
         del means
-        return ""
+        return []
 
 
 @runtime_checkable

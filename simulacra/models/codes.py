@@ -104,7 +104,7 @@ class Continuous:
         return 2 * _uniform(n, like, generator).unsqueeze(1) - 1
 
     def nll(self, output: Tensor, c: Tensor) -> Tensor:
-        """Return ``-log N(c; mean, variance)`` in nats, ``(n,)``; the log variance is clamped from below to -6."""
+        """Return ``-log N(c; mean, variance)`` in nats, ``(n,)``; the log variance is clamped to [-6, 6]."""
         mean, log_variance = output.chunk(2, dim=1)
         return -DiagonalGaussian(mean, log_variance.clamp(SHARPEST, -SHARPEST)).log_density(c)
 

@@ -21,7 +21,7 @@ from simulacra.data.dataset import Images, Unpaired
 from simulacra.models.base import Model, Round
 from simulacra.networks import Shape
 
-INVERTED, COLLAPSED = -0.3, 0.2  # what `complaint` calls so
+INVERTED, COLLAPSED = -0.3, 0.2  # what `complaints` calls so
 
 
 class CycleGAN(Model):
@@ -98,20 +98,21 @@ class CycleGAN(Model):
         images: Tensor = self.translators[to](x)
         return images
 
-    def complaint(self, means: Mapping[str, float]) -> str:
-        """Say what is wrong with colours inverted, or translations that are all alike."""
+    def complaints(self, means: Mapping[str, float]) -> list[str]:
+        """Say where colours are inverted, or translations all alike."""
+        found = []
         for to, other in (("B", "A"), ("A", "B")):
             if means.get(f"to_{to.lower()}/likeness", 0.0) < INVERTED:
-                return (
+                found.append(
                     f"translations to {to} are dark where images of {other} are bright; unless the domains ask for it, "
                     "start again with another --seed, or a larger --model.identity"
                 )
             if means.get(f"to_{to.lower()}/variety", 1.0) < COLLAPSED:
-                return (
+                found.append(
                     f"translations to {to} are nearly all alike; start again with a larger "
                     f"--model.cycle_{other.lower()}, or a smaller --model.adversarial"
                 )
-        return ""
+        return found
 
     def _translated(self, x: Tensor, already: Tensor, to: str) -> tuple[Tensor, Tensor]:
         """Translate images; with an identity term also those that are of the target, in the same pass."""

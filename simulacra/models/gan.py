@@ -107,7 +107,7 @@ class GAN(StandardNormalPrior, Duel):
             OBJECTIVES[values.loss],
             shape,
             values.latent,
-            penalty=lazy(values.penalty),
+            penalty=lazy(values.penalty, values.packing),
             packing=values.packing,
             augmentations=[AUGMENTATIONS[name] for name in values.augment],
             discriminator_steps=values.discriminator_steps,

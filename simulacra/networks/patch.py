@@ -69,8 +69,7 @@ def _least(halvings: int) -> int:
 
 
 def _norm(network: Patch, width: int) -> list[nn.Module]:
-    kinds = {"instance": nn.InstanceNorm2d, "batch": nn.BatchNorm2d}
-    return [kinds[network.norm](width)] if network.norm in kinds else []
+    return [nn.InstanceNorm2d(width)] if network.norm == "instance" else []
 
 
 def _ready(network: Patch, layer: nn.Module, followed_by: str | None) -> nn.Module:

@@ -135,6 +135,11 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
             f"The translator halves the side {stride.bit_length() - 1} times, and {source.size} is no multiple of "
             f"{stride}. Choose --data.size {lower or stride} or {lower + stride}, or fewer --model.generator.halvings."
         )
+    if isinstance(network, ResnetTranslator) and source.size == stride:
+        raise ConfigError(
+            f"The translator's blocks mirror images at their border, and {network.halvings} halvings leave one pixel "
+            f"of {source.size}. Choose --data.size {2 * source.size}, or fewer --model.generator.halvings."
+        )
     if network.correct and source.channels != target.channels:
         raise ConfigError(
             f"model.generator.correct changes the input, so both domains need equal channels, not {source.channels} "
@@ -223,8 +228,7 @@ def _after(width: int, norm: str) -> list[nn.Module]:
 
 
 def _norm(width: int, norm: str) -> list[nn.Module]:
-    kinds = {"instance": nn.InstanceNorm2d, "batch": nn.BatchNorm2d}
-    return [kinds[norm](width)] if norm in kinds else []
+    return [nn.InstanceNorm2d(width)] if norm == "instance" else []
 
 
 def _possible_halvings(side: int) -> int:
