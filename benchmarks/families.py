@@ -32,36 +32,27 @@ from simulacra.training import Trainer
 NETWORK = {"kind": "conv", "widths": [16, 32], "dense": 64}
 CRITIC = {**NETWORK, "activation": "leaky_relu"}
 PAIR = {"generator": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC}
-ADVERSARIAL = {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}}
-PENALISED = {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}}
+PENALISED = {"loss": "relativistic", "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8}}
+FAST = {"optimizer": {"rate": 1e-3, "betas": [0.0, 0.99]}, "schedule": {"kind": "cosine"}}  # as a penalty allows
 FAMILIES: dict[str, dict[str, Any]] = {
     "autoencoder": {"model": {"family": "autoencoder", "latent": 16, "network": NETWORK}},
     "vae": {"model": {"family": "vae", "latent": 16, "network": NETWORK}},
     "iwae": {"model": {"family": "iwae", "latent": 16, "samples": 5, "network": NETWORK}},
-    "gan": {
-        "model": {
-            "family": "gan",
-            "latent": 64,
-            "loss": "relativistic",
-            **PAIR,
-            "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8},
-        },
-        "train": PENALISED,
-    },
+    "gan": {"model": {"family": "gan", "latent": 64, **PAIR, **PENALISED}, "train": FAST},
     "gan-classic": {
-        "model": {"family": "gan", "latent": 64, "loss": "non_saturating", **PAIR},
-        "train": ADVERSARIAL,
+        "model": {"family": "gan", "latent": 64, **PAIR, "loss": "non_saturating"},
+        "train": {"optimizer": {"rate": 5e-4, "betas": [0.5, 0.999]}},
     },
     "wgan-gp": {
         "model": {
             "family": "gan",
             "latent": 64,
+            **PAIR,
             "loss": "wasserstein",
             "discriminator_steps": 3,
-            **PAIR,
             "penalty": {"kind": "gradient_penalty", "weight": 10.0},
         },
-        "train": {**PENALISED, "optimizer": {"rate": 1e-3, "betas": [0.0, 0.9]}},
+        "train": {**FAST, "optimizer": {"rate": 1e-3, "betas": [0.0, 0.9]}},
     },
     "vaegan": {
         "model": {
@@ -69,16 +60,21 @@ FAMILIES: dict[str, dict[str, Any]] = {
             "latent": 16,
             "gamma": 5e-3,
             "layer": 2,
-            "loss": "relativistic",
             "network": {**NETWORK, "norm": "batch"},
             "discriminator": {**CRITIC, "norm": "none"},
-            "penalty": {"kind": "r1_r2", "weight": 3.0, "every": 8},
+            **PENALISED,
         },
-        "train": PENALISED,
+        "train": FAST,
     },
     "bigan": {
-        "model": {"family": "bigan", "latent": 16, "network": {**NETWORK, "norm": "batch"}, "discriminator": CRITIC},
-        "train": ADVERSARIAL,
+        "model": {
+            "family": "bigan",
+            "latent": 16,
+            "network": {**NETWORK, "norm": "batch"},
+            "discriminator": CRITIC,
+            **PENALISED,
+        },
+        "train": FAST,
     },
 }
 COMMON: dict[str, Any] = {"train": {"batch": 64, "ema": 10_000, "precision": "auto", "sheet": 100_000}}

@@ -95,7 +95,7 @@ def check(arguments: list[str], out: Path, names: dict[str, bool]) -> None:
     assert status == 1, f"{arguments}: exit status {status}, where 1 says that some files were left out"
     rows = {row["file"]: row for row in json.loads(report.read_text())}
     assert set(rows) == set(names), "a file is missing from the report"
-    small = {name for name, row in rows.items() if "is not inside" in row.get("problem", "")}
+    small = {name for name, row in rows.items() if "do not fit" in row.get("problem", "")}
     for name, readable in names.items():
         row = rows[name]
         if readable and name not in small:

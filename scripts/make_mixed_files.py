@@ -87,11 +87,19 @@ def cmyk(number: int) -> Made:
     return ".jpg", encoded(Image.fromarray(scene(number)).convert("CMYK"), "JPEG"), True
 
 
+WAY = Image.Transpose
+LYING = {
+    2: WAY.FLIP_LEFT_RIGHT, 3: WAY.ROTATE_180, 4: WAY.FLIP_TOP_BOTTOM, 5: WAY.TRANSPOSE, 6: WAY.ROTATE_90,
+    7: WAY.TRANSVERSE, 8: WAY.ROTATE_270,
+}  # fmt: skip
+
+
 def turned(number: int) -> Made:
     """Stored lying or mirrored, upright by its EXIF orientation."""
     exif = Image.Exif()
-    exif[0x0112] = 2 + number // 10 % 7
-    return ".jpg", encoded(Image.fromarray(scene(number)), "JPEG", exif=exif, quality=95), True
+    exif[0x0112] = orientation = 2 + number // 10 % 7
+    lying = Image.fromarray(scene(number)).transpose(LYING[orientation])
+    return ".jpg", encoded(lying, "JPEG", exif=exif, quality=95), True
 
 
 def animated(number: int) -> Made:

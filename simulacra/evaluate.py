@@ -410,9 +410,10 @@ class Evaluation:
         source, target = (self._domain(name) for name in (translate.OTHER[to], to))
         there = self.translated[to]
         if isinstance(self.extractor, Classifying):
-            taken = [self.extractor.probabilities(x).argmax(1) == "AB".index(to) for x in (there, target)]
-            for name, right in zip(("domain_accuracy", "domain_accuracy_floor"), taken, strict=True):
-                yield self._compared(name, float(right.double().mean()), "share", n=len(right))
+            shown = {"": there, meanings.FLOOR: target, meanings.COPIED: source}
+            for ending, x in shown.items():
+                taken = self.extractor.probabilities(x).argmax(1) == "AB".index(to)
+                yield self._compared(f"domain_accuracy{ending}", float(taken.double().mean()), "share", n=len(x))
         real, fake = self.extractor.features(target), self.extractor.features(there)
         known = self.extractor.features(images.from_bytes(self.run.splits.train.domains[to].images[: len(real)]))
         yield self._compared("frechet_distance", metrics.frechet_distance(real, fake), "distance^2", n=len(real))

@@ -279,11 +279,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a job: ``notes`` on what was read and written, or the ``problem`` that left it out."""
+    """What became of a job: ``notes`` on what was read and written, or the ``reason`` that left it out."""
 
     job: Job
     notes: tuple[str, ...] = field(default=())
-    problem: str | None = None
+    reason: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The reason that left the file out, beginning with its name."""
+        name = str(self.job.entry.name)
+        return self.reason if self.reason is None or self.reason.startswith(name) else f"{name}: {self.reason}"
 
 
 def find_all(paths: Sequence[Path]) -> list[Entry]:
@@ -372,9 +378,9 @@ def convert(
             changed = change(picture)
             return Done(job, (*changed.notes, *write(changed, job.out)))
         except UserError as error:
-            return Done(job, problem=str(error))
+            return Done(job, reason=str(error))
         except MemoryError:
-            return Done(job, problem=f"{job.entry.name} is too large for this machine's memory.")
+            return Done(job, reason=f"{job.entry.name} is too large for this machine's memory.")
 
     return each(jobs, one, workers)
 

@@ -29,7 +29,6 @@ NETWORKS: dict[str, config.Network] = {
     "resnet": Resnet(widths=(8, 12)),
     "conv-group-norm": SMALL_CONV.model_copy(update={"norm": "group", "strides": (1, 2), "kernel": 3, "dense": 10}),
 }
-PLAYERS = ("generator", "discriminator")
 SMALLEST = {"kind": "conv", "widths": [8]}
 SHAPES = (Shape(1, 8), Shape(3, 13))
 SMALL_RESNET = ResnetTranslator(width=4, halvings=1, blocks=1)
@@ -101,15 +100,21 @@ def gans() -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in ("mlp", "conv", "resnet"):
         spectral = {"kind": kind, "norm": "spectral"}
         yield f"spectral-{kind}", {"loss": "wasserstein", "generator": spectral, "discriminator": spectral}
-    told = {"family": "cgan", "classes": ["even", "odd"], "latent": 4, **dict.fromkeys(PLAYERS, SMALLEST)}
+    told = {"family": "cgan", "classes": ["even", "odd"]}
     for kind in PENALTIES:
         yield f"conditional-{kind}", {**told, "loss": "relativistic", "penalty": {"kind": kind}}
     yield "conditional-everything", {**told, "loss": "hinge", "discriminator_steps": 2, **everything}
+    for kind in ("none", *PENALTIES):
+        yield f"bidirectional-{kind}", {"family": "bigan", "loss": "relativistic", "penalty": {"kind": kind}}
+    for loss in ("non_saturating", "least_squares", "hinge"):
+        yield f"bidirectional-{loss}", {"family": "ali", "loss": loss, "penalty": {"kind": "r1_r2", "every": 2}}
 
 
 def build_gan(given: dict[str, Any], seed: int = 0) -> Model:
     """A small GAN of 8 x 8 pixels with these values."""
-    small = {"family": "gan", "latent": 4, **dict.fromkeys(PLAYERS, SMALLEST)}
+    family = given.get("family", "gan")
+    players = [name for name, field in section_of(family).model_fields.items() if _is_network(field.default)]
+    small = {"family": family, "latent": 4, **dict.fromkeys(players, SMALLEST)}
     torch.manual_seed(seed)
     return models.build(config.parse(config.merge({"model": small}, {"model": given})).model, Shape(1, 8))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from simulacra.bench.rows import Row
 from simulacra.cli import bench
 from simulacra.distributions import LIKELIHOODS
 from simulacra.errors import ConfigError, RunError
+from simulacra.images import from_bytes
 from simulacra.models.vae import VAE
 from simulacra.networks import Shape
 from simulacra.session import Session
@@ -185,6 +188,24 @@ def test_modes_of_stacks(data_root: Path, tmp_path: Path) -> None:
     assert list(found) == ["reverse_kl", "modes"]
     assert 1 <= found["modes"] <= 300
     assert found["reverse_kl"] > 0
+
+
+def test_labels_are_read_off_by_the_nearest_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two thirds facade, the rest window; half of the windows are lost, and the painter is a little off."""
+    monkeypatch.setattr(measures, "_translated", lambda _: {"psnr": 1.0})
+    wall, window = measures.FACADES[1:3]
+    truth, read = (torch.tensor(colours, dtype=torch.uint8).view(1, 1, 12, 3).permute(0, 3, 1, 2) for colours in
+                   ([wall] * 8 + [window] * 4, [wall] * 10 + [window] * 2))  # fmt: skip
+    domains = {"A": SimpleNamespace(images=truth), "B": SimpleNamespace(images=truth)}
+    run = SimpleNamespace(
+        splits=SimpleNamespace(test=SimpleNamespace(domains=domains)),
+        translate=lambda x, to: from_bytes(read) + 0.05,
+    )
+    found = measures.labels(cast(Run, run))
+    assert found == pytest.approx({
+        "pixel_accuracy": 1000 / 12, "label_accuracy": 75, "label_iou": (80 + 50) / 2, "commonest_label": 800 / 12,
+        "psnr": 1,
+    })  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["ring", "grid"])

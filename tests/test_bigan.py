@@ -10,12 +10,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from simulacra import config, models
-from simulacra.adversarial import NonSaturating
+from simulacra.adversarial import OBJECTIVES, NonSaturating
 from simulacra.config import Mlp
 from simulacra.data import Images
 from simulacra.data.dataset import Labelled
 from simulacra.errors import ConfigError
-from simulacra.models.bigan import ALI, BiGAN, JointDiscriminator, neighbour_error
+from simulacra.models.bigan import ALI, BiGAN, JointDiscriminator, joined, neighbour_error
 from simulacra.networks import Shape
 
 SHAPE, LATENT = Shape(1, 8), 3
@@ -127,6 +127,59 @@ def test_the_pairs_meet_the_moved_discriminator() -> None:
     terms = next(rounds)["generator"]
     assert float(terms["generated"]) == pytest.approx(math.log(1 + math.exp(-2.0)))
     assert float(terms["encoded"]) == pytest.approx(math.log(1 + math.exp(2.0)))
+
+
+@pytest.mark.parametrize("name", ["non_saturating", "least_squares", "hinge", "relativistic"])
+def test_generator_and_encoder_want_the_opposite_of_the_discriminator(name: str) -> None:
+    """With sides that mirror each other, each player's slopes on the two logits are equal and opposite."""
+    model, logits = game(), [torch.tensor([[value]], requires_grad=True) for value in (0.3, -0.3)]
+    model.loss, asked = OBJECTIVES[name], iter(2 * logits)
+    model.discriminator.forward = lambda x, z: next(asked)  # type: ignore[method-assign]
+    rounds = model.rounds(Images(torch.zeros(1, 1, 8, 8)), 0)
+    for player, sign in (("discriminator", -1), ("generator", 1)):
+        encoded, generated = torch.autograd.grad(sum(next(rounds)[player].values(), torch.zeros(())), logits)
+        assert float(encoded) == pytest.approx(-float(generated))
+        assert float(encoded) * sign > 0
+
+
+def test_relativistic_pairs_are_one_loss_of_both() -> None:
+    """Each kind beside the other, held fixed: together the slopes of ``softplus(D(x, E(x)) - D(G(z), z))``."""
+    model, x = game(), torch.rand(5, 1, 8, 8) * 2 - 1
+    model.loss = OBJECTIVES["relativistic"]
+    own = list(model.players()["generator"].parameters())
+    torch.manual_seed(3)
+    rounds = model.rounds(Images(x), 0)
+    next(rounds)
+    terms = next(rounds)["generator"]
+    assert float(terms["generated"]) == pytest.approx(float(terms["encoded"]))
+    torch.manual_seed(3)
+    z = torch.randn(5, LATENT)
+    loss = F.softplus(model.discriminator(x, model.encode(x)) - model.discriminator(model.decode(z), z)).mean()
+    for a, b in zip(
+        torch.autograd.grad(sum(terms.values(), torch.zeros(())), own), torch.autograd.grad(loss, own), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_the_penalty_is_on_the_slope_in_image_and_latent_together() -> None:
+    model = models.build(
+        config.BiGAN(latent=LATENT, joint=10, network=Mlp(hidden=(12,)), penalty={"kind": "r1", "weight": 2.0}), SHAPE
+    )
+    assert isinstance(model, BiGAN)
+    x = torch.rand(5, 1, 8, 8) * 2 - 1
+    term = next(model.rounds(Images(x), 0))["discriminator"]["r1"]
+    z = model.encode(x).detach().requires_grad_()
+    pixels = x.requires_grad_()
+    slopes = torch.autograd.grad(model.discriminator(pixels, z).sum(), (pixels, z))
+    expected = sum(slope.flatten(1).square().sum(1) for slope in slopes).mean()  # type: ignore[union-attr]
+    assert float(term) == pytest.approx(float(expected), rel=1e-4)
+    torch.testing.assert_close(model.judge(joined(x, z)), model.discriminator(x, z))
+
+
+def test_a_penalty_needs_single_images() -> None:
+    values = {"family": "bigan", "penalty": {"kind": "r1"}, "discriminator": {"norm": "batch"}}
+    with pytest.raises(ConfigError, match="batch normalisation mixes images"):
+        config.parse({"model": values})
 
 
 def test_the_discriminator_sees_both() -> None:

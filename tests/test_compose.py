@@ -135,6 +135,30 @@ def test_blending_widens_the_seam_of_coarse_structure_only() -> None:
     assert float((row - filters.gaussian(row.view(1, 1, 1, 64), 2.0).flatten()).abs()[4:28].mean()) > 0.15
 
 
+@pytest.mark.parametrize("size", [28, 64, 127, 128, 200])
+@pytest.mark.parametrize("levels", range(7))
+def test_a_blended_seam_stays_where_the_mask_has_it(size: int, levels: int) -> None:
+    """Between two flat images the middle grey lies on the cut, and the two sides are mirror images of each other."""
+    bright, mask = torch.full((1, 1, size, size), 0.8), torch.zeros(1, 1, size, size)
+    mask[..., : size // 2] = 1
+    row = compose.blend(bright, -bright, mask, levels)[0, 0, size // 2]
+    assert int((row > 0).sum()) == pytest.approx(size // 2, abs=1)
+    assert float(row[0]) > 0.6
+    assert float(row[-1]) < -0.6
+    if size in (64, 128):
+        assert torch.allclose(row, -row.flip(0), atol=1e-5)
+        across = compose.blend(bright, -bright, mask.mT, levels)[0, 0, :, size // 2]
+        assert torch.allclose(across, row, atol=1e-5)
+
+
+def test_the_levels_of_a_pyramid_lie_on_each_other() -> None:
+    """A slope is the same slope after halving and doubling, away from the border: nothing is shifted."""
+    ramp = torch.linspace(-1, 1, 64).expand(1, 1, 64, 64)
+    for x in (ramp, ramp.mT.contiguous()):
+        again = compose._doubled(compose._halved(x), x)
+        assert torch.allclose(again[..., 4:-4, 4:-4], x[..., 4:-4, 4:-4], atol=1e-6)
+
+
 def test_mixup_and_cutmix_say_what_they_mixed() -> None:
     x = noise(64, 1, 16, 16)
     mixed = compose.mixup(x, generator=generator(1))

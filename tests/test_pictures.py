@@ -17,7 +17,7 @@ from simulacra.config.operations import Step
 from simulacra.errors import ConfigError, DataError
 from simulacra.files import Entry, Picture
 from simulacra.images import from_bytes, to_bytes
-from simulacra.transforms import pictures
+from simulacra.transforms import colour, pictures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import make_mixed_files
@@ -116,6 +116,25 @@ def test_files_are_turned_upright(orientation: int) -> None:
     assert np.abs(apart).mean() < 3
 
 
+def test_every_kind_of_mixed_file_shows_its_scene(mixed: Path) -> None:
+    """What is read of each file is what was drawn: upright, in the right colours, at its size."""
+    seen = set()
+    for path in sorted(mixed.glob("*.*")):
+        number, _, kind = path.stem.partition("-")
+        if kind in ("", "corrupt", "huge"):
+            continue
+        picture = files.read(files.find(path)[0])
+        size = (60, 48) if kind == "animated" else (0, 0)
+        scene = torch.from_numpy(make_mixed_files.scene(int(number), *size)).permute(2, 0, 1).float()
+        if picture.image.shape[1] == 1:
+            scene = scene[1:2] if kind == "deep" else colour.luma(scene[None])[0]
+        alpha = torch.ones(()) if picture.alpha is None else picture.alpha[0]
+        apart = ((to_bytes(picture.image[0]).float() - scene) * alpha).abs().mean()
+        assert float(apart) < 8, path.name
+        seen.add(kind)
+    assert seen == {"plain", "palette", "transparent", "deep", "cmyk", "turned", "animated", "profiled"}
+
+
 def test_first_or_all_frames(tmp_path: Path) -> None:
     frames = [Image.fromarray(noise(6, 8, 3)) for _ in range(4)]
     content = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=70, lossless=True)
@@ -155,6 +174,24 @@ def test_invisible_colours_have_no_say() -> None:
         assert float(green.max()) < -0.9, name
     kept = pictures.changed(picture, [Step("brightness", {"amount": -0.2})], 0)
     assert torch.equal(kept.alpha, picture.alpha)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["contrast", "equalize", "transfer", "edges", "canny", "gamma"])
+def test_invisible_colours_do_not_count(name: str) -> None:
+    """What is seen comes out the same whatever lies hidden, also where all pixels of an image are counted."""
+    array = noise(16, 18, 4)
+    array[..., 3] = 255 * (RNG.random((16, 18)) < 0.5)
+    given = {"reference": torch.rand(1, 3, 9, 9) * 2 - 1} if name == "transfer" else {}
+    found = []
+    for hidden in ((0, 255, 0), (255, 0, 255)):
+        array[array[..., 3] == 0, :3] = hidden
+        one = pictures.changed(opened(encoded(Image.fromarray(array))), [Step(name, {})], 0, given)
+        found.append(torch.where(one.alpha > 0, one.image, 0.0))
+    assert torch.equal(*found)
+    if name == "transfer":
+        shown = found[0][0][:, torch.from_numpy(array[..., 3] > 0)]
+        wanted = given["reference"][0].flatten(1)
+        assert float((shown.mean(1) - wanted.mean(1)).abs().max()) < 0.15
 
 
 # ------------------------------------------------------------------------------------------------ planning
@@ -304,7 +341,13 @@ def test_without_out_the_name_says_what_was_done(tmp_path: Path, monkeypatch: py
         (["transform", "flip", "IN", "--preview", "sheet.txt"], "is no picture's name"),
         (["transform", "flip", "IN", "--report", "r.txt"], "must end in .json"),
         (["compose", "clone", "IN"], "clone needs --with FILE"),
-        (["transform", "crop", "IN", "--height", "90"], "None of the 1 files could be used"),
+        (["transform", "crop", "IN", "--height", "90"], "left out: a.png: crop: 90 x 64 pixels do not fit into"),
+        (["transform", "resize", "IN"], "resize needs --height N or --width N"),
+        (["transform", "flip", "IN", "--preview", "x.txt"], "--preview x.txt is no picture's name"),
+        (["transform", "canny", "TWO", "--low", "0.5"], "So it is with all 2 files; nothing was written."),
+        (["augment", "TWO", "--classical", "crop", "--out", "x"], "crop changes the shape of images"),
+        (["augment", "TWO", "--classical", "flip", "--preview", "TWO/a.png"], "TWO/a.png exists already"),
+        (["augment", "TWO", "--classical", "flip", "--out", "x", "--data.fit", "cut"], "--data.fit must be"),
     ],
 )
 def test_mistakes_are_named_and_nothing_is_written(
@@ -312,6 +355,7 @@ def test_mistakes_are_named_and_nothing_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     folder_of(tmp_path / "IN", a=noise(4, 6))
+    folder_of(tmp_path / "TWO", a=noise(8, 9), b=noise(9, 8))
     before = sorted(tmp_path.rglob("*"))
     assert run(*words) == 2
     assert message in capsys.readouterr().err
@@ -325,6 +369,30 @@ def test_overwriting_needs_force(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert np.array_equal(pixels(tmp_path / "out" / "a.png"), 255 - pixels(source / "a.png"))
     assert run("transform", "flip", source, "--out", tmp_path / "out", "--force") == 0
     assert np.array_equal(pixels(tmp_path / "out" / "a.png"), np.flip(pixels(source / "a.png"), 1))
+
+
+def test_transparency_is_joined_like_the_colours() -> None:
+    """What is put where a picture is transparent is seen, and what is transparent in both stays so."""
+    clear = np.zeros((20, 20, 4), np.uint8)
+    base, other = (
+        opened(encoded(Image.fromarray(clear))),
+        opened(encoded(Image.fromarray(np.full((20, 20), 200, np.uint8)))),
+    )
+    seam = torch.zeros(1, 1, 20, 20)
+    seam[..., :10] = 1
+    half = pictures.composed(base, other, None, Step("mixup", {"weight": 0.25}), 0)
+    assert half.alpha is not None
+    assert torch.allclose(half.alpha, torch.full((1, 1, 20, 20), 0.75), atol=1e-5)
+    assert torch.equal(to_bytes(half.image), torch.full((1, 3, 20, 20), 200, dtype=torch.uint8))
+    for name, values in {"blend": {"levels": 0.0}, "cutmix": {"share": 0.5}}.items():
+        found = pictures.composed(base, other, seam, Step(name, values), 0)
+        assert found.alpha is not None
+        shown = found.alpha > 0.5
+        assert float(shown.float().mean()) == pytest.approx(0.5, abs=0.02)
+        assert set(to_bytes(found.image)[:, :1][shown].tolist()) == {200}
+        both = pictures.composed(base, base, seam, Step(name, values), 0)
+        assert both.alpha is not None
+        assert float(both.alpha.max()) == 0
 
 
 def test_masks_of_the_same_names(tmp_path: Path) -> None:
@@ -346,6 +414,32 @@ def test_previews_are_one_sheet_and_nothing_else(mixed: Path, tmp_path: Path) ->
     assert run("compose", "collage", mixed, "--out", tmp_path / "collage.png", "--width", 300) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["collage.png", "sheet.png"]
     assert pixels(tmp_path / "collage.png").shape[1] == 300
+
+
+def test_a_mixed_folder_is_enlarged_and_every_file_is_right_or_named(
+    mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["augment", mixed, "--classical", "flip, noise", "--size", 16, "--out", tmp_path / "more"]
+    assert run(*words) == 2
+    assert "--data.corrupt skip" in capsys.readouterr().err
+    assert run(*words, "--data.corrupt", "skip") == 2
+    assert "--data.channels 3" in capsys.readouterr().err
+    assert run(*words, "--data.corrupt", "skip", "--data.channels", 3) == 0
+    said = capsys.readouterr().err
+    about = json.loads((tmp_path / "more" / "about.json").read_text())
+    lines = [json.loads(line) for line in (tmp_path / "more" / "manifest.jsonl").read_text().splitlines()]
+    real = {line["source"] for line in lines if line["origin"] == "real"}
+    tested = len(list((tmp_path / "more" / "test").iterdir()))
+    kinds = {row["file"]: row["readable"] for row in json.loads((mixed / "MANIFEST.json").read_text())}
+    kinds = {name: readable for name, readable in kinds.items() if (mixed / name).exists()}
+    readable = {name for name, good in kinds.items() if good}
+    assert real <= readable
+    assert len(real) + tested == len(readable)
+    assert len(about["left_out"]) == len(kinds) - len(readable)
+    for name in set(kinds) - readable:
+        assert f"left out: {name}" in said
+    assert len(lines) == 2 * len(real)
+    assert pixels(tmp_path / "more" / lines[0]["file"]).shape == (16, 16, 3)
 
 
 def test_frames_of_an_animation_are_changed_alike(tmp_path: Path) -> None:

@@ -81,10 +81,18 @@ def test_shape_type_and_range(name: str, shape: tuple[int, ...]) -> None:
         assert y.shape == x.shape
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 8, 8), (2, 3, 0, 5), (2, 1, 5, 0)])
 @pytest.mark.parametrize("name", PLAIN)
-def test_no_images_at_all(name: str) -> None:
-    y = apply(name, torch.zeros(0, 3, 8, 8), generator(), **NEEDED.get(name, {}))
-    assert y.shape[0] == 0
+def test_no_images_at_all_and_images_without_pixels(name: str, shape: tuple[int, ...]) -> None:
+    x = torch.zeros(shape)
+    if name in ("crop", "resize") and 0 in shape[2:]:
+        with pytest.raises(ConfigError, match=name):
+            apply(name, x, generator(), **NEEDED[name])
+        return
+    y = apply(name, x, generator(), **NEEDED.get(name, {}))
+    assert len(y) == len(x)
+    if name in KEEPING:
+        assert y.shape == x.shape
 
 
 @pytest.mark.parametrize("name", [name for name in PLAIN if not OPERATIONS[name].draws])
@@ -242,6 +250,16 @@ def test_points_and_masks_move_with_the_image(name: str) -> None:
             assert float((centre - point).norm()) < 0.8
 
 
+def test_elastic_hardly_folds_at_its_defaults() -> None:
+    """The area of a pixel after the movement, by the determinant of its slopes, stays above 0."""
+    moving = movement("elastic", torch.zeros(20, 1, 64, 64), generator())
+    assert isinstance(moving, geometry.Displacement)
+    right, down = torch.diff(moving.field, dim=-1)[..., :-1, :], torch.diff(moving.field, dim=-2)[..., :-1]
+    area = (1 + right[:, 0]) * (1 + down[:, 1]) - right[:, 1] * down[:, 0]
+    assert float((area <= 0).float().mean()) < 5e-4
+    assert float(moving.field.square().mean().sqrt()) == pytest.approx(1, abs=0.1)
+
+
 def test_elastic_has_no_inverse_and_movements_are_of_one_size() -> None:
     x = noise(1, 1, 8, 8)
     with pytest.raises(ConfigError, match="elastic has no inverse"):
@@ -369,6 +387,22 @@ def test_non_local_means_takes_noise_away() -> None:
     noisy = clean + 0.2 * torch.randn(clean.shape, generator=generator())
     before, after = ((one - clean).square().mean() for one in (noisy, filters.non_local_means(noisy, 0.2)))
     assert float(after) < 0.25 * float(before)
+
+
+def test_a_flat_image_takes_the_mean_colour_and_no_noise() -> None:
+    reference = smooth(30, 20, 1)
+    for channels in (1, 3):
+        found = colour.transfer(torch.full((1, channels, 20, 20), 0.31), reference)
+        assert float(found.std((2, 3)).max()) < 1e-3
+
+
+@pytest.mark.parametrize("exponent", [0.3, 1.2, 4.0])
+def test_gamma_is_a_power(exponent: float) -> None:
+    x = torch.cat([torch.linspace(-1, 1, 509), torch.tensor([-1.0, 0.0, 1.0])]).view(1, 1, 16, 32)
+    expected = ((x.double() + 1) / 2) ** exponent * 2 - 1
+    assert torch.allclose(colour.gamma(x, exponent).double(), expected, atol=2e-6)
+    several = colour.gamma(x.expand(3, -1, -1, -1), torch.full((3,), exponent))
+    assert torch.allclose(several.double(), expected.expand(3, -1, -1, -1), atol=2e-6)
 
 
 def test_colour_transfer_takes_over_the_mean_and_the_spread() -> None:

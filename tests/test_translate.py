@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -422,6 +423,7 @@ def test_a_run_is_measured_in_both_directions(run: Run) -> None:
         "domain_accuracy",
         "frechet_distance",
         "l1_of_copying",
+        "domain_accuracy_of_copying",
     )
     for name in both:
         assert {name, f"{name}_to_a"} <= scores.keys()
@@ -562,6 +564,16 @@ def test_the_domain_classifier_tells_the_shapes_apart() -> None:
     assert float((classifier.probabilities(b).argmax(1) == 1).float().mean()) > 0.9
     assert classifier.features(a).shape == (50, classifier.dimensions)
     assert domain_classifier(few).digest == classifier.digest
+
+
+def test_small_differences_of_neighbours_are_magnified() -> None:
+    x = torch.zeros(1, 1, 3, 3)
+    x[0, 0, 1, 1] = 0.01
+    seen = domains.magnified(x)
+    assert torch.equal(seen[:, :1], x)
+    left = math.tanh(0.2) * torch.tensor([[0.0, 0, 0], [0, 1, -1], [0, 0, 0]])
+    torch.testing.assert_close(seen[0, 1], left)
+    torch.testing.assert_close(seen[0, 2], left.T)
     assert set(LOADERS) == {Images, data.Labelled, Unpaired, Pairs}
 
 

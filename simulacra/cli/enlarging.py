@@ -7,16 +7,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulacra import config
 from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive
 from simulacra.cli.say import refuse_picture_name, say
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
-    from simulacra.data import Dataset
+    from simulacra.data import Dataset, Splits
     from simulacra.enlarge import Enlarged, Make
     from simulacra.run import Run
 
 SHOWN = 12  # images in a row of the preview
+FILES = ("channels", "fit", "background", "corrupt", "max_megapixels", "test")  # keys of `data` on how files are read
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -40,8 +42,11 @@ def add_verbs(verbs: Verbs) -> None:
         help="images nearer than this are one: root mean square of the difference, 1 from black to white (0.02)",
     )  # fmt: skip
     sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only show what would be added")
-    sub.add_argument("--force", action="store_true", help="replace an enlarged data set")
+    sub.add_argument("--force", action="store_true", help="replace an enlarged data set, or a preview")
     add_data_root(sub)
+    for key in FILES:
+        meaning = str(config.Data.model_fields[key].description)
+        sub.add_argument(f"--data.{key}", metavar="VALUE", help=f"as in train: {meaning}")
 
 
 def _augment(options: argparse.Namespace) -> None:
@@ -50,17 +55,20 @@ def _augment(options: argparse.Namespace) -> None:
     if not options.classical and options.run is None:
         raise ConfigError("augment needs something to add images by: --classical affine, or --run RUN, or both.")
     if options.preview is not None:
-        refuse_picture_name(options.preview)
+        refuse_picture_name(options.preview, option="--preview")
+        if options.preview.exists() and not options.force:
+            raise ConfigError(f"{options.preview} exists already. Overwrite with --force, or choose another name.")
+    given = _given(options)
     from simulacra import data, enlarge
-    from simulacra.config import Data
     from simulacra.run import Run
 
     if options.out is not None:
         enlarge.refuse_existing(options.out, options.force)
     run = None if options.run is None else Run.open(options.run, data_root=options.data_root)
-    size, channels = (options.size, None) if run is None else (run.shape.size, run.shape.channels)
-    values = Data(name=options.data, size=size, channels=channels, per_class=options.labels, draw=options.seed)
+    values = given if run is None else _as_seen_by(run, given)
     splits = data.load(values, options.data_root)
+    for problem in splits.skipped:
+        print(f"left out: {problem}", file=sys.stderr)
     real, makers = splits.train, _makers(options, splits.train, run)
     largest = int(real.labels.bincount().max()) if real.labels is not None else len(real)
     per_class = options.per_class or 2 * largest
@@ -71,8 +79,26 @@ def _augment(options: argparse.Namespace) -> None:
         real, makers, per_class, seed=options.seed, duplicate=options.duplicate,
         progress=lambda part: print(f"making {part} ...", file=sys.stderr, flush=True),
     )  # fmt: skip
-    path = enlarge.write(made, splits, options.out, _about(options, real, run, per_class), force=options.force)
+    about = _about(options, values, splits, run, per_class)
+    path = enlarge.write(made, splits, options.out, about, force=options.force)
     _report(made, path, len(real))
+
+
+def _given(options: argparse.Namespace) -> config.Data:
+    """The section `data` that the options make. Raises `ConfigError`."""
+    pairs = {f"data.{key}": getattr(options, f"data.{key}") for key in FILES}
+    read = config.override({key: text for key, text in pairs.items() if text is not None})
+    own = {"name": options.data, "size": options.size, "per_class": options.labels, "draw": options.seed}
+    values = config.merge(read, {"data": {key: value for key, value in own.items() if value is not None}})
+    return config.parse({**values, "model": {"family": "vae"}}, prefix="--").data  # any family: it is not looked at
+
+
+def _as_seen_by(run: Run, given: config.Data) -> config.Data:
+    """Files brought to the shape of a run's images the way that its own were, where nothing else was said."""
+    shape = {"size": run.shape.size, "channels": run.shape.channels}
+    said = given.model_dump(exclude_unset=True)
+    ways = run.config.data.model_dump(include={"fit", "background", "max_megapixels"})
+    return given.model_copy(update={**ways, **said, **shape})
 
 
 def _makers(options: argparse.Namespace, real: Dataset, run: Run | None) -> dict[str, Make]:
@@ -100,12 +126,18 @@ def _preview(options: argparse.Namespace, real: Dataset, makers: dict[str, Make]
     say(images.save(images.labelled_rows(rows), options.preview))
 
 
-def _about(options: argparse.Namespace, real: Dataset, run: Run | None, per_class: int) -> dict[str, Any]:
+def _about(
+    options: argparse.Namespace, values: config.Data, splits: Splits, run: Run | None, per_class: int
+) -> dict[str, Any]:
     from simulacra import __version__
+
+    real = splits.train
 
     return {
         "simulacra": __version__,
         "data": {"name": real.name, "images": len(real), "sha256": real.digest(), "classes": real.classes},
+        "read": values.model_dump(include={"size", "per_class", *FILES}),
+        "left_out": splits.skipped,
         "per_class": per_class,
         "seed": options.seed,
         "duplicate": options.duplicate,

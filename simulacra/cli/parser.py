@@ -135,11 +135,12 @@ def pairs(words: list[str]) -> dict[str, str]:
 
 
 def changes(text: str) -> str:
-    """A random pipeline of image operations, once it is known to be one."""
-    from simulacra.config.operations import steps
+    """A random pipeline of image operations that keep the shape of images, once it is known to be one."""
+    from simulacra.config.operations import refuse_reshaping, steps
 
     if not steps(text):
         raise argparse.ArgumentTypeError("names no operation, such as affine or 'flip, rotate degrees=-15..15'")
+    refuse_reshaping(text)
     return text
 
 

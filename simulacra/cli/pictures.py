@@ -143,7 +143,11 @@ def _step(options: argparse.Namespace) -> Step:
     if missing is not None:
         raise ConfigError(f"{options.operation} needs --{missing} FILE: {parameters[missing].meaning}.")
     defaults = {key: parameter.default for key, parameter in parameters.items()}
-    return Step(options.operation, {**defaults, **understood(options.operation, given)})
+    step = Step(options.operation, {**defaults, **understood(options.operation, given)})
+    needed = operation(options.operation).one_of
+    if needed and not any(step.values[key] for key in needed):
+        raise ConfigError(f"{options.operation} needs {' or '.join(f'--{key} N' for key in needed)}, at least 1.")
+    return step
 
 
 def _is_needed(parameter: Parameter) -> bool:
@@ -153,7 +157,7 @@ def _is_needed(parameter: Parameter) -> bool:
 def _refuse_shadows(options: argparse.Namespace) -> None:
     """Refuse names of pages that cannot be written."""
     if options.preview is not None:
-        refuse_picture_name(options.preview)
+        refuse_picture_name(options.preview, option="--preview")
         _refuse_existing(options.preview, options.force)
     if options.report is not None:
         if options.report.suffix != ".json":
@@ -196,9 +200,10 @@ class Second:
         """What goes with a picture, as ``(1, C, H, W)`` in [-1, 1], or as a mask of 0 and 1."""
         from simulacra import files
         from simulacra.transforms.colour import luma
+        from simulacra.transforms.pictures import visible
 
-        image = files.over_white(self.read(picture.name))
-        return (luma(image) > 0).to(image.dtype) if mask else image
+        own = self.read(picture.name)
+        return (luma(files.over_white(own)) > 0).float() if mask else visible(own)
 
 
 def _second_pictures(options: argparse.Namespace) -> dict[str, Second]:
@@ -321,6 +326,9 @@ def _reported(done: Done) -> dict[str, Any]:
 def _tell(done: Sequence[Done], jobs: Sequence[Job], out: Path) -> None:
     """Name the files that were left out, sum the notes up, and raise if not all is well."""
     problems = [one for one in done if one.problem is not None]
+    reasons = {one.reason for one in problems}
+    if len(problems) == len(jobs) > 1 and len(reasons) == 1:
+        raise DataError(f"{reasons.pop()} So it is with all {len(jobs)} files; nothing was written.")
     for one in problems:
         print(f"left out: {one.problem}", file=sys.stderr)
     notes = Counter(note for one in done for note in one.notes)

@@ -58,14 +58,16 @@ def target(options: argparse.Namespace, run: Run, default: str) -> Path:
     return (run.path if run.path.is_dir() else run.path.parent) / default
 
 
-def refuse_picture_name(path: Path, *, folder_allowed: bool = False, video_allowed: bool = False) -> None:
+def refuse_picture_name(
+    path: Path, *, folder_allowed: bool = False, video_allowed: bool = False, option: str = "--out"
+) -> None:
     """Refuse names that cannot be written before any work is done."""
     if folder_allowed and (path.is_dir() or not path.suffix):
         return
     if video_allowed and path.suffix.lower() == ".mp4" and not path.is_dir():
         return
     if path.is_dir() or path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
-        raise ConfigError(f"--out {path} is no picture's name; it must end in .png (or .jpg, .webp, .gif).")
+        raise ConfigError(f"{option} {path} is no picture's name; it must end in .png (or .jpg, .webp, .gif).")
 
 
 def say(path: Path, what: str = "") -> None:

@@ -79,7 +79,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
     """Draw training images, and what the augmentations make of them four times."""
-    refuse_picture_name(options.preview)
+    refuse_picture_name(options.preview, option="--preview")
     if options.preview.exists():
         raise ConfigError(f"{options.preview} exists already. Choose another name for --preview.")
     changes = config.override(options.pairs)

@@ -154,9 +154,17 @@ class BiGAN(Family):
     family: Literal["bigan"] = Field("bigan", description="of the model")
     latent: PositiveInt = Field(50, description="dimensions of the latent")
     joint: PositiveInt = Field(512, description="width of the discriminator's layers that see image and latent")
-    loss: Literal["non_saturating"] = Field("non_saturating", description="the adversarial objective")
+    loss: Literal["non_saturating", "least_squares", "hinge", "relativistic"] = Field(
+        "non_saturating", description="the adversarial objective"
+    )
+    penalty: Penalty = Penalty()
     network: Network = Conv(norm="batch")
     discriminator: Network = Conv(activation="leaky_relu")
+
+    @model_validator(mode="after")
+    def _a_penalty_needs_single_images(self) -> Self:
+        _refuse_mixed_images(self.penalty, self.discriminator)
+        return self
 
 
 class ALI(BiGAN):

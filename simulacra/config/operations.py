@@ -110,7 +110,9 @@ class Operation:
 
     ``geometric`` ones move masks and points with the image; ``reshapes``: the size or the channels change, so that it
     has no place in a training batch; ``draws``: it is random by itself. ``alpha`` says whether transparency is moved
-    with the colours or stays as it is. ``undo`` says how each parameter changes in the inverse; None: there is none.
+    with the colours or stays as it is, and whether the colours of all visible pixels are counted. ``one_of`` are
+    parameters of which one at least must be above 0. ``undo`` says how each parameter changes in the inverse; None:
+    there is none.
     """
 
     group: str
@@ -119,8 +121,9 @@ class Operation:
     geometric: bool = False
     reshapes: bool = False
     draws: bool = False
-    alpha: Literal["moved", "kept"] = "kept"
+    alpha: Literal["moved", "kept", "counted"] = "kept"
     probability: float = 1.0
+    one_of: tuple[str, ...] = ()
     undo: Mapping[str, Literal["negated", "inverted"]] | None = None
 
     @property
@@ -209,7 +212,7 @@ OPERATIONS: dict[str, Operation] = {
             "height": Parameter(0, "rows; 0 follows the width", 0, 1e5, kind="whole"),
             "width": Parameter(0, "columns; 0 follows the height", 0, 1e5, kind="whole"),
             "interpolation": _choice("bicubic", INTERPOLATIONS, "between pixels"),
-        }, geometric=True, reshapes=True, alpha="moved",
+        }, geometric=True, reshapes=True, alpha="moved", one_of=("height", "width"),
     ),
     "rotate": Operation(
         _GEOMETRY, "Turn counter-clockwise about the centre; quarter turns are exact.", {
@@ -245,7 +248,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "elastic": Operation(
         _GEOMETRY, "Displace pixels smoothly at random.", {
-            "strength": Parameter(2.0, "displacement in pixels, root mean square", 0, 1000, Range(0.5, 2)),
+            "strength": Parameter(1.0, "displacement in pixels, root mean square", 0, 1000, Range(0.5, 1)),
             "smoothness": Parameter(8.0, "distance in pixels over which displacements differ", 1, 10_000),
             **_sampled("mirror"),
         }, geometric=True, draws=True, alpha="moved",
@@ -254,7 +257,8 @@ OPERATIONS: dict[str, Operation] = {
         _COLOUR, "Add light.", {"amount": Parameter(0.1, "1 is from black to white", -1, 1, Range(-0.2, 0.2))}
     ),
     "contrast": Operation(
-        _COLOUR, "Spread from the mean.", {"factor": Parameter(1.2, "0 is flat", 0, 100, Range(0.67, 1.5), ratio=True)}
+        _COLOUR, "Spread from the mean.",
+        {"factor": Parameter(1.2, "0 is flat", 0, 100, Range(0.67, 1.5), ratio=True)}, alpha="counted",
     ),
     "saturation": Operation(
         _COLOUR, "More or less colour.", {"factor": Parameter(1.5, "0 is grey", 0, 100, Range(0.5, 2), ratio=True)}
@@ -267,10 +271,10 @@ OPERATIONS: dict[str, Operation] = {
         {"exponent": Parameter(1.2, "above 1 darkens", 0.01, 100, Range(0.67, 1.5), ratio=True)},
         undo={"exponent": "inverted"},
     ),
-    "equalize": Operation(_COLOUR, "Straighten the histogram of each channel."),
+    "equalize": Operation(_COLOUR, "Straighten the histogram of each channel.", alpha="counted"),
     "transfer": Operation(
         _COLOUR, "Take over the colours of another picture.",
-        {"reference": Parameter(None, "picture with the colours", kind="picture")},
+        {"reference": Parameter(None, "picture with the colours", kind="picture")}, alpha="counted",
     ),
     "grey": Operation(_COLOUR, "Take the colour away."),
     "invert": Operation(_COLOUR, "The negative.", undo={}),
@@ -327,7 +331,7 @@ COMPOSITIONS: dict[str, Operation] = {
     ),
     "blend": Operation(
         "composition", "Join each with another at a seam that is wide for coarse and narrow for fine structure.",
-        {"with": _WITH, "mask": _SEAM, "levels": Parameter(6, "halvings; 0 is a plain cut", 0, 30, kind="whole")},
+        {"with": _WITH, "mask": _SEAM, "levels": Parameter(6, "at most; 0 is a plain cut", 0, 30, kind="whole")},
     ),
     "clone": Operation(
         "composition", "Paste another picture's slopes, with no seam (Poisson).",
@@ -429,7 +433,7 @@ def refuse_reshaping(text: str | Sequence[str]) -> None:
     for step in steps(text):
         if OPERATIONS[step.name].reshapes or step.values.get("expand") is True:
             hint = " affine width=1..1.3 height=1..1.3 shows a part of each image." if step.name == "crop" else ""
-            raise ConfigError(f"{step.name} changes the shape of images, which training needs to be one.{hint}")
+            raise ConfigError(f"{step.name} changes the shape of images, which must be one and the same here.{hint}")
 
 
 def _assignment(word: str, name: str) -> tuple[str, str]:

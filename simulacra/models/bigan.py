@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective, accuracy
+from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import DiagonalGaussian
 from simulacra.errors import ConfigError
@@ -67,6 +67,8 @@ class BiGAN(StandardNormalPrior, Model):
         loss: Objective,
         shape: Shape,
         latent: int,
+        *,
+        penalty: Lazy | None = None,
     ) -> None:
         super().__init__(shape)
         self.generator = generator
@@ -74,6 +76,7 @@ class BiGAN(StandardNormalPrior, Model):
         self.discriminator = discriminator
         self.loss = loss
         self.latent = latent
+        self.penalty = penalty
 
     @classmethod
     def build(cls, values: config.BiGAN, shape: Shape) -> Self:
@@ -86,6 +89,7 @@ class BiGAN(StandardNormalPrior, Model):
             OBJECTIVES[values.loss],
             shape,
             values.latent,
+            penalty=lazy(values.penalty),
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -95,18 +99,27 @@ class BiGAN(StandardNormalPrior, Model):
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First the discriminator, then generator and encoder on the same pairs, which they want taken for the other.
 
-        What deceives the discriminator about (x, E(x)) is the objective of the negated logit.
+        What deceives the discriminator about (x, E(x)) is the objective of the negated logit, beside the negated logits
+        of (G(z), z): each kind of pairs is the other's rival.
         """
-        del step
         x, z = batch.image, self.prior(len(batch))
         fake, inferred = self.decode(z), self.paired(x)
         on_encoded = self.discriminator(x, inferred.detach())
         on_generated = self.discriminator(fake.detach(), z)
-        self.watch("discriminator/accuracy", accuracy(on_encoded, on_generated))
-        yield {"discriminator": self.loss.discriminator(on_encoded, on_generated)}
-        (generated,) = self.loss.generator(self.discriminator(fake, z)).values()
-        (encoded,) = self.loss.generator(-self.discriminator(x, inferred)).values()
+        self.watch("discriminator/accuracy", self.loss.accuracy(on_encoded, on_generated))
+        pairs = joined(x, inferred.detach()), joined(fake.detach(), z)
+        penalty = self.penalty(self.judge, *pairs, step) if self.penalty else {}
+        yield {"discriminator": self.loss.discriminator(on_encoded, on_generated) | penalty}
+        on_encoded, on_generated = self.discriminator(x, inferred), self.discriminator(fake, z)
+        (generated,) = self.loss.generator(on_generated, on_encoded.detach).values()
+        (encoded,) = self.loss.generator(-on_encoded, (-on_generated).detach).values()
         yield {"generator": {"generated": generated, "encoded": encoded}}
+
+    def judge(self, pairs: Tensor) -> Tensor:
+        """Return the logits ``(B, 1)`` of `joined` pairs, whose slope is that in image and latent together."""
+        x, z = torch.split(pairs.flatten(1), [self.shape.pixels, self.latent], dim=1)
+        logits: Tensor = self.discriminator(x.reshape(len(x), self.shape.channels, self.shape.size, -1), z)
+        return logits
 
     def paired(self, x: Tensor) -> Tensor:
         """Return the latents ``(B, latent)`` that the discriminator sees beside images ``(B, C, H, W)``: E(x)."""
@@ -167,6 +180,11 @@ class ALI(BiGAN):
     def encode(self, x: Tensor) -> Tensor:
         """Return the means ``(B, latent)`` of q(z | x)."""
         return self.posterior(x).mean
+
+
+def joined(x: Tensor, z: Tensor) -> Tensor:
+    """Lay images ``(B, C, H, W)`` and latents ``(B, D)`` behind each other, ``(B, C H W + D, 1, 1)``."""
+    return torch.cat([x.flatten(1), z], dim=1)[..., None, None]
 
 
 def neighbour_error(z: Tensor, label: Tensor) -> Tensor:

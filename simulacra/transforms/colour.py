@@ -10,10 +10,11 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.images import LUMA, from_unit, to_bytes, to_unit
-from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
+from simulacra.transforms.common import CHUNK, Amount, clamped, in_chunks, per_image
 
 LEVELS = 256
 BLACK = 1e-6  # on [0, 1]
+FLAT = 1e-3  # a spread of colours that is rounding and must not be stretched, in Lab (0 to 100) or [-1, 1]
 POINTWISE = 1 << 20  # numbers worked on at once where each is seen once or twice only
 
 
@@ -63,13 +64,15 @@ def _stretched(x: Tensor, middle: Tensor, factor: Amount) -> Tensor:
     return torch.add(start, x, alpha=factor).clamp_(-1, 1)
 
 
-def _pointwise(function: Callable[[Tensor, Amount], Tensor], x: Tensor, amount: Amount) -> Tensor:
+def _pointwise(
+    function: Callable[[Tensor, Amount], Tensor], x: Tensor, amount: Amount, size: int = POINTWISE
+) -> Tensor:
     """Apply a function of images and an amount, as a number for all or as ``(B, 1, 1, 1)``, to a few at a time."""
     if not x.numel():
         return x
     if isinstance(amount, Tensor):
-        return in_chunks(function, x, per_image(amount, x), size=POINTWISE)
-    return in_chunks(lambda part: function(part, amount), x, size=POINTWISE)
+        return in_chunks(function, x, per_image(amount, x), size=size)
+    return in_chunks(lambda part: function(part, amount), x, size=size)
 
 
 def hue(x: Tensor, degrees: Amount = 30.0) -> Tensor:
@@ -94,9 +97,9 @@ def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
     def raised(x: Tensor, power: Amount) -> Tensor:
         darkest = BLACK if x.requires_grad else 0.0  # where the slope is finite
         unit = torch.add(x.new_tensor(0.5), x, alpha=0.5).clamp_(min=darkest)
-        return torch.add(x.new_tensor(-1.0), unit.pow(power), alpha=2)
+        return torch.add(x.new_tensor(-1.0), torch.exp(power * torch.log(unit)), alpha=2)  # twice as fast as pow
 
-    return _pointwise(raised, x, exponent)
+    return _pointwise(raised, x, exponent, size=CHUNK)
 
 
 def binarize(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -142,6 +145,6 @@ def transfer(x: Tensor, reference: Tensor) -> Tensor:
 
 def _like(values: Tensor, wanted: Tensor) -> Tensor:
     space = (2, 3)
-    spread = values.std(space, keepdim=True, correction=0).clamp(min=1e-6)
+    spread = values.std(space, keepdim=True, correction=0).clamp(min=FLAT)
     scaled = (values - values.mean(space, keepdim=True)) * (wanted.std(space, keepdim=True, correction=0) / spread)
     return scaled + wanted.mean(space, keepdim=True)

@@ -44,7 +44,7 @@ def by_value(x: Tensor, value: Amount, function: Callable[[Tensor, int], Tensor]
 
 def in_chunks(function: Callable[..., Tensor], x: Tensor, *beside: Tensor, size: int = CHUNK) -> Tensor:
     """Apply a function of images, and of what lies beside each, to a few at a time: what fits the cache is faster."""
-    count = max(1, size // max(1, x[0].numel() if len(x) else 1))
+    count = max(1, size // max(1, x[:1].numel()))
     if len(x) <= count:
         return function(x, *beside)
     parts = zip(*(torch.split(part, count) for part in (x, *beside)), strict=True)
@@ -67,6 +67,8 @@ def mirrored(x: Tensor, reach: int, dim: int) -> Tensor:
     size = x.shape[dim]
     if reach == 0:
         return x
+    if not x.numel():
+        return x.new_zeros([n + 2 * reach if axis == dim % x.ndim else n for axis, n in enumerate(x.shape)])
     if reach > size:
         return x.index_select(dim, mirror_index(size, reach, x.device))
     before, after = x.narrow(dim, 0, reach).flip(dim), x.narrow(dim, size - reach, reach).flip(dim)

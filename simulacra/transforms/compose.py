@@ -21,6 +21,8 @@ from simulacra.transforms import poisson
 from simulacra.transforms.common import Amount, clamped, per_image, weigh
 from simulacra.transforms.geometry import resize
 
+COARSEST = 4  # pixels of a side of the smallest image of a pyramid: a seam as wide as the image would be none
+
 # ------------------------------------------------------------------------------------------------ placing
 
 
@@ -79,7 +81,8 @@ def blend(a: Tensor, b: Tensor, mask: Tensor, levels: int = 6) -> Tensor:
     """Join two images where ``mask`` says (1: ``a``), coarse structure over wide seams and fine over narrow ones.
 
     Laplacian pyramids of the images are joined level by level by the Gaussian pyramid of the mask. ``levels`` halvings
-    at most, as many as the size allows; 0 is a plain cut.
+    at most, as many as the size allows; 0 is a plain cut. The kernel has four taps where the paper's has five, so that
+    coarse pixels lie in the middle of the fine ones and the seam stays in place for even sides, not for 2^n + 1 only.
     Source: A Multiresolution Spline with Application to Image Mosaics (1983), https://doi.org/10.1145/245.247
     """
     if a.shape[-2:] != b.shape[-2:]:
@@ -89,7 +92,7 @@ def blend(a: Tensor, b: Tensor, mask: Tensor, levels: int = 6) -> Tensor:
 
 
 def _joined(a: Tensor, b: Tensor, mask: Tensor, levels: int) -> Tensor:
-    if levels == 0 or min(a.shape[-2:]) < 2:
+    if levels == 0 or min(a.shape[-2:]) < 2 * COARSEST:
         return torch.lerp(b, a, mask)
     coarse_a, coarse_b = _halved(a), _halved(b)
     coarse = _joined(coarse_a, coarse_b, _halved(mask), levels - 1)
@@ -98,16 +101,17 @@ def _joined(a: Tensor, b: Tensor, mask: Tensor, levels: int) -> Tensor:
 
 
 def _halved(x: Tensor) -> Tensor:
-    kernel = x.new_tensor([[1, 4, 6, 4, 1]]) / 16
-    return weigh(weigh(x, kernel, -2), kernel, -1)[..., ::2, ::2]
+    """Half the size: each pixel lies in the middle of four, and weighs those around it by (1, 3, 3, 1) / 8 per axis."""
+    kernel = x.new_tensor([[1, 2, 1]]) / 4
+    return F.avg_pool2d(weigh(weigh(x, kernel, -2), kernel, -1), 2, ceil_mode=True)
 
 
 def _doubled(x: Tensor, like: Tensor) -> Tensor:
-    rows, columns = like.shape[-2:]
+    """Back to the size of ``like``, every pixel where it was: linear between the middles."""
     if not len(x):
         return like
-    wide = F.interpolate(F.pad(x, (0, 1, 0, 1), mode="replicate"), scale_factor=2, mode="bilinear", align_corners=False)
-    return wide[..., :rows, :columns]
+    rows, columns = like.shape[-2:]
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)[..., :rows, :columns]
 
 
 # ---------------------------------------------------------------------------------------- Poisson cloning

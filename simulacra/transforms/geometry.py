@@ -59,11 +59,12 @@ class Projective:
     def image(self, x: Tensor) -> Tensor:
         """Move images ``(B, C, H, W)``; see `Geometry`."""
         self._check(x)
+        if not x.numel():
+            return x.new_full((len(x), x.shape[1], *self.after), LEVELS.get(self.outside, 0.0))
         exact = self._exact(x)
         if exact is not None:
             return exact
-        matrix = self._back().to(x).expand(len(x), 3, 3)
-        return in_chunks(self._sampled, x, matrix) if len(x) else x.new_empty(0, x.shape[1], *self.after)
+        return in_chunks(self._sampled, x, self._back().to(x).expand(len(x), 3, 3))
 
     def _sampled(self, x: Tensor, matrix: Tensor) -> Tensor:
         level, mode = LEVELS.get(self.outside, 0.0), BORDERS.get(self.outside, "zeros")
@@ -209,6 +210,8 @@ def cropping(x: Tensor, height: int, width: int, top: int = -1, left: int = -1) 
     Raises `ConfigError` where that sticks out of the image.
     """
     size = tuple(x.shape[-2:])
+    if height > size[0] or width > size[1]:
+        raise ConfigError(f"crop: {height} x {width} pixels do not fit into an image of {_by(size)}.")
     top = (size[0] - height) // 2 if top == -1 else top
     left = (size[1] - width) // 2 if left == -1 else left
     if height < 1 or width < 1 or top < 0 or left < 0 or top + height > size[0] or left + width > size[1]:
@@ -362,6 +365,8 @@ class Displacement:
         if x.shape[-2:] != self.field.shape[-2:]:
             size = tuple(self.field.shape[-2:])
             raise ConfigError(f"This movement is of {_by(size)} images, not of {_by(tuple(x.shape[-2:]))}.")
+        if not x.numel():
+            return x
         height, width = x.shape[-2:]
         field = self.field.to(x)
         right = (2 * field[:, 0] + 2 * torch.arange(width, device=x.device) + 1) / width - 1
@@ -395,7 +400,7 @@ class Displacement:
 
 def elastic_movement(
     x: Tensor,
-    strength: Amount = 2.0,
+    strength: Amount = 1.0,
     smoothness: float = 8.0,
     *,
     outside: Outside = "mirror",
@@ -404,8 +409,8 @@ def elastic_movement(
 ) -> Displacement:
     """Displace pixels at random by ``strength`` pixels (root mean square along each axis), smoothly.
 
-    Independent normal displacements of points ``smoothness`` pixels apart, joined by a bicubic surface. The image does
-    not fold while ``strength`` is well below ``smoothness``.
+    Independent normal displacements of points ``smoothness`` pixels apart, joined by a bicubic surface. Up to a
+    ``strength`` of an eighth of that hardly a pixel folds; at a quarter 3 % do, at a half 23 %.
     Source of the idea: Best Practices for Convolutional Neural Networks (2003),
     https://doi.org/10.1109/ICDAR.2003.1227801
     """
@@ -467,6 +472,8 @@ def resizing(x: Tensor, height: int = 0, width: int = 0, interpolation: Interpol
     old_height, old_width = x.shape[-2:]
     if min(height, width) < 0 or height == width == 0:
         raise ConfigError("resize: give a height or a width of at least 1 pixel.")
+    if not min(old_height, old_width):
+        raise ConfigError(f"resize: an image of {old_height} x {old_width} pixels has nothing to show.")
     height = height or max(1, round(width * old_height / old_width))
     width = width or max(1, round(height * old_width / old_height))
     return Resizing((old_height, old_width), (height, width), interpolation)

@@ -31,9 +31,33 @@ def changed(picture: Picture, steps: Sequence[Step], seed: int, given: Mapping[s
         def operate(x: Tensor, name: str = step.name, values: dict[str, Any] = values) -> Tensor:
             return apply(name, x, generator, **values)
 
-        moves = OPERATIONS[step.name].alpha == "moved"
-        picture = with_alpha(picture, operate) if moves else replace(picture, image=operate(picture.image))
+        treat = {"moved": with_alpha, "kept": _beside_alpha, "counted": _of_visible}[OPERATIONS[step.name].alpha]
+        picture = treat(picture, operate)
     return picture
+
+
+def _beside_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
+    """Apply an operation that leaves transparency as it is; what is invisible is black to it."""
+    if picture.alpha is None:
+        return replace(picture, image=operate(picture.image))
+    return replace(picture, image=operate(torch.where(picture.alpha < VISIBLE, -1.0, picture.image)))
+
+
+def _of_visible(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
+    """Apply an operation that counts colours; those that are invisible do not count."""
+    return replace(picture, image=operate(visible(picture)))
+
+
+def visible(picture: Picture) -> Tensor:
+    """The image ``(N, C, H, W)`` with every invisible pixel replaced by a visible one, each of which is as frequent."""
+    if picture.alpha is None:
+        return picture.image
+    image = picture.image.clone()
+    for frame, shown in zip(image, picture.alpha[:, 0] >= VISIBLE, strict=True):
+        hidden, known = int((~shown).sum()), frame[:, shown]
+        if known.numel():
+            frame[:, ~shown] = known[:, torch.arange(hidden) * known.shape[1] // max(1, hidden)]
+    return image
 
 
 def with_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
@@ -43,11 +67,20 @@ def with_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture
     """
     if picture.alpha is None:
         return replace(picture, image=operate(picture.image))
-    colours = picture.image.shape[1]
-    weighted = torch.cat([to_unit(picture.image) * picture.alpha, picture.alpha], 1)
-    moved = to_unit(operate(from_unit(weighted))).clamp(0, 1)
-    alpha = moved[:, colours:]
-    return replace(picture, image=from_unit(_unweighted(moved[:, :colours], alpha)), alpha=alpha)
+    return _of_light(picture, operate(_light(picture)))
+
+
+def _light(picture: Picture) -> Tensor:
+    """Colours multiplied by alpha, and alpha as one more channel: ``(N, C + 1, H, W)`` in [-1, 1]."""
+    alpha = torch.ones_like(picture.image[:, :1]) if picture.alpha is None else picture.alpha
+    return from_unit(torch.cat([to_unit(picture.image) * alpha, alpha], 1))
+
+
+def _of_light(picture: Picture, light: Tensor) -> Picture:
+    """The picture with other colours and alpha, from what `_light` makes of them."""
+    unit = to_unit(light).clamp(0, 1)
+    colours, alpha = unit[:, :-1], unit[:, -1:]
+    return replace(picture, image=from_unit(_unweighted(colours, alpha)), alpha=alpha)
 
 
 def _unweighted(light: Tensor, alpha: Tensor) -> Tensor:
@@ -124,9 +157,11 @@ def _covering(x: Tensor, height: int, width: int) -> Tensor:
     return wide[..., top : top + height, left : left + width]
 
 
-def _beside(base: Picture, other: Picture) -> Tensor:
-    height, width = base.image.shape[-2:]
-    return _covering(over_white(other), height, width).expand_as(base.image)
+def _joined(base: Picture, other: Picture, join: Callable[[Tensor, Tensor], Tensor]) -> Picture:
+    """Join two pictures at the size of the first, and their transparency alike where the first has some."""
+    own, others = (base.image, over_white(other)) if base.alpha is None else (_light(base), _light(other))
+    joined = join(own, _covering(others, *own.shape[-2:]).expand_as(own))
+    return replace(base, image=joined) if base.alpha is None else _of_light(base, joined)
 
 
 def _blend(base: Picture, other: Picture, mask: Tensor | None, _: torch.Generator, *, levels: int) -> Picture:
@@ -134,16 +169,16 @@ def _blend(base: Picture, other: Picture, mask: Tensor | None, _: torch.Generato
     _refuse_unlike(other, mask)
     height, width = base.image.shape[-2:]
     share = _covering(mask, height, width).clamp(0, 1)
-    return replace(base, image=compose.blend(_beside(base, other), base.image, share, int(levels)))
+    return _joined(base, other, lambda own, others: compose.blend(others, own, share, int(levels)))
 
 
 def _mixup(base: Picture, other: Picture, _: Tensor | None, __: torch.Generator, *, weight: Any) -> Picture:
-    return replace(base, image=compose.cross(base.image, _beside(base, other), weight))
+    return _joined(base, other, lambda own, others: compose.cross(own, others, weight))
 
 
 def _cutmix(base: Picture, other: Picture, _: Tensor | None, generator: torch.Generator, *, share: Any) -> Picture:
     mask = compose.rectangles(base.image[:1], share, generator=generator)
-    return replace(base, image=torch.where(mask, _beside(base, other), base.image))
+    return _joined(base, other, lambda own, others: torch.where(mask, others, own))
 
 
 COMPOSITIONS: dict[str, Callable[..., Picture]] = {
