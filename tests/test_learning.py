@@ -157,10 +157,10 @@ def test_latents_of_the_bidirectional_gan_tell_digits_apart(tmp_path: Path, data
 
 
 def test_the_vaegan_draws_clothes_and_keeps_their_class(tmp_path: Path, data_root: Path) -> None:
-    """One epoch on Fashion-MNIST; without a penalty the distance is above 14 then, and chance of a class 0.1."""
-    run = trained("vaegan", tmp_path / "run", data_root, train={"images": 60_000})
+    """A fifth of the recipe; without a penalty the distance was 14.1 even after 75,000 images."""
+    run = trained("vaegan", tmp_path / "run", data_root, train={"images": 40_000})
     scores = {score.metric: score.value for score in evaluate(run, n=2000)}
-    assert scores["frechet_distance"] < 9, scores
+    assert scores["frechet_distance"] < 12, scores
     assert scores["class_agreement"] > 0.65, scores
 
 
