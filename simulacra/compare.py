@@ -129,7 +129,8 @@ def compare(paths: Sequence[Path], data_root: Path | None = None) -> Comparison:
         raise ConfigError("compare needs at least two runs: simulacra compare RUN RUN ...")
     if len({path.resolve() for path in paths}) < len(paths):
         raise ConfigError("compare was given the same run twice. Name each once.")
-    entries = [_entry(path, name, data_root) for path, name in zip(paths, _names(paths), strict=True)]
+    runs = [Run.open(path, data_root=data_root) for path in paths]  # all, before any is sent to be evaluated
+    entries = [_entry(run, path, name) for run, path, name in zip(runs, paths, _names(paths), strict=True)]
     _refuse_other_images(entries)
     _refuse_other_measurements(entries)
     names = list({metric: None for entry in entries for metric in entry.scores})
@@ -152,8 +153,7 @@ def _folder(path: Path) -> Path:
     return path.resolve().parent if path.name == MODEL else path.resolve()
 
 
-def _entry(path: Path, name: str, data_root: Path | None) -> Entry:
-    run = Run.open(path, data_root=data_root)
+def _entry(run: Run, path: Path, name: str) -> Entry:
     folder = _folder(path)
     file = folder / EVALUATION if folder.is_dir() else folder.with_suffix(".json")
     if not file.is_file():

@@ -65,9 +65,7 @@ def find(path: Path) -> list[Entry]:
     elif path.is_file():
         entries = _in_zip(path)
     else:
-        raise DataError(
-            f"There is no file or folder {path}. Give a folder or a zip of images, or a name: see simulacra data."
-        )
+        raise DataError(f"There is no file or folder {path}. Give an image, a folder or a zip of images.")
     if not entries:
         raise DataError(f"{path} holds no images. Image files end in {', '.join(sorted(ENDINGS))}.")
     return sorted(entries, key=lambda entry: entry.name)
@@ -347,7 +345,7 @@ def _refuse_clashes(jobs: Sequence[Job], force: bool) -> None:
         raise ConfigError(f"Two images would be written to {twice}. Give their folders instead, or one at a time.")
     there = [job.out for job in jobs if job.out.exists()]
     if there and not force:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise ConfigError(f"{there[0]}{more} exists already. Overwrite with --force, or choose another --out.")
     folder = next((path for path in there if path.is_dir()), None)
     if folder is not None:

@@ -28,7 +28,7 @@ EXPLAIN = "--explain"  # what --help after a recipe's name becomes
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     sub = verbs.add(
-        "quickstart", _quickstart, "Train a small VAE on embedded digits and make a report: a minute or two."
+        "quickstart", _quickstart, "Train a small VAE on embedded digits and make a report: seconds to minutes."
     )
     sub.add_argument("--out", type=Path, metavar="DIR", help="the run folder (a new one under runs/)")
 

@@ -200,7 +200,7 @@ def _translate(options: argparse.Namespace) -> None:
     if folder.is_file() or folder.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
         raise ConfigError(f"translate writes a folder of images, not the file {folder}. Name a folder with --out.")
     written = run.translate_files(options.images, folder, options.to, convert=options.convert, size=options.size)
-    say(folder, f"{len(written):,} images translated to domain {options.to}")
+    say(folder, f"{len(written):,} {'image' if len(written) == 1 else 'images'} translated to domain {options.to}")
 
 
 def _classes_in(names: list[str]) -> dict[str, Any]:

@@ -87,14 +87,15 @@ class Parameter:
         return ends
 
     def _number(self, text: str, name: str) -> float:
+        allowed = "finite" if self.allowed == "any" else self.allowed
         try:
             value = float(text)
         except ValueError:
-            raise ConfigError(f"{name} must be a number ({self.allowed}), not '{text}'.") from None
+            raise ConfigError(f"{name} must be a number ({allowed}), not '{text}'.") from None
         whole = self.kind in ("odd", "whole")
         wrong = math.isnan(value) or math.isinf(value) or not self.low <= value <= self.high
         if wrong or (whole and value != int(value)) or (self.kind == "odd" and value % 2 == 0):
-            raise ConfigError(f"{name} must be {self.allowed}; got {text}.")
+            raise ConfigError(f"{name} must be {allowed}; got {text}.")
         return value
 
 
