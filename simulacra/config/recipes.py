@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ def recipe(name: str) -> Recipe:
     """
     shipped = _shipped()
     if name in shipped:
-        values = shipped[name]
+        values = deepcopy(shipped[name])
     elif name.endswith(".toml"):
         values = loads(_text(Path(name)), f"recipe {name}")
         values.pop(LARGE, None)
@@ -56,6 +58,7 @@ def recipe(name: str) -> Recipe:
     )
 
 
+@cache
 def _shipped() -> dict[str, dict[str, Any]]:
     found = {}
     for entry in (resources.files("simulacra") / "recipes").iterdir():
