@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import config, machine, models
+from simulacra import config, machine, models, zoom
 from simulacra.config import Config
 from simulacra.data import Dataset, Labelled, Splits
 from simulacra.errors import ConfigError, DataError
@@ -34,7 +34,7 @@ def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
             "data": values.data.model_copy(
                 update=sizes if other is None else {**sizes, "channels_b": other.shape.channels}
             ),
-            "model": _with_channels(_with_classes(values.model, splits.train), splits.train),
+            "model": _with_domains(_with_classes(values.model, splits.train), splits.train),
             "train": values.train.model_copy(update={"precision": precision}),
         }
     )
@@ -55,8 +55,8 @@ def _with_classes(model: config.ModelConfig, dataset: Dataset) -> config.ModelCo
     return model.model_copy(update={"classes": classes})
 
 
-def _with_channels(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
-    """Fill in the channels of domain B, where there is one; raises `ConfigError` where others were asked for."""
+def _with_domains(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
+    """Fill in what the domains say: B's channels, and the zoom; raises `ConfigError` where others were asked for."""
     if dataset.other is None or not isinstance(model, config.CycleGAN | config.Pix2Pix):
         return model
     channels = dataset.other.shape.channels
@@ -65,7 +65,11 @@ def _with_channels(model: config.ModelConfig, dataset: Dataset) -> config.ModelC
             f"model.channels_b is {model.channels_b}, and the images of domain B have {channels}. Leave it out, or set "
             f"--data.channels_b {model.channels_b}."
         )
-    return model.model_copy(update={"channels_b": channels})
+    found: dict[str, Any] = {"channels_b": channels}
+    if isinstance(model, config.CycleGAN) and not model.zoom:
+        a, b = dataset.domains.values()
+        found["zoom"] = round(zoom.measure(a.images, b.images), 3)
+    return model.model_copy(update=found)
 
 
 def saved_config(path: Path) -> Config:

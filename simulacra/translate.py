@@ -48,7 +48,8 @@ def translate(model: Model, x: Tensor, to: str = "B") -> Tensor:
     training, device = model.training, next(model.parameters()).device
     model.eval()
     try:
-        return tiled(lambda part: translating.translate(part.to(device), to).cpu(), x, model.shape.size)
+        arranged = translating.arrange(x, to)
+        return tiled(lambda part: translating.redraw(part.to(device), to).cpu(), arranged, model.shape.size)
     finally:
         model.train(training)
 

@@ -16,7 +16,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"images", "machine"},
     {"files"},
     {"transforms"},
-    {"distributions", "adversarial", "networks"},
+    {"distributions", "adversarial", "networks", "zoom"},
     {"data"},
     {"models", "latent"},
     {

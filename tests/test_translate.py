@@ -23,6 +23,7 @@ from simulacra.errors import CapabilityError, ConfigError, DataError
 from simulacra.features import domain_classifier, domains
 from simulacra.metrics import retrieval_top1
 from simulacra.models import Model, Round
+from simulacra.models.base import Redrawing
 from simulacra.models.cyclegan import CycleGAN
 from simulacra.networks import Shape
 from simulacra.networks.patch import field_of_view
@@ -348,7 +349,7 @@ def test_inverted_colours_and_collapse_are_told() -> None:
 # ------------------------------------------------------------------------------------------------------ tiles
 
 
-class Local(Model):
+class Local(Redrawing, Model):
     """A translator that is the same everywhere: each pixel from the 5 x 5 around it."""
 
     directions = ("B",)
@@ -365,7 +366,7 @@ class Local(Model):
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         raise NotImplementedError
 
-    def translate(self, x: Tensor, to: str) -> Tensor:
+    def redraw(self, x: Tensor, to: str) -> Tensor:
         return torch.tanh(self.layer(x))
 
 

@@ -261,6 +261,9 @@ class CycleGAN(Family):
         5.0,
         description="weight of changing what is of the target already, in L1; where both domains have equal channels",
     )
+    zoom: Annotated[float, Field(ge=0, le=4)] = Field(
+        1.0, description="how much larger things are drawn in B than in A; 0: measured where training images have ink"
+    )
     pool: Annotated[int, Field(ge=0)] = Field(50, description="earlier translations that the critics see again")
     generator: Translator = ResnetTranslator()
     discriminator: Patch = Patch()

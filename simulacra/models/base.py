@@ -107,9 +107,31 @@ class Translating(Protocol):
     domains: dict[str, Shape]  # the shape of each domain's images
     directions: tuple[str, ...]  # the domains that it translates to
 
+    def arrange(self, x: Tensor, to: str) -> Tensor:
+        """Bring things to the place and size that they have in ``to``; whole pictures, not parts of them."""
+        ...
+
+    def redraw(self, x: Tensor, to: str) -> Tensor:
+        """Draw images ``(n, C, H, W)`` in [-1, 1] that are arranged for ``to`` as images ``(n, C', H, W)`` of it."""
+        ...
+
     def translate(self, x: Tensor, to: str) -> Tensor:
         """Turn images ``(n, C, H, W)`` in [-1, 1] of one domain into images ``(n, C', H, W)`` of ``to``."""
         ...
+
+
+class Redrawing:
+    """Translation as drawing anew what has been arranged; unless a family says so, things stay where they are."""
+
+    def arrange(self, x: Tensor, to: str) -> Tensor:
+        """Leave the images as they are."""
+        del to
+        return x
+
+    def translate(self, x: Tensor, to: str) -> Tensor:
+        """Return images ``(n, C', H, W)`` of domain ``to`` for images ``(n, C, H, W)`` in [-1, 1] of the other."""
+        assert isinstance(self, Translating)
+        return self.redraw(self.arrange(x, to), to)
 
 
 @runtime_checkable

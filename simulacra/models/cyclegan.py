@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Objective, Replay, Terms
 from simulacra.data.dataset import Images, Unpaired
-from simulacra.models.base import Model, Round
+from simulacra.models.base import Model, Redrawing, Round
 from simulacra.networks import Shape
+from simulacra.zoom import zoomed
 
 INVERTED, COLLAPSED = -0.3, 0.2  # what `complaints` calls so
 
 
-class CycleGAN(Model):
+class CycleGAN(Redrawing, Model):
     """First the translators move, then the critics, which see earlier translations again."""
 
     batch = Unpaired
@@ -40,6 +41,7 @@ class CycleGAN(Model):
         adversarial: float = 1.0,
         cycle: Mapping[str, float],
         identity: float = 5.0,
+        zoom: float = 1.0,
         pool: int = 50,
     ) -> None:
         super().__init__(domains["A"])
@@ -50,6 +52,7 @@ class CycleGAN(Model):
         self.loss = loss
         self.adversarial = adversarial
         self.cycle = dict(cycle)  # by the domain that is left and returned to
+        self.zoom = {"B": zoom, "A": 1 / zoom}  # by the domain that is translated to
         self.identity = identity if domains["A"].channels == domains["B"].channels else 0.0
 
     @classmethod
@@ -65,6 +68,7 @@ class CycleGAN(Model):
             adversarial=values.adversarial,
             cycle={"A": values.cycle_a, "B": values.cycle_b},
             identity=values.identity,
+            zoom=values.zoom or 1.0,
             pool=values.pool,
         )
 
@@ -86,17 +90,21 @@ class CycleGAN(Model):
         for name, other in (("A", "B"), ("B", "A")):
             terms |= _named(self.loss.generator(self.critics[name](fake[name])), name, self.adversarial)
             if self.cycle[name]:
-                back = self.translators[name](fake[other])
+                back = self.translate(fake[other], name)
                 terms[f"cycle_{name.lower()}"] = self.cycle[name] * l1(back, real[name])
             if self.identity:
                 terms[f"identity_{name.lower()}"] = self.identity * l1(same[name], real[name])
         yield {"translators": terms}
         yield {"critics": self._judged(real, {name: self.pools[name](fake[name]) for name in fake})}
 
-    def translate(self, x: Tensor, to: str) -> Tensor:
-        """Return images of domain ``to`` for images ``(B, C, H, W)`` in [-1, 1] of the other one."""
-        images: Tensor = self.translators[to](x)
-        return images
+    def arrange(self, x: Tensor, to: str) -> Tensor:
+        """Bring things to the size that they are drawn at in domain ``to``."""
+        return zoomed(x, self.zoom[to])
+
+    def redraw(self, x: Tensor, to: str) -> Tensor:
+        """Return images of domain ``to`` for images ``(B, C, H, W)`` in [-1, 1] of its sizes."""
+        drawn: Tensor = self.translators[to](x)
+        return drawn
 
     def complaints(self, means: Mapping[str, float]) -> list[str]:
         """Say where colours are inverted, or translations all alike."""
@@ -115,10 +123,11 @@ class CycleGAN(Model):
         return found
 
     def _translated(self, x: Tensor, already: Tensor, to: str) -> tuple[Tensor, Tensor]:
-        """Translate images; with an identity term also those that are of the target, in the same pass."""
+        """Translate images; with an identity term also redraw those that are of the target, in the same pass."""
+        x = self.arrange(x, to)
         if not self.identity:
-            return self.translate(x, to), already
-        fake, same = torch.split(self.translate(torch.cat([x, already]), to), [len(x), len(already)])
+            return self.redraw(x, to), already
+        fake, same = torch.split(self.redraw(torch.cat([x, already]), to), [len(x), len(already)])
         return fake, same
 
     def _judged(self, real: Mapping[str, Tensor], fake: Mapping[str, Tensor]) -> Terms:

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Objective
 from simulacra.data.dataset import Images, Pairs
-from simulacra.models.base import Model, Round
+from simulacra.models.base import Model, Redrawing, Round
 from simulacra.networks import Shape
 
 
-class Pix2Pix(Model):
+class Pix2Pix(Redrawing, Model):
     """First the critic moves, then the translator on the same translations. Dropout is the translator's only noise."""
 
     batch = Pairs
@@ -82,7 +82,7 @@ class Pix2Pix(Model):
         logits: Tensor = self.critic(torch.cat([a, b], 1))
         return logits
 
-    def translate(self, x: Tensor, to: str) -> Tensor:
+    def redraw(self, x: Tensor, to: str) -> Tensor:
         """Return images of domain B for images ``(B, C, H, W)`` in [-1, 1] of domain A."""
         assert to == "B"
         images: Tensor = self.translator(x)
