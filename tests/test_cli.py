@@ -73,10 +73,15 @@ def test_sample_is_reproducible(runs: Path, tmp_path: Path) -> None:
     assert size(tmp_path / "a.png") == (3 * 56 + 8, 3 * 56 + 8)
 
 
-def test_sample_into_a_folder(runs: Path, tmp_path: Path) -> None:
+def test_sample_into_a_folder(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("sample", runs / "vae", "--n", 3, "--out", tmp_path / "many") == 0
     assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["00000.png", "00001.png", "00002.png"]
     assert size(tmp_path / "many" / "00000.png") == (8, 8)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "00002.png").write_bytes(b"mine")
+    assert call("sample", runs / "vae", "--n", 3, "--out", tmp_path / "own") == 2
+    assert "00002.png exists already" in capsys.readouterr().err
+    assert [path.read_bytes() for path in (tmp_path / "own").iterdir()] == [b"mine"]
 
 
 def test_a_picture_goes_into_the_run_folder_unless_asked(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
