@@ -79,7 +79,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 }
 COMMON: dict[str, Any] = {"train": {"batch": 64, "ema": 10_000, "precision": "auto", "sheet": 100_000}}
 PROBE_SECONDS = 5.0  # of training, to know how many images a budget of seconds buys
-MEASURED = 5_000  # test images and samples
+MEASURED = 2_000  # test images and samples
 COLUMNS = ("frechet_distance", "precision", "recall", "class_evenness", "memorisation", "l1", "elbo", "knn_accuracy")
 
 

@@ -27,7 +27,7 @@ from simulacra.models.base import Redrawing
 from simulacra.models.cyclegan import CycleGAN
 from simulacra.networks import Shape
 from simulacra.networks.patch import field_of_view
-from simulacra.networks.translators import Reflect
+from simulacra.networks.translators import Reflect, _double
 from simulacra.session import Session
 from tests.conftest import noise_domains
 
@@ -217,7 +217,7 @@ def test_reflection_is_that_of_torch(margin: int) -> None:
     assert torch.allclose(torch.autograd.grad(padded, x, gradient)[0], torch.autograd.grad(expected, x, gradient)[0])
 
 
-def test_untrained_translators_leave_no_checkerboard() -> None:
+def test_translators_leave_no_checkerboard_whatever_their_weights() -> None:
     """Of a grey image, an image whose even and odd columns have one mean: the kernel of 3 does not."""
     unevenness = {}
     for kernel in (3, 4):
@@ -228,6 +228,17 @@ def test_untrained_translators_leave_no_checkerboard() -> None:
         inner = network(torch.full((1, 1, 64, 64), 0.3))[0, 0, 24:40, 24:40]
         unevenness[kernel] = float(inner.std())
     assert unevenness[4] < 1e-5 < 0.01 < unevenness[3]
+
+
+@pytest.mark.parametrize("kernel", [3, 4])
+def test_layers_that_double_keep_the_scale_of_activations(kernel: int) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(4, 64, 16, 16).relu()
+    layers = nn.Sequential(*_double(64, 1024, kernel, "relu"))
+    y = layers(x).relu()
+    assert y.shape == (4, 1024, 32, 32)
+    inside = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+    assert float(y[inside].square().mean() / x.square().mean()) == pytest.approx(1, abs=0.15)
 
 
 def test_a_corrector_begins_near_its_input_and_can_leave_white() -> None:
