@@ -424,6 +424,16 @@ def test_a_run_has_cycle_sheets_and_says_its_channels(run: Run) -> None:
     assert {"to_b/likeness", "critics/accuracy_a", "translators/cycle_b"} <= run.history()[-1].keys()
 
 
+def test_evaluate_says_why_it_takes_long(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(domains, "VERSION", -1)  # none of these is in the cache
+    assert call("evaluate", run.path, "--n", 20, "--out", tmp_path / "e.json") == 0
+    said = capsys.readouterr()
+    assert "training a classifier of the domains of shapes" in said.err
+    assert "domain_accuracy" in said.out
+
+
 def test_a_run_is_measured_in_both_directions(run: Run) -> None:
     scores = {score.metric: score for score in evaluate.evaluate(run, n=40)}
     both = (

@@ -97,14 +97,16 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
 
 
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor | None:
-    """What samples are compared by; models without a prior have none to compare."""
+    """What samples or translations are compared by; models with neither have none to compare."""
     from simulacra import features, generate
-    from simulacra.models import Generative
+    from simulacra.models import Generative, Translating
 
     features.check(options.features, options.features_sha256)
     sampled = isinstance(run.model, Generative) or run.prior(options.prior) is not None
     if options.features is not None and not sampled:
         generate.require_prior(run.model, "evaluate --features")
+    if isinstance(run.model, Translating):
+        return features.domain_classifier(run.splits, _tell)
     if not sampled:
         return None
     return features.extractor(
