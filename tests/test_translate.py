@@ -428,7 +428,7 @@ def test_evaluate_says_why_it_takes_long(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(domains, "VERSION", -1)  # none of these is in the cache
-    assert call("evaluate", run.path, "--n", 20, "--out", tmp_path / "e.json") == 0
+    assert run_verb("evaluate", str(run.path), "--n", "20", "--out", str(tmp_path / "e.json")) == 0
     said = capsys.readouterr()
     assert "training a classifier of the domains of shapes" in said.err
     assert "domain_accuracy" in said.out
