@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,6 +12,7 @@ from simulacra import images
 
 CHUNK = 1000  # images measured at a time
 FAINT = 1e-3  # mean ink of an image below which it shows nothing to measure
+PLAIN = 0.1  # largest difference between the corners of a plain ground, of a range of 2
 
 
 def zoomed(x: Tensor, factor: float) -> Tensor:
@@ -27,16 +30,17 @@ def zoomed(x: Tensor, factor: float) -> Tensor:
 
 def ground(x: Tensor) -> Tensor:
     """Return what things are drawn on: the mean of each image's four corners, ``(B, C, 1, 1)``."""
-    height, width = x.shape[2:]
-    return x[:, :, :: max(1, height - 1), :: max(1, width - 1)].mean((2, 3), keepdim=True)
+    return _corners(x).mean((2, 3), keepdim=True)
 
 
 def measure(a: Tensor, b: Tensor) -> float:
     """Return how much larger things are drawn in images b than in a, both bytes ``(n, C, H, W)``.
 
-    The ratio of the geometric means of `spread`: two sets of the same things at two sizes differ by it alone.
+    The ratio of the geometric means of `spread`: two sets of the same things at two sizes differ by it alone. It is 1
+    where less than half of either set has a plain ground, as photographs that fill their frame.
     """
-    return float((_mean_logarithm(b) - _mean_logarithm(a)).exp())
+    means, plain = zip(*(_measured(part) for part in (a, b)), strict=True)
+    return math.exp(means[1] - means[0]) if min(plain) >= 0.5 else 1.0
 
 
 def spread(x: Tensor) -> Tensor:
@@ -56,7 +60,19 @@ def spread(x: Tensor) -> Tensor:
     return torch.where(mass > FAINT * ink[0].numel(), square.sqrt(), torch.nan)
 
 
-def _mean_logarithm(pixels: Tensor) -> Tensor:
-    found = torch.cat([spread(images.from_bytes(part)) for part in torch.split(pixels, CHUNK)])
-    mean = found.double().log().nanmean()
-    return torch.zeros_like(mean) if mean.isnan() else mean
+def _measured(pixels: Tensor) -> tuple[float, float]:
+    """The mean logarithm of the spread, and the share of images on a plain ground that show something."""
+    parts = [images.from_bytes(part) for part in torch.split(pixels, CHUNK)]
+    spreads, plain = torch.cat([spread(x) for x in parts]), torch.cat([_is_plain(x) for x in parts])
+    shown = ~spreads.isnan()
+    return float(spreads[shown].double().log().mean()), float((plain & shown).double().mean())
+
+
+def _is_plain(x: Tensor) -> Tensor:
+    corners = _corners(x).flatten(2)
+    return (corners.amax(2) - corners.amin(2)).amax(1) <= PLAIN
+
+
+def _corners(x: Tensor) -> Tensor:
+    height, width = x.shape[2:]
+    return x[:, :, :: max(1, height - 1), :: max(1, width - 1)]

@@ -57,7 +57,15 @@ def test_sizes_are_measured_on_any_things_in_any_colours() -> None:
     a, b = spots(radii), spots(1.1 * radii.flip(0), level=-0.9, ground=1.0)
     assert zoom.measure(images.to_bytes(a), images.to_bytes(b)) == pytest.approx(1.1, abs=0.005)
     empty = torch.zeros(5, 1, 8, 8, dtype=torch.uint8)
-    assert zoom.measure(empty, empty) == 1.0
+    assert zoom.measure(empty, images.to_bytes(b)) == 1.0
+
+
+def test_photographs_that_fill_their_frame_have_no_size_to_measure() -> None:
+    torch.manual_seed(0)
+    radii = torch.full((20,), 0.08)
+    photos = torch.rand(20, 3, 8, 8) * 2 - 1
+    assert zoom.measure(images.to_bytes(spots(radii)), images.to_bytes(spots(1.2 * radii))) > 1.1
+    assert zoom.measure(images.to_bytes(spots(radii)), images.to_bytes(photos)) == 1.0
 
 
 class Copying(torch.nn.Module):
