@@ -185,7 +185,7 @@ def _block(width: int, norm: str) -> nn.Module:
 
 
 def _unet(network: Unet, source: Shape, outputs: int) -> nn.Sequential:
-    """Levels inside each other; the outermost has no skip of the image itself."""
+    """Levels inside each other, from the image itself down, and a ``3 x 3`` layer that sees both at full size."""
     halvings = stride_of(network, source).bit_length() - 1
     widths = [network.width * min(GROWTH, 2**index) for index in range(halvings)]
     inside: nn.Module = nn.Identity()
@@ -193,8 +193,11 @@ def _unet(network: Unet, source: Shape, outputs: int) -> nn.Sequential:
         inside = _level(network, widths[index - 1], widths[index], innermost=index == halvings - 1, inside=inside,
                         dropout=index >= max(1, halvings - 4) and index < halvings - 1)  # fmt: skip
     seen = 2 * widths[0] if halvings > 1 else widths[0]
-    first = initialise(nn.Conv2d(source.channels, widths[0], 4, 2, 1), "leaky_relu")
-    return nn.Sequential(first, inside, nn.ReLU(), *_double(seen, outputs, 4, None))
+    width, plain = network.width, network.norm == "none"
+    first = initialise(nn.Conv2d(source.channels, width, 4, 2, 1), "leaky_relu")
+    up = nn.Sequential(nn.ReLU(), *_double(seen, width, 4, "relu", bias=plain), *_after(width, network.norm))
+    last = initialise(nn.Conv2d(source.channels + width, outputs, 3), None)
+    return nn.Sequential(Level(first, inside, up), Reflect(1), last)
 
 
 def _level(network: Unet, outer: int, inner: int, *, innermost: bool, inside: nn.Module, dropout: bool) -> Level:
