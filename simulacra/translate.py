@@ -15,7 +15,7 @@ from simulacra.data.dataset import Dataset
 from simulacra.errors import CapabilityError, ConfigError
 from simulacra.models import FAMILIES, Model, Translating
 
-PIXELS = 2**22  # translated at a time
+PIXELS = 2**17  # translated at a time: more would not fit the cache
 OTHER = {"A": "B", "B": "A"}
 
 
