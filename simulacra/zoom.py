@@ -12,6 +12,7 @@ from simulacra import images
 
 CHUNK = 1000  # images measured at a time
 FAINT = 1e-3  # mean ink of an image below which it shows nothing to measure
+LARGEST = 4.0  # ratio of two sizes that is believed
 PLAIN = 0.1  # largest difference between the corners of a plain ground, of a range of 2
 
 
@@ -37,10 +38,10 @@ def measure(a: Tensor, b: Tensor) -> float:
     """Return how much larger things are drawn in images b than in a, both bytes ``(n, C, H, W)``.
 
     The ratio of the geometric means of `spread`: two sets of the same things at two sizes differ by it alone. It is 1
-    where less than half of either set has a plain ground, as photographs that fill their frame.
+    where less than half of either set has a plain ground, as photographs that fill their frame; from 1 / 4 to 4.
     """
     means, plain = zip(*(_measured(part) for part in (a, b)), strict=True)
-    return math.exp(means[1] - means[0]) if min(plain) >= 0.5 else 1.0
+    return min(LARGEST, max(1 / LARGEST, math.exp(means[1] - means[0]))) if min(plain) >= 0.5 else 1.0
 
 
 def spread(x: Tensor) -> Tensor:
@@ -64,7 +65,7 @@ def _measured(pixels: Tensor) -> tuple[float, float]:
     """The mean logarithm of the spread, and the share of images on a plain ground that show something."""
     parts = [images.from_bytes(part) for part in torch.split(pixels, CHUNK)]
     spreads, plain = torch.cat([spread(x) for x in parts]), torch.cat([_is_plain(x) for x in parts])
-    shown = ~spreads.isnan()
+    shown = spreads > 0
     return float(spreads[shown].double().log().mean()), float((plain & shown).double().mean())
 
 

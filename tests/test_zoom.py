@@ -60,6 +60,14 @@ def test_sizes_are_measured_on_any_things_in_any_colours() -> None:
     assert zoom.measure(empty, images.to_bytes(b)) == 1.0
 
 
+def test_sizes_beyond_belief_are_cut_and_a_single_pixel_has_none() -> None:
+    large, small = (images.to_bytes(spots(torch.full((4,), radius))) for radius in (0.15, 0.01))
+    assert (zoom.measure(small, large), zoom.measure(large, small)) == (4.0, 0.25)
+    dot = torch.zeros(4, 1, 9, 9, dtype=torch.uint8)
+    dot[:, :, 4, 4] = 255
+    assert zoom.measure(dot, large) == 1.0
+
+
 def test_photographs_that_fill_their_frame_have_no_size_to_measure() -> None:
     torch.manual_seed(0)
     radii = torch.full((20,), 0.08)
