@@ -204,8 +204,6 @@ class Evaluation:
         self.loader = run.measuring
         self.test = self._draw(splits.test, min(n, len(splits.test), len(splits.train)), "test")
         self.x = self._images(self.test)
-        if extractor is None and isinstance(run.model, Translating):
-            extractor = features.domain_classifier(splits)
         self.extractor = extractor or features.extractor(run.config.data.name, splits)
 
     def likelihood(self) -> Iterator[Score]:

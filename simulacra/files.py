@@ -339,6 +339,13 @@ def _appended(name: PurePosixPath, ending: str) -> PurePosixPath:
     return name if name.suffix == ending else name.with_name(name.name + ending)
 
 
+def refuse_taken(paths: Sequence[Path]) -> None:
+    """Raise `ConfigError` if one of the files that are to be written into a folder is there already."""
+    taken = next((path for path in paths if path.exists()), None)
+    if taken is not None:
+        raise ConfigError(f"{taken} exists already. Choose another folder with --out, or remove it.")
+
+
 def _refuse_clashes(jobs: Sequence[Job], force: bool) -> None:
     twice = next((path for path, count in Counter(job.out for job in jobs).items() if count > 1), None)
     if twice is not None:

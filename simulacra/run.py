@@ -21,7 +21,7 @@ from simulacra import checkpoint, data, generate, images, inbetween, inpaint, in
 from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
 from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
-from simulacra.files import Entry, find
+from simulacra.files import Entry, find, refuse_taken
 from simulacra.inpaint import Repair
 from simulacra.invert import Inversion
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
@@ -280,9 +280,7 @@ class Run:
         source = translate.OTHER[to]
         entries = domains.of_domain(find(Path(path)), source)
         targets = [folder / name for name in _png_names([entry.name for entry in entries])]
-        taken = [target for target in targets if target.exists()]
-        if taken:
-            raise ConfigError(f"{taken[0]} exists already. Choose another folder with --out, or remove it.")
+        refuse_taken(targets)
 
         def read(entry: Entry) -> Tensor:
             channels = translating.domains[source].channels

@@ -83,9 +83,9 @@ class Copying(torch.nn.Module):
         return x
 
 
-def zooming(factor: float, **terms: float) -> cyclegan.CycleGAN:
+def zooming(factor: float) -> cyclegan.CycleGAN:
     values = CycleGAN(
-        zoom=factor, generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1), **terms
+        zoom=factor, generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1)
     )
     model = models.build(values, Shape(1, SIDE))
     assert isinstance(model, cyclegan.CycleGAN)

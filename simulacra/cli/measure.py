@@ -96,19 +96,15 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
     say(scorecard.save(scores, path))
 
 
-def _extractor(options: argparse.Namespace, run: Run) -> Extractor | None:
-    """What samples or translations are compared by; models with neither have none to compare."""
+def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
+    """What images are compared by; features are asked for where there are samples to compare."""
     from simulacra import features, generate
-    from simulacra.models import Generative, Translating
+    from simulacra.models import Generative
 
     features.check(options.features, options.features_sha256)
     sampled = isinstance(run.model, Generative) or run.prior(options.prior) is not None
     if options.features is not None and not sampled:
         generate.require_prior(run.model, "evaluate --features")
-    if isinstance(run.model, Translating):
-        return features.domain_classifier(run.splits, _tell)
-    if not sampled:
-        return None
     return features.extractor(
         run.config.data.name, run.splits, options.features, sha256=options.features_sha256, tell=_tell
     )

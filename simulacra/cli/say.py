@@ -91,14 +91,13 @@ def save_frames(frames: Tensor, path: Path) -> None:
 def save_sheet(x: Tensor, path: Path) -> None:
     """Write images as one sheet, or as single files into a folder, where none is overwritten."""
     from simulacra import images
+    from simulacra.files import refuse_taken
 
     if path.suffix:
         say(images.save(images.grid(images.enlarge(x)), path))
         return
     files = [path / f"{index:05d}.png" for index in range(len(x))]
-    taken = [file for file in files if file.exists()]
-    if taken:
-        raise ConfigError(f"{taken[0]} exists already. Choose another folder with --out, or remove it.")
+    refuse_taken(files)
     for image, file in zip(x, files, strict=True):
         images.save(image, file)
     say(path, f"{len(x):,} images of {x.shape[-2]} x {x.shape[-1]}")
