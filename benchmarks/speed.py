@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,12 +169,12 @@ def parameters(model: Model) -> int:
 
 
 @torch.inference_mode()
-def measure_peaks(seconds: float) -> dict[str, float]:
-    """Return the most operations per second of a large product and a typical convolution, for each type."""
+def measure_peaks(seconds: float, names: Collection[str] = tuple(DTYPES)) -> dict[str, float]:
+    """Return the most operations per second of a large product and a typical convolution, for each type named."""
     return {
-        f"{name} {kind}": _most(operation, work, seconds / 4)
-        for name, dtype in DTYPES.items()
-        for kind, (operation, work) in {"matmul": _matmul(dtype), "conv": _conv(dtype)}.items()
+        f"{name} {kind}": _most(operation, work, seconds / 2 / len(names))
+        for name in names
+        for kind, (operation, work) in {"matmul": _matmul(DTYPES[name]), "conv": _conv(DTYPES[name])}.items()
     }
 
 

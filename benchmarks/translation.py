@@ -3,7 +3,8 @@
     python -m benchmarks.translation --pytorch-cyclegan CLONE --pytorch-gan CLONE
 
 CLONE are working copies of junyanz/pytorch-CycleGAN-and-pix2pix and eriklindernoren/PyTorch-GAN; each side runs in a
-process of its own, on one thread, on the same random images, data loading left out.
+process of its own, on one thread, on the same random images, data loading left out. Operations are those of a step's
+products and convolutions, 2 per multiplication; the peak is the most that a convolution or a product reaches alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.speed import measure_peaks
 from simulacra import config, models
 from simulacra.data import LOADERS, Dataset, Unpaired
 from simulacra.networks import Shape
@@ -30,6 +33,7 @@ from simulacra.training import Trainer
 Step = Callable[[], object]
 IMAGES = 16  # of each domain, drawn at random
 POOL = 50
+PEAK_SECONDS = 8.0
 
 
 def main() -> None:
@@ -44,13 +48,15 @@ def main() -> None:
     results = {side: _in_a_process(*side) for side in sides}
     print(f"{options.size} x {options.size}, batch {options.batch}, {options.blocks} residual blocks, one thread\n")
     print(
-        "| side | precision | pairs per processor second | ours float32 | ours bfloat16 | peak memory, MB | weights |"
+        "| side | precision | pairs per processor second | ours float32 | ours bfloat16 "
+        "| 10^9 operations per pair | share of the peak | peak memory, MB | weights |"
     )
-    print("|---|---|---:|---:|---:|---:|---:|")
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
     for (name, precision), found in results.items():
         faster = [results["ours", p]["rate"] / found["rate"] for p in ("float32", "bfloat16")]
         print(
             f"| {name} | {precision} | {found['rate']:.3g} | {faster[0]:.2f} x | {faster[1]:.2f} x "
+            f"| {found['operations'] / 1e9:.1f} | {found['rate'] * found['operations'] / found['peak']:.0%} "
             f"| {found['memory']:.0f} | {found['weights']:,} |"
         )
 
@@ -91,7 +97,11 @@ def _measured(options: argparse.Namespace) -> dict[str, float]:
         step()
     rate = options.steps * options.batch / (time.process_time() - start)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"rate": rate, "memory": memory, "weights": weights}
+    with FlopCounterMode(display=False) as counted:
+        step()
+    peak = max(measure_peaks(PEAK_SECONDS, [precision]).values())
+    return {"rate": rate, "memory": memory, "weights": weights, "peak": peak,
+            "operations": counted.get_total_flops() / options.batch}  # fmt: skip
 
 
 def _ours(options: argparse.Namespace, precision: str, pixels: torch.Tensor) -> tuple[Step, int]:

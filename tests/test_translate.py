@@ -334,9 +334,15 @@ def test_the_terms_of_a_known_game() -> None:
 
 
 def test_terms_without_weight_are_left_out() -> None:
-    terms = known_game(cycle={"A": 10.0, "B": 0.0}, identity=0.0, adversarial=0.0)["translators"]
-    assert set(terms) == {"adversarial_a", "adversarial_b", "cycle_a"}
-    assert terms["adversarial_a"] == 0
+    game = known_game(cycle={"A": 10.0, "B": 0.0}, identity=0.0, adversarial=0.0)
+    assert {player: set(terms) for player, terms in game.items()} == {"translators": {"cycle_a"}}
+
+
+def test_a_translator_without_any_term_is_refused() -> None:
+    nothing = {"cyclegan": {"adversarial": 0, "cycle_a": 0, "cycle_b": 0}, "pix2pix": {"adversarial": 0, "l1": 0}}
+    for family, weights in nothing.items():
+        with pytest.raises(ConfigError, match="nothing asks for translations"):
+            config.parse({"model": {"family": family, **weights}})
 
 
 def test_inverted_colours_and_collapse_are_told() -> None:

@@ -246,6 +246,11 @@ class CVAE(Family):
     network: Network = Conv()
 
 
+def _refuse_no_terms(values: Family, *weights: str) -> None:
+    if not any(getattr(values, weight) for weight in weights):
+        raise ValueError(f"without {' or '.join(weights)} nothing asks for translations: set one of them above 0")
+
+
 class CycleGAN(Family):
     """Translate between two kinds of images without pairs (Zhu et al. 2017)."""
 
@@ -268,6 +273,11 @@ class CycleGAN(Family):
     generator: Translator = ResnetTranslator()
     discriminator: Patch = Patch()
 
+    @model_validator(mode="after")
+    def _something_is_learned(self) -> Self:
+        _refuse_no_terms(self, "adversarial", "cycle_a", "cycle_b")
+        return self
+
 
 class Pix2Pix(Family):
     """Translate images as pairs show it (Isola et al. 2017)."""
@@ -281,6 +291,11 @@ class Pix2Pix(Family):
     l1: Annotated[float, Field(ge=0)] = Field(100.0, description="weight of the mean absolute error")
     generator: Translator = Unet()
     discriminator: Patch = Patch()
+
+    @model_validator(mode="after")
+    def _something_is_learned(self) -> Self:
+        _refuse_no_terms(self, "adversarial", "l1")
+        return self
 
 
 ModelConfig = Annotated[

@@ -86,7 +86,9 @@ class ResnetTranslator(Section):
     width: PositiveInt = Field(64, description="channels at full size; each halving doubles them")
     halvings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="how often the side is halved")
     blocks: PositiveInt = Field(6, description="residual blocks at the smallest side: 6, or 9 for 256 pixels")
-    kernel: Literal[3, 4] = Field(4, description="of the layers that halve and double (4 leaves no checkerboard)")
+    kernel: Literal[3, 4] = Field(
+        4, description="4: halve with it, double by a mean that leaves no checkerboard; 3: the paper's layers"
+    )
     norm: Literal["none", "instance"] = Field("instance", description="after each convolution but the last")
     correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
 

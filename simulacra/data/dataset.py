@@ -43,7 +43,7 @@ class Pairs(Images):
     other: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Images ``(N, C, H, W)`` uint8, with labels ``(N,)`` int64 where there are classes.
 
@@ -60,6 +60,14 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        """Say what it holds, without the pixels."""
+        count, channels, height, width = self.images.shape
+        told = [f"{self.name}: {count:,} images of {height} x {width} x {channels}"]
+        told += [f"{len(self.classes)} classes"] if self.classes else []
+        told += [f"B: {len(self.other):,} {'paired' if self.paired else 'unpaired'}"] if self.other is not None else []
+        return f"<Dataset {', '.join(told)}>"
 
     @property
     def shape(self) -> Shape:

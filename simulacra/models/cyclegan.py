@@ -77,7 +77,10 @@ class CycleGAN(Redrawing, Model):
         return {"translators": self.translators, "critics": self.critics}
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """First the translators, then the critics on what these made, and on what they had made before."""
+        """First the translators, then the critics on what these made, and on what they had made before.
+
+        Without adversarial terms nobody asks the critics, so they stay as they are.
+        """
         del step
         assert isinstance(batch, Unpaired)
         real = {"A": batch.image, "B": batch.other}
@@ -88,14 +91,16 @@ class CycleGAN(Redrawing, Model):
         self._watch_colours(real["B"], fake_a, real["A"], "A")
         terms: Terms = {}
         for name, other in (("A", "B"), ("B", "A")):
-            terms |= _named(self.loss.generator(self.critics[name](fake[name])), name, self.adversarial)
+            if self.adversarial:
+                terms |= _named(self.loss.generator(self.critics[name](fake[name])), name, self.adversarial)
             if self.cycle[name]:
                 back = self.translate(fake[other], name)
                 terms[f"cycle_{name.lower()}"] = self.cycle[name] * l1(back, real[name])
             if self.identity:
                 terms[f"identity_{name.lower()}"] = self.identity * l1(same[name], real[name])
         yield {"translators": terms}
-        yield {"critics": self._judged(real, {name: self.pools[name](fake[name]) for name in fake})}
+        if self.adversarial:
+            yield {"critics": self._judged(real, {name: self.pools[name](fake[name]) for name in fake})}
 
     def arrange(self, x: Tensor, to: str) -> Tensor:
         """Bring things to the size that they are drawn at in domain ``to``."""

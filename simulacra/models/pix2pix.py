@@ -65,17 +65,19 @@ class Pix2Pix(Redrawing, Model):
         return {"critic": self.critic, "translator": self.translator}
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """First the critic, then the translator."""
+        """First the critic, then the translator; without an adversarial term the critic stays as it is."""
         del step
         assert isinstance(batch, Pairs)
         a, b = batch.image, batch.other
         fake = self.translate(a, "B")
-        on_real, on_fake = self.judge(torch.cat([a, a]), torch.cat([b, fake.detach()])).chunk(2)
-        self.watch("critic/accuracy", self.loss.accuracy(on_real, on_fake))
-        yield {"critic": self.loss.discriminator(on_real, on_fake)}
-        deceit = self.loss.generator(self.judge(a, fake))
-        terms = {name: self.adversarial * term for name, term in deceit.items()}
-        yield {"translator": {**terms, "l1": self.l1 * (fake - b).abs().mean()}}
+        terms = {"l1": self.l1 * (fake - b).abs().mean()}
+        if self.adversarial:
+            on_real, on_fake = self.judge(torch.cat([a, a]), torch.cat([b, fake.detach()])).chunk(2)
+            self.watch("critic/accuracy", self.loss.accuracy(on_real, on_fake))
+            yield {"critic": self.loss.discriminator(on_real, on_fake)}
+            deceit = self.loss.generator(self.judge(a, fake))
+            terms = {name: self.adversarial * term for name, term in deceit.items()} | terms
+        yield {"translator": terms}
 
     def judge(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the critic's logits ``(B, 1, H', W')`` of pairs of images, each ``(B, C, H, W)`` in [-1, 1]."""
