@@ -37,6 +37,7 @@ from simulacra.models import (
     mean_score,
 )
 from simulacra.models.codes import Categorical
+from simulacra.models.cyclegan import variety
 from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
 from simulacra.run import Run
@@ -417,6 +418,8 @@ class Evaluation:
         known = self.extractor.features(self._images_of(train, len(real), f"floor {to}"))
         yield self._compared("frechet_distance", metrics.frechet_distance(real, fake), "distance^2", n=len(real))
         yield self._compared("frechet_distance_floor", metrics.frechet_distance(real, known), "distance^2", n=len(real))
+        if len(there) > 1:
+            yield self._score("variety", float(variety(there, target)), "of real images'", n=len(there))
         if translate.can_return(self.model, to):
             back = translate.translate(self.model, there, translate.OTHER[to])
             yield self._score("cycle_error", float(metrics.l1(back, source).mean()), "of the range", n=len(source))

@@ -447,6 +447,7 @@ def test_a_run_is_measured_in_both_directions(run: Run) -> None:
         "psnr",
         "ssim",
         "retrieval_top1",
+        "variety",
         "cycle_error",
         "domain_accuracy",
         "frechet_distance",
@@ -459,6 +460,9 @@ def test_a_run_is_measured_in_both_directions(run: Run) -> None:
     test = run.splits.test
     a, b = (images.from_bytes(part.images) for part in test.domains.values())
     assert 0 < scores["l1"].value < 1
+    fake = run.translate(a, "B")
+    expected = fake.std(0).mean() / b.std(0).mean()
+    assert scores["variety"].value == pytest.approx(float(expected), rel=0.2)  # of 40 images
     assert scores["domain_accuracy"].features is not None
     assert scores["l1"].features is None
     assert scores["l1_of_copying"].value == pytest.approx(float((a - b).abs().mean() / 2), rel=0.2)

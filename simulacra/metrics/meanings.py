@@ -51,6 +51,8 @@ MEANINGS = {
                               "pixel.", "higher"),
     "cycle_error": Meaning(_IMAGES, "Mean absolute error of a pixel after there and back; low alone says little.",
                            "lower"),
+    "variety": Meaning(_IMAGES, "How much translations differ among each other, beside real images; near 0 all are "
+                       "alike."),
     "domain_accuracy": Meaning(_IMAGES, "Share of translations that a classifier of the real domains takes for the "
                                "target.", "higher"),
     "domain_accuracy_floor": Meaning(_IMAGES, "The same of real test images of the target."),

@@ -151,13 +151,20 @@ class CycleGAN(Redrawing, Model):
         likeness = (before * after).sum() / (before.norm() * after.norm()).clamp(min=1e-6)
         self.watch(f"to_{to.lower()}/likeness", likeness)
         if len(fake) > 1:
-            variety = fake.std(0).mean() / target.std(0).mean().clamp(min=1e-6)
-            self.watch(f"to_{to.lower()}/variety", variety)
+            self.watch(f"to_{to.lower()}/variety", variety(fake, target))
 
 
 def l1(images: Tensor, targets: Tensor) -> Tensor:
     """Return the mean absolute error on the [-1, 1] scale, which the paper's weights are meant for."""
     return (images - targets).abs().mean()
+
+
+def variety(images: Tensor, real: Tensor) -> Tensor:
+    """Return how much images ``(B, C, H, W)`` differ among each other, beside real ones: 0 where all are alike.
+
+    The ratio of the standard deviations of a pixel over the images, each the mean over pixels; NaN for one image.
+    """
+    return images.std(0).mean() / real.std(0).mean().clamp(min=1e-6)
 
 
 def _named(terms: Terms, domain: str, weight: float) -> Terms:
