@@ -14,7 +14,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -283,8 +283,8 @@ class Session:
         """Append to the log; return what it shows to have gone wrong."""
         values = {**progress.terms, **measured}
         row = {"step": progress.step, "images": progress.images, "seconds": round(progress.seconds, 3), **values}
-        seen = watchdog.DISTANCE in row
-        fault = watchdog.alarm([*self.history(), row], self.config.train.images) if seen else self._complaint(progress)
+        rows, total = [*self.history(), row], self.config.train.images
+        fault = watchdog.alarm(rows, total) if watchdog.DISTANCE in row else self._complaint(rows, total)
         self._append(row if fault is None else {**row, watchdog.WARNING: fault})
         self._tensorboard(values, progress.images)
         return fault
@@ -301,12 +301,14 @@ class Session:
         if self.checkpoints.best() is not None and self.config.train.keep != "best":
             self.notice += f" The best weights are kept; to use them: {self._resume_command()} --train.keep best"
 
-    def _complaint(self, progress: Progress) -> str | None:
-        """What the model itself finds wrong after a training's beginning, once."""
-        if progress.images <= SETTLED * progress.total:
+    def _complaint(self, rows: Sequence[Mapping[str, Any]], total: int) -> str | None:
+        """What the model itself finds wrong several times in a row after a training's beginning, once."""
+        last = [row for row in rows if row["images"] > SETTLED * total][-watchdog.PATIENCE :]
+        if len(last) < watchdog.PATIENCE:
             return None
-        known = {row.get(watchdog.WARNING) for row in self.history()}
-        return next((said for said in self.trainer.model.complaints(progress.terms) if said not in known), None)
+        told = {row.get(watchdog.WARNING) for row in rows}
+        first, *others = (self.trainer.model.complaints(row) for row in last)
+        return next((said for said in first if said not in told and all(said in other for other in others)), None)
 
     def _tensorboard(self, values: Mapping[str, float], images_seen: int) -> None:
         if not self.config.train.tensorboard:

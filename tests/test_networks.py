@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from simulacra import config, models, networks
-from simulacra.config import Conv, Mlp, Resnet
+from simulacra.config import Conv, Mlp, Resnet, Unet
 from simulacra.errors import ConfigError
 from simulacra.models import summary
 from simulacra.networks import Shape
@@ -185,3 +185,10 @@ def test_waves_lie_behind_the_pixels_that_an_encoder_sees() -> None:
     assert seen(torch.randn(4, 1, 8, 8)).shape == (4, 3)
     assert next(p.shape for p in seen.parameters()) == (5, 5 * 64)
     assert next(p.shape for p in networks.decoder(network, 3, Shape(1, 8), 1).parameters()) == (5, 3)
+
+
+def test_a_side_that_leaves_a_unet_shallow_is_refused_unless_asked_for() -> None:
+    with pytest.raises(ConfigError, match=r"down to 8 pixels.*34.*--data.size 32 or 40.*--model.generator.halvings"):
+        networks.translator(Unet(), Shape(3, 34), Shape(3, 34))
+    networks.translator(Unet(width=4, halvings=1), Shape(3, 34), Shape(3, 34))
+    networks.translator(Unet(width=4), Shape(3, 28), Shape(3, 28))

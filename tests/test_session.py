@@ -443,3 +443,17 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     checkpoint.save(state, latest)
     with pytest.raises(RunError, match="does not fit the config"):
         start(tmp_path / "a", resume=True)
+
+
+def test_what_a_model_finds_wrong_is_told_once_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = start(tmp_path / "run")
+    monkeypatch.setattr(session.trainer.model, "complaints", lambda row: ["all alike"] if row["variety"] < 0.2 else [])
+
+    def told(*variety: float, before: str | None = None) -> str | None:
+        rows = [{"images": 10 * (index + 1), "variety": value} for index, value in enumerate(variety)]
+        return session._complaint([{"images": 0, "warning": before, "variety": 1.0}, *rows], total=50)
+
+    assert told(0.1, 0.1, 0.1, 0.1) == "all alike"
+    assert told(0.1, 0.1, 0.1, 0.1, before="all alike") is None
+    assert told(0.1, 0.1, 0.9, 0.1) is None
+    assert told(0.1, 0.1) is None

@@ -25,7 +25,8 @@ class Replay(nn.Module):
     def forward(self, fake: Tensor) -> Tensor:
         """Return images ``(B, C, H, W)`` in [-1, 1]: about half of the fakes, and earlier ones in place of the others.
 
-        Until the pool is full, fakes are kept and returned. All are rounded to bytes, as real images are.
+        Until the pool is full, fakes are kept and returned, and so are those of a batch beyond ``size``. All are
+        rounded to bytes, as images in files are.
         """
         images: Tensor = self.images  # type: ignore[assignment]
         shown, size, full = to_bytes(fake), len(images), int(self.count)  # type: ignore[arg-type]

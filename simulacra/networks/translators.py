@@ -1,7 +1,7 @@
 """Translators turn images into images of the same side; they run on any side that their halvings divide.
 
 Checkerboards are avoided by design: layers that halve have a kernel that their stride divides, and those that double
-end in the mean of every 2 x 2 pixels, so that a plain surface stays plain whatever they have learned.
+end in the mean of every 2 x 2 pixels, so that a plain surface stays plain, away from the border, whatever they learn.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from simulacra.errors import ConfigError
 from simulacra.networks.base import Shape, initialise
 
 GROWTH = 8  # the first layer's channels, at most so many times
+DEEP = 8  # pixels: the largest innermost side of a U-Net that was not asked for
 INSIDE, GENTLE = 0.9, 0.1  # of a corrector: how near to 1 its images begin, and of its last layer's weights
 
 
@@ -129,6 +130,8 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
     Raises `ConfigError` for a side that cannot be halved as often, and for ``correct`` between different channels.
     """
     stride = stride_of(network, source)
+    if network.halvings is None and source.size / stride > DEEP:
+        _refuse_shallow(source.size)
     if source.size % stride:
         lower = source.size // stride * stride
         raise ConfigError(
@@ -149,6 +152,16 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
     if isinstance(network, ResnetTranslator):
         return kind(_resnet(network, source, target.channels))
     return kind(_unet(network, source, target.channels))
+
+
+def _refuse_shallow(side: int) -> None:
+    """Refuse a side that is halved so seldom that the U-Net would be a layer or two deep, and name the next that fit."""
+    fitting = [n for n in range(2, 2 * side + 2) if n / 2 ** _possible_halvings(n) <= DEEP]
+    lower, upper = max(n for n in fitting if n < side), min(n for n in fitting if n > side)
+    raise ConfigError(
+        f"A U-Net halves the side down to {DEEP} pixels or fewer, and {side} cannot be halved so often. "
+        f"Choose --data.size {lower} or {upper}, or say how often with --model.generator.halvings."
+    )
 
 
 def stride_of(network: Translator, shape: Shape) -> int:
