@@ -1,10 +1,10 @@
-"""Image to image: data of two domains, the models' own terms, tiles without seams, the verb, the run, wrong input."""
+"""Image to image: data of two domains, tiles without seams, the verb, the run, its scores, wrong input."""
 
 from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +15,16 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simulacra import Run, cli, config, data, evaluate, images, models, networks, translate
-from simulacra.adversarial import OBJECTIVES, Replay
-from simulacra.config import Data, Patch, ResnetTranslator, Unet
+from simulacra import Run, cli, config, data, evaluate, images, models, translate
+from simulacra.config import Data
 from simulacra.data import LOADERS, Images, Pairs, PairsLoader, Unpaired, UnpairedLoader, shapes
 from simulacra.errors import CapabilityError, ConfigError, DataError
 from simulacra.features import domain_classifier, domains
-from simulacra.metrics import retrieval_top1
+from simulacra.metrics import meanings, retrieval_top1
 from simulacra.models import Model, Round
 from simulacra.models.base import Redrawing
 from simulacra.models.cyclegan import CycleGAN
 from simulacra.networks import Shape
-from simulacra.networks.patch import field_of_view
-from simulacra.networks.translators import Reflect, _double
 from simulacra.session import Session
 from tests.conftest import noise_domains
 
@@ -179,190 +176,6 @@ def test_mixed_modes_in_one_domain_ask_which_is_meant(tmp_path: Path) -> None:
         data.load(Data(name=str(root)), None, Unpaired)
 
 
-# --------------------------------------------------------------------------------------------------- networks
-
-
-@pytest.mark.parametrize("size", [32, 64, 128, 256])
-@pytest.mark.parametrize("channels", [(1, 3), (3, 1)], ids=str)
-def test_translators_and_critics_take_all_sizes(size: int, channels: tuple[int, int]) -> None:
-    source, target = (Shape(count, size) for count in channels)
-    sections = (ResnetTranslator(width=2, blocks=1), Unet(width=2))
-    with torch.device("meta"):
-        x = torch.zeros(1, *(source.channels, size, size))
-        for section in sections:
-            assert networks.translator(section, source, target)(x).shape == (1, target.channels, size, size)
-        for halvings in (0, 2, 3):
-            logits = networks.critic(Patch(width=2, halvings=halvings), source)(x)
-            assert logits.shape[:2] == (1, 1)
-            assert min(logits.shape[2:]) >= 1
-
-
-@pytest.mark.parametrize(("halvings", "view"), [(0, 1), (1, 16), (2, 34), (3, 70)])
-def test_a_logit_sees_a_patch_of_the_papers_size(halvings: int, view: int) -> None:
-    section = Patch(width=2, halvings=halvings, norm="none")
-    x = torch.zeros(1, 1, 160, 160, requires_grad=True)
-    logits = networks.critic(section, Shape(1, 160))(x)
-    middle = logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2]
-    (slope,) = torch.autograd.grad(middle, x)
-    rows = slope[0, 0].abs().sum(1).nonzero().squeeze(1)
-    assert int(rows.max() - rows.min()) + 1 == field_of_view(section) == view
-
-
-@pytest.mark.parametrize("margin", [1, 3])
-def test_reflection_is_that_of_torch(margin: int) -> None:
-    x = torch.randn(2, 3, 9, 7, dtype=torch.double, requires_grad=True)
-    padded, expected = Reflect(margin)(x), F.pad(x, (margin,) * 4, mode="reflect")
-    gradient = torch.randn_like(expected)
-    assert torch.equal(padded, expected)
-    assert torch.allclose(torch.autograd.grad(padded, x, gradient)[0], torch.autograd.grad(expected, x, gradient)[0])
-
-
-def test_translators_leave_no_checkerboard_whatever_their_weights() -> None:
-    """Of a grey image, an image whose even and odd columns have one mean: the kernel of 3 does not."""
-    unevenness = {}
-    for kernel in (3, 4):
-        torch.manual_seed(0)
-        network = networks.translator(
-            ResnetTranslator(width=8, blocks=1, kernel=kernel, norm="none"), Shape(1, 64), Shape(1, 64)
-        )
-        inner = network(torch.full((1, 1, 64, 64), 0.3))[0, 0, 24:40, 24:40]
-        unevenness[kernel] = float(inner.std())
-    assert unevenness[4] < 1e-5 < 0.01 < unevenness[3]
-
-
-@pytest.mark.parametrize("kernel", [3, 4])
-def test_layers_that_double_keep_the_scale_of_activations(kernel: int) -> None:
-    torch.manual_seed(0)
-    x = torch.randn(4, 64, 16, 16).relu()
-    layers = nn.Sequential(*_double(64, 1024, kernel, "relu"))
-    y = layers(x).relu()
-    assert y.shape == (4, 1024, 32, 32)
-    inside = (slice(None), slice(None), slice(2, -2), slice(2, -2))
-    assert float(y[inside].square().mean() / x.square().mean()) == pytest.approx(1, abs=0.15)
-
-
-def test_a_corrector_begins_near_its_input_and_can_leave_white() -> None:
-    torch.manual_seed(0)
-    x = torch.rand(4, 3, 16, 16) * 2 - 1
-    near, far = (
-        (networks.translator(ResnetTranslator(width=8, blocks=1, correct=correct), Shape(3, 16), Shape(3, 16))(x) - x)
-        .abs()
-        .mean()
-        for correct in (True, False)
-    )
-    assert near < 0.5 * far
-    white = torch.ones(1, 3, 16, 16)
-    network = networks.translator(ResnetTranslator(width=8, blocks=1, correct=True), Shape(3, 16), Shape(3, 16))
-    slopes = torch.autograd.grad(network(white).sum(), list(network.parameters())[-1])[0]
-    assert float(slopes.min()) > 0.1 * 16 * 16
-
-
-def test_sides_that_do_not_fit_are_refused_with_the_remedy() -> None:
-    with pytest.raises(ConfigError, match=r"no multiple of 4.*--data.size 48 or 52"):
-        networks.translator(ResnetTranslator(), Shape(3, 50), Shape(3, 50))
-    with pytest.raises(ConfigError, match=r"70 x 70 patches, which needs 24.*halvings 2"):
-        networks.critic(Patch(), Shape(3, 16))
-    with pytest.raises(ConfigError, match=r"leave one pixel of 16. Choose --data.size 32"):
-        networks.translator(ResnetTranslator(halvings=4), Shape(3, 16), Shape(3, 16))
-    with pytest.raises(ConfigError, match="equal channels"):
-        networks.translator(ResnetTranslator(correct=True), Shape(1, 32), Shape(3, 32))
-
-
-# ----------------------------------------------------------------------------------------------------- models
-
-
-def test_the_pool_returns_old_and_new_images_and_forgets_none_that_it_did_not_return() -> None:
-    torch.manual_seed(0)
-    pool = Replay(6, Shape(1, 2))
-    levels = iter(range(250))
-
-    def fresh(count: int) -> Tensor:
-        return (
-            images.from_bytes(torch.tensor([next(levels) for _ in range(count)], dtype=torch.uint8))
-            .view(-1, 1, 1, 1)
-            .expand(-1, 1, 2, 2)
-        )
-
-    given: list[int] = []
-    returned: list[int] = []
-    for step in range(30):
-        x = fresh(4)
-        shown = pool(x)
-        assert shown.shape == x.shape
-        given += images.to_bytes(x)[:, 0, 0, 0].tolist()
-        returned += images.to_bytes(shown)[:, 0, 0, 0].tolist()
-        if step == 0:
-            assert torch.equal(shown, x)
-    kept = pool.images[:, 0, 0, 0].tolist()
-    assert int(pool.count) == 6
-    assert set(given) == set(returned) | set(kept)
-    late = [now - 4 * (place // 4) < 0 for place, now in enumerate(returned)]
-    assert 0.3 < sum(late) / len(late) < 0.7
-    assert torch.equal(Replay(0, Shape(1, 2))(x), x)
-
-
-class Constant(nn.Module):
-    def __init__(self, level: float) -> None:
-        super().__init__()
-        self.level = nn.Parameter(torch.tensor(level))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.level.expand_as(x)
-
-
-def known_game(**changes: Any) -> dict[str, dict[str, float]]:
-    """The terms of a CycleGAN that paints one level, on images that are 0 in A and 0.5 in B."""
-    domains = {"A": Shape(3, 8), "B": Shape(3, 8)}
-    critics = {name: networks.critic(Patch(width=4, halvings=1), shape) for name, shape in domains.items()}
-    given = {"cycle": {"A": 10.0, "B": 4.0}, "identity": 5.0, "pool": 0, **changes}
-    model = CycleGAN({"B": Constant(0.2), "A": Constant(-0.4)}, critics, OBJECTIVES["least_squares"], domains, **given)
-    batch = Unpaired(torch.zeros(2, 3, 8, 8), torch.full((2, 3, 8, 8), 0.5))
-    return {
-        player: {name: float(x.detach()) for name, x in terms.items()}
-        for r in model.rounds(batch, 0)
-        for player, terms in r.items()
-    }
-
-
-def test_the_terms_of_a_known_game() -> None:
-    terms = known_game()["translators"]
-    assert terms["cycle_a"] == pytest.approx(10 * 0.4)  # A to B and back ends at -0.4, from 0
-    assert terms["cycle_b"] == pytest.approx(4 * 0.3)
-    assert terms["identity_a"] == pytest.approx(5 * 0.4)
-    assert terms["identity_b"] == pytest.approx(5 * 0.3)
-    assert set(known_game()["critics"]) == {"real_a", "fake_a", "real_b", "fake_b"}
-
-
-def test_terms_without_weight_are_left_out() -> None:
-    game = known_game(cycle={"A": 10.0, "B": 0.0}, identity=0.0, adversarial=0.0)
-    assert {player: set(terms) for player, terms in game.items()} == {"translators": {"cycle_a"}}
-
-
-def test_a_translator_without_any_term_is_refused() -> None:
-    nothing = {"cyclegan": {"adversarial": 0, "cycle_a": 0, "cycle_b": 0}, "pix2pix": {"adversarial": 0, "l1": 0}}
-    for family, weights in nothing.items():
-        with pytest.raises(ConfigError, match="nothing asks for translations"):
-            config.parse({"model": {"family": family, **weights}})
-
-
-def test_inverted_colours_and_collapse_are_told() -> None:
-    torch.manual_seed(0)
-    model = CycleGAN.build(
-        config.CycleGAN(generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1)),
-        Shape(3, 16),
-    )
-    dark, alike = model.complaints({"to_b/likeness": -0.9, "to_b/variety": 0.01})
-    assert "dark where images of A are bright" in dark
-    assert "nearly all alike" in alike
-    assert len(model.complaints({"to_a/variety": 0.05, "to_b/likeness": 0.5})) == 1
-    assert model.complaints({"to_a/variety": 0.8, "to_b/likeness": 0.5}) == []
-    x = torch.rand(4, 3, 16, 16) * 2 - 1
-    model._watch_colours(x, -x, x, "B")
-    assert float(model.watched["to_b/likeness"]) == pytest.approx(-1)
-    model._watch_colours(x, x[:1].expand(4, -1, -1, -1), x, "A")
-    assert float(model.watched["to_a/variety"]) == pytest.approx(0, abs=1e-6)
-
-
 # ------------------------------------------------------------------------------------------------------ tiles
 
 
@@ -466,7 +279,49 @@ def test_a_run_is_measured_in_both_directions(run: Run) -> None:
     assert scores["domain_accuracy"].features is not None
     assert scores["l1"].features is None
     assert scores["l1_of_copying"].value == pytest.approx(float((a - b).abs().mean() / 2), rel=0.2)
-    assert evaluate.meanings.meaning("l1_to_a").sentence.endswith("From B to A.")
+    assert meanings.meaning("l1_to_a").sentence.endswith("From B to A.")
+
+
+def scored(run: Run, redraw: Callable[[Tensor, str], Tensor], patch: pytest.MonkeyPatch) -> dict[str, float]:
+    """The scores of a run on all test pairs, as if its translators were that function of images and domain."""
+    patch.setattr(CycleGAN, "redraw", lambda _, x, to: redraw(x, to))
+    return {score.metric: score.value for score in evaluate.evaluate(run, n=1000)}
+
+
+def both(scores: Mapping[str, float], name: str) -> list[float]:
+    """A score of translations to B, and to A."""
+    return [scores[name], scores[meanings.to_a(name)]]
+
+
+def truth(test: data.Dataset) -> Callable[[Tensor, str], Tensor]:
+    """The counterparts of test images, found by their bytes."""
+    a, b = (part.images for part in test.domains.values())
+    known = {"B": {x.numpy().tobytes(): y for x, y in zip(a, b, strict=True)}}
+    known["A"] = {y.numpy().tobytes(): x for x, y in zip(a, b, strict=True)}
+    return lambda x, to: images.from_bytes(torch.stack([known[to][y.numpy().tobytes()] for y in images.to_bytes(x)]))
+
+
+def test_the_truth_gets_the_best_scores(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = scored(run, truth(run.splits.test), monkeypatch)
+    for name, best in {"l1": 0, "cycle_error": 0, "frechet_distance": 0, "retrieval_top1": 1, "variety": 1}.items():
+        assert both(scores, name) == pytest.approx([best, best], abs=1e-5)
+    assert both(scores, "domain_accuracy") == both(scores, "domain_accuracy_floor")
+    assert min(both(scores, "domain_accuracy")) > 0.9
+    assert min(both(scores, "frechet_distance_floor")) > 1e-3
+
+
+def test_copies_get_the_scores_of_copying(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = scored(run, lambda x, _: x, monkeypatch)
+    a, b = (images.from_bytes(part.images) for part in run.splits.test.domains.values())
+    assert both(scores, "l1") == pytest.approx(2 * [float((a - b).abs().mean() / 2)])
+    for name in ("l1", "psnr", "ssim", "retrieval_top1", "domain_accuracy"):
+        assert both(scores, name) == both(scores, f"{name}_of_copying")
+    distances = torch.cdist(a.flatten(1), b.flatten(1))
+    found = [(part.argmin(1) == torch.arange(len(a))).double().mean() for part in (distances, distances.T)]
+    assert both(scores, "retrieval_top1") == pytest.approx([float(share) for share in found], abs=0.003)
+    assert found[1] - found[0] > 0.01  # so that translations and truths exchanged are not as good
+    assert max(both(scores, "domain_accuracy")) < 0.1
+    assert min(both(scores, "frechet_distance")) > 10 * max(both(scores, "frechet_distance_floor"))
 
 
 def test_resuming_a_run_is_exact_with_its_pools(tmp_path: Path) -> None:
