@@ -576,6 +576,19 @@ def test_patches_beyond_the_images_stop_before_anything_is_written(tmp_path: Pat
     assert not (tmp_path / "run").exists()
 
 
+def test_a_size_beyond_the_limit_is_refused_before_pixels_are_decoded(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "one.png", (40, 20))
+    monkeypatch.setattr(Image.Image, "resize", lambda *_: pytest.fail("was resized"))
+    words = ("translate", str(run.path), str(tmp_path / "one.png"), "--out", str(tmp_path / "out"))
+    assert run_verb(*words, "--size", "100000") == 2
+    said = capsys.readouterr().err
+    assert "--size 100000 would make one.png a picture of 20,000.0 megapixels; the limit is 32." in said
+    assert "Choose --size 4000 or less." in said
+    assert not (tmp_path / "out").exists()
+
+
 # ---------------------------------------------------------------------------------------------------- metrics
 
 
