@@ -268,23 +268,33 @@ class Run:
         return translate.translate(self.model, x, to)
 
     def translate_files(
-        self, path: str | Path, folder: Path, to: str = "B", *, convert: bool = False, size: int | None = None
+        self,
+        path: str | Path,
+        folder: Path,
+        to: str = "B",
+        *,
+        convert: bool = False,
+        size: int | None = None,
+        max_megapixels: float | None = None,
     ) -> list[Path]:
         """Translate an image file, a folder or a zip into PNG files of the same names in a folder; return their paths.
 
         Pictures keep their size, or are brought to a shorter side of ``size`` first; where folders tell domains, those
-        of the other one are taken. ``convert`` allows grey files for colour and the reverse. All files are looked at
-        before the first is written, and none is overwritten. Raises `DataError`, `ConfigError`, `CapabilityError`.
+        of the other one are taken. ``convert`` allows grey files for colour and the reverse, ``max_megapixels`` larger
+        ones than the run's config does. All files are looked at before the first is written, and none is overwritten.
+        Raises `DataError`, `ConfigError`, `CapabilityError`.
         """
         translating = translate.require_translator(self.model, "translate", to)
         source = translate.OTHER[to]
         entries = domains.of_domain(find(Path(path)), source)
         targets = [folder / name for name in _png_names([entry.name for entry in entries])]
         refuse_taken(targets)
+        limit = self.config.data.max_megapixels if max_megapixels is None else max_megapixels
+        values = self.config.data.model_copy(update={"max_megapixels": limit})
 
         def read(entry: Entry) -> Tensor:
             channels = translating.domains[source].channels
-            return files.read_one(entry, channels, self.config.data, convert=convert, size=size)
+            return files.read_one(entry, channels, values, convert=convert, size=size)
 
         for entry in entries:
             read(entry)

@@ -585,8 +585,18 @@ def test_a_size_beyond_the_limit_is_refused_before_pixels_are_decoded(
     assert run_verb(*words, "--size", "100000") == 2
     said = capsys.readouterr().err
     assert "--size 100000 would make one.png a picture of 20,000.0 megapixels; the limit is 32." in said
-    assert "Choose --size 4000 or less." in said
+    assert "Choose --size 4000 or less, or raise the limit with --max-megapixels." in said
     assert not (tmp_path / "out").exists()
+
+
+def test_the_limit_of_megapixels_is_raised_as_its_message_says(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "one.png", (40, 30))
+    words = ("translate", str(run.path), str(tmp_path / "one.png"), "--out", str(tmp_path / "out"))
+    assert run_verb(*words, "--max-megapixels", "0.001") == 2
+    assert "the limit is 0.001. Raise it with --max-megapixels 1, or shrink" in capsys.readouterr().err
+    assert run_verb(*words, "--max-megapixels", "1") == 0
 
 
 # ---------------------------------------------------------------------------------------------------- metrics

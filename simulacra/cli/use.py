@@ -74,6 +74,9 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--convert", action="store_true", help="also take grey images where colour is needed, and the reverse"
     )
+    sub.add_argument(
+        "--max-megapixels", type=positive, metavar="N", help="larger pictures are refused unread (that of the run)"
+    )
     sub.add_argument("--out", type=Path, metavar="DIR", help="the folder of the translations (RUN/translated-B)")
 
 
@@ -199,7 +202,14 @@ def _translate(options: argparse.Namespace) -> None:
     folder = target(options, run, f"translated-{options.to}")
     if folder.is_file() or folder.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
         raise ConfigError(f"translate writes a folder of images, not the file {folder}. Name a folder with --out.")
-    written = run.translate_files(options.images, folder, options.to, convert=options.convert, size=options.size)
+    written = run.translate_files(
+        options.images,
+        folder,
+        options.to,
+        convert=options.convert,
+        size=options.size,
+        max_megapixels=options.max_megapixels,
+    )
     say(folder, f"{len(written):,} {'image' if len(written) == 1 else 'images'} translated to domain {options.to}")
 
 

@@ -76,7 +76,9 @@ def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, 
     source, name = entry.source(), str(entry.name)
     if size is not None:
         _refuse_huge_result(source, name, size, data.max_megapixels)
-    picture = images.read(source, name, max_megapixels=data.max_megapixels, background=data.background)
+    picture = images.read(
+        source, name, max_megapixels=data.max_megapixels, background=data.background, remedy="--max-megapixels"
+    )
     if not convert and (picture.mode == "L") != (channels == 1):
         have, need = ("grey", "in colour") if picture.mode == "L" else ("in colour", "grey")
         raise DataError(
@@ -99,7 +101,8 @@ def _refuse_huge_result(source: Path | bytes, name: str, size: int, max_megapixe
     if size**2 * ratio > max_megapixels * 1e6:
         raise DataError(
             f"--size {size} would make {name} a picture of {size**2 * ratio / 1e6:,.1f} megapixels; the limit is "
-            f"{max_megapixels:g}. Choose --size {math.isqrt(int(max_megapixels * 1e6 / ratio))} or less."
+            f"{max_megapixels:g}. Choose --size {math.isqrt(int(max_megapixels * 1e6 / ratio))} or less, or raise the "
+            "limit with --max-megapixels."
         )
 
 
