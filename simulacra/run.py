@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -276,19 +276,23 @@ class Run:
         convert: bool = False,
         size: int | None = None,
         max_megapixels: float | None = None,
+        force: bool = False,
+        counted: Callable[[Sequence[Entry], int, str], Iterable[Entry]] | None = None,
     ) -> list[Path]:
         """Translate an image file, a folder or a zip into PNG files of the same names in a folder; return their paths.
 
         Pictures keep their size, or are brought to a shorter side of ``size`` first; where folders tell domains, those
         of the other one are taken. ``convert`` allows grey files for colour and the reverse, ``max_megapixels`` larger
-        ones than the run's config does. All files are looked at before the first is written, and none is overwritten.
-        Raises `DataError`, `ConfigError`, `CapabilityError`.
+        ones than the run's config does. All files are looked at before the first is written, and none is overwritten
+        without ``force``. ``counted`` passes files on while showing how many there were: of these, so many, what is
+        done to them. Raises `DataError`, `ConfigError`, `CapabilityError`.
         """
         translating = translate.require_translator(self.model, "translate", to)
         source = translate.OTHER[to]
         entries = domains.of_domain(find(Path(path)), source)
         targets = [folder / name for name in _png_names([entry.name for entry in entries])]
-        refuse_taken(targets)
+        refuse_taken(targets, force=force)
+        counted = counted or (lambda files, *_: files)
         limit = self.config.data.max_megapixels if max_megapixels is None else max_megapixels
         values = self.config.data.model_copy(update={"max_megapixels": limit})
 
@@ -296,9 +300,9 @@ class Run:
             channels = translating.domains[source].channels
             return files.read_one(entry, channels, values, convert=convert, size=size)
 
-        for entry in entries:
+        for entry in counted(entries, len(entries), "looking at pictures"):
             read(entry)
-        for entry, target in zip(entries, targets, strict=True):
+        for entry, target in zip(counted(entries, len(entries), "translating"), targets, strict=True):
             x = images.from_bytes(read(entry)).unsqueeze(0)
             images.save(self.translate(x, to)[0], target)
         return targets

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from simulacra import Run, cli, config, data, evaluate, images, models, networks, translate
 from simulacra.adversarial import OBJECTIVES, Replay
+from simulacra.cli import say
 from simulacra.config import Data, Patch, ResnetTranslator, Unet
 from simulacra.data import LOADERS, Images, Pairs, PairsLoader, Unpaired, UnpairedLoader, shapes
 from simulacra.errors import CapabilityError, ConfigError, DataError
@@ -597,6 +598,26 @@ def test_the_limit_of_megapixels_is_raised_as_its_message_says(
     assert run_verb(*words, "--max-megapixels", "0.001") == 2
     assert "the limit is 0.001. Raise it with --max-megapixels 1, or shrink" in capsys.readouterr().err
     assert run_verb(*words, "--max-megapixels", "1") == 0
+
+
+def test_translate_overwrites_if_asked_to_and_shows_how_far_it_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("1.png", "2.png"):
+        picture(tmp_path / "in" / name, (16, 16))
+    monkeypatch.setattr(say, "PLAIN_SECONDS", -1)
+    words = ("translate", str(run.path), str(tmp_path / "in"), "--out", str(tmp_path / "out"))
+    assert run_verb(*words) == 0
+    assert "looking at pictures: 2 of 2\ntranslating: 1 of 2\n" in capsys.readouterr().err
+    (tmp_path / "out" / "1.png").write_bytes(b"half of one")
+    assert run_verb(*words) == 2
+    assert "overwrite with --force" in capsys.readouterr().err
+    assert run_verb(*words, "--force") == 0
+    assert Image.open(tmp_path / "out" / "1.png").size == (16, 16)
+    (tmp_path / "out" / "2.png").unlink()
+    (tmp_path / "out" / "2.png").mkdir()
+    assert run_verb(*words, "--force") == 2
+    assert "2.png is a folder where a picture would go" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------------------------------------- metrics
