@@ -620,6 +620,49 @@ def test_translate_overwrites_if_asked_to_and_shows_how_far_it_is(
     assert "2.png is a folder where a picture would go" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("traverse", "RUN"),
+        ("interpolate", "RUN"),
+        ("invert", "RUN", "a.png"),
+        ("inpaint", "RUN", "a.png"),
+        ("repair", "RUN", "a.png"),
+        ("arithmetic", "RUN", "--plus", "8", "--minus", "3"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_verbs_of_latents_say_by_their_own_name_that_a_translator_has_none(
+    words: tuple[str, ...], run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "a.png", (16, 16))
+    paths = {"RUN": str(run.path), "a.png": str(tmp_path / "a.png")}
+    assert run_verb(*(paths.get(word, word) for word in words), "--out", str(tmp_path / "out.png")) == 2
+    said = capsys.readouterr().err
+    assert f"{words[0]} needs a latent space; cyclegan has none. Families with one: autoencoder, vae," in said
+    assert "pix2pix" not in said
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_images_are_faded_into_each_other_beside_a_translator_too(run: Run) -> None:
+    first, last = run.examples(2)
+    assert torch.equal(run.interpolate(first, last, steps=3, route="fade")[0], first)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (("--downstream",), "--downstream learns from generated images with classes; cyclegan only translates"),
+        (("--features", "pixels"), "are compared by features of their own"),
+    ],
+)
+def test_what_evaluate_cannot_do_for_a_translator(
+    option: tuple[str, ...], expected: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_verb("evaluate", str(run.path), *option) == 2
+    assert expected in capsys.readouterr().err
+
+
 # ---------------------------------------------------------------------------------------------------- metrics
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulacra.cli.parser import Verbs, add_prior, changes, count, natural
 from simulacra.cli.say import open_run, print_table, say, target
-from simulacra.errors import ConfigError
+from simulacra.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:
     from simulacra.features import Extractor
@@ -99,9 +99,14 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
     """What images are compared by; features are asked for where there are samples to compare."""
     from simulacra import features, generate
-    from simulacra.models import Generative
+    from simulacra.models import Generative, Translating
 
     features.check(options.features, options.features_sha256)
+    if options.features is not None and isinstance(run.model, Translating):
+        raise CapabilityError(
+            f"--features is for samples; translations of {run.config.model.family} are compared by features of their "
+            "own, of a classifier of both domains. Leave it out."
+        )
     sampled = isinstance(run.model, Generative) or run.prior(options.prior) is not None
     if options.features is not None and not sampled:
         generate.require_prior(run.model, "evaluate --features")
