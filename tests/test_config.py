@@ -94,6 +94,11 @@ def test_mistakes_are_answered_with_the_remedy(pairs: dict[str, str], message: s
     assert "\n" not in str(caught.value)
 
 
+def test_a_missing_family_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"^model\.family is missing\. Allowed: autoencoder, vae, .*, pix2pix\.$"):
+        config.parse({"model": {"latent": 3}})
+
+
 def test_unknown_recipes_name_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'vae-2d'"):
         config.recipe("vae2d")

@@ -67,6 +67,9 @@ def _explain(error: ValidationError, values: Mapping[str, Any], prefix: str) -> 
         tag, allowed_tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "")
         key = f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))}"
         return f"{key} is '{tag}'.{nearest(tag, allowed_tags.split(', '))} Allowed: {allowed_tags}."
+    if problem["type"] == "union_tag_not_found":
+        tags = ", ".join(filter(None, map(_tag, _members(section, path[-1]))))
+        return f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))} is missing. Allowed: {tags}."
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error":
         return f"{dotted}: {message}." if path else f"{message}."
