@@ -155,7 +155,8 @@ WRONG = {
     "three domains": ({"trainA": 2, "trainB": 2, "trainC": 2}, Unpaired, "3 domains: A, B, C"),
     "one domain": ({"trainA": 2}, Unpaired, "domain A only"),
     "no domains": ({"cats": 2, "dogs": 2}, Unpaired, "no two domains, but folders cats, dogs"),
-    "no counterpart": ({"A": 3, "B": 2}, Pairs, "no counterpart of the same name"),
+    "no counterpart": ({"A": 3, "B": 2}, Pairs, "1 image has no counterpart .* other domain: 2 in A. Remove it, or"),
+    "no counterparts": ({"A": 4, "B": 2}, Pairs, "2 images have no counterpart .* such as 2 in A. Remove them, or"),
     "no training images": ({"testA": 2, "testB": 2}, Unpaired, "no training images"),
 }
 
@@ -166,6 +167,31 @@ def test_wrong_data_gets_one_clear_message(case: str, tmp_path: Path) -> None:
     root = folders(tmp_path / "set", counts)
     with pytest.raises(DataError, match=message):
         data.load(Data(name=str(root), size=8), None, batch)
+
+
+def test_a_damaged_file_is_skipped_with_its_counterpart(tmp_path: Path) -> None:
+    root = folders(tmp_path / "set", {"trainA": 4, "trainB": 4, "testA": 2, "testB": 2})
+    (root / "trainA" / "1.png").write_bytes(b"no picture")
+    (root / "testB" / "0.png").write_bytes(b"no picture")
+    splits = data.load(Data(name=str(root), size=8, corrupt="skip"), None, Pairs)
+    assert [part.names for part in splits.train.domains.values()] == [("0", "2", "3")] * 2
+    assert [part.names for part in splits.test.domains.values()] == [("1",)] * 2
+    said = " ".join(splits.skipped)
+    assert len(splits.skipped) == 4
+    assert all(name in said for name in ("trainA/1.png is not an image", "testB/0.png is not an image"))
+    assert all(f"{name} is sound, but its counterpart" in said for name in ("trainB/1.png", "testA/0.png"))
+    unpaired = data.load(Data(name=str(root), size=8, corrupt="skip"), None, Unpaired)
+    assert [len(part) for part in unpaired.train.domains.values()] == [3, 4]
+
+
+def test_a_damaged_picture_of_halves_is_skipped(tmp_path: Path) -> None:
+    for index in range(4):
+        picture(tmp_path / "set" / f"{index}.png", (16, 8), seed=index)
+    whole = (tmp_path / "set" / "1.png").read_bytes()
+    (tmp_path / "set" / "1.png").write_bytes(whole[: len(whole) // 2])
+    splits = data.load(Data(name=str(tmp_path / "set"), size=8, corrupt="skip"), None, Pairs)
+    assert len(splits.train) + len(splits.test) == 3
+    assert len(splits.skipped) == 1
 
 
 def test_an_unknown_name_says_what_there_is() -> None:
