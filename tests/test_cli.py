@@ -593,6 +593,12 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "Families: cgan, cvae, and"),
     "more labels for the generator": (
         lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
+    "labels without downstream": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--labels", 3], "--labels is for evaluate --downstream only. Add"),
+    "repeats without downstream": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--repeats", 5], "Add --downstream, or leave --repeats out."),
+    "a rival without downstream": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--classical", "affine"], "--classical is for evaluate --downst"),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "arithmetic with no class": (
         lambda runs, t: ["arithmetic", runs / "vae", "--plus", "12", "--minus", "3"], "class cannot be '12'. Did you"),
