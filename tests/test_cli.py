@@ -502,6 +502,7 @@ def _features(*options: str) -> Mistake:
 MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
     "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
+    "an option like no other": (lambda *_: ["sample", "x", "--mu", 3], "Unknown option --mu. Options: "),
     "a word too many": (lambda *_: ["recipes", "vae"], "Unexpected word 'vae'"),
     "no such row, after an option": (lambda *_: ["bench", "ledger", "--seeds", 1, "gan-parze"], "'gan-parzen'"),
     "no such run, after an option": (lambda *_: ["compare", "no", "--out", "c.html", "nor"], "no run no."),

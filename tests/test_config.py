@@ -99,6 +99,12 @@ def test_a_missing_family_is_answered_with_those_there_are() -> None:
         config.parse({"model": {"latent": 3}})
 
 
+def test_what_a_key_stands_in_does_not_make_it_nearer() -> None:
+    values = config.merge(config.recipe("cyclegan").values, {"model": {"lamda": 3}})
+    with pytest.raises(ConfigError, match=r"^Unknown key '--model\.lamda'\. Allowed here: "):
+        config.parse(values, prefix="--")
+
+
 def test_unknown_recipes_name_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'vae-2d'"):
         config.recipe("vae2d")

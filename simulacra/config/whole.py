@@ -58,8 +58,7 @@ def _explain(error: ValidationError, values: Mapping[str, Any], prefix: str) -> 
     dotted = prefix + ".".join(path) if path else "config"
     if problem["type"] == "extra_forbidden":
         allowed = [key for key in section.model_fields if key not in ("family", "kind")]
-        inside = prefix + ".".join([*path[:-1], ""])
-        hint = nearest(dotted, [inside + key for key in allowed])
+        hint = nearest(path[-1], allowed, prefix=dotted.removesuffix(path[-1]))
         return f"Unknown key '{dotted}'.{hint} Allowed here: {', '.join(allowed)}."
     if problem["type"] == "missing":
         return f"'{dotted}' is missing."
