@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import Run, cli, config, images
+from simulacra import Run, cli, config, images, machine
 from simulacra.cli import training
 from simulacra.errors import ConfigError
 from simulacra.scorecard import Score, save
@@ -658,6 +658,23 @@ def test_a_mistake_gets_one_clear_line_and_status_2(
     assert said.err.count("\n") == 1, "more than one line"
     after = {path: path.stat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
     assert after == before, "something was written"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "metal", "advice"),
+    [
+        (False, False, "Use auto or cpu."),
+        (True, False, "Use auto, cpu or cuda."),
+        (False, True, "Use auto, cpu or mps."),
+    ],
+)
+def test_devices_that_are_not_there_are_not_advised(
+    gpu: bool, metal: bool, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: metal)
+    with pytest.raises(ConfigError, match=f"train.device: 'tpu9' is not available on this machine. {advice}"):
+        machine.device("tpu9")
 
 
 def test_training_that_diverges_ends_with_status_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
