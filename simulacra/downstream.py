@@ -17,10 +17,10 @@ from torch import Tensor
 
 from simulacra import images, synthetic
 from simulacra.data import Dataset, derived_seed
-from simulacra.errors import ConfigError, DataError
+from simulacra.errors import CapabilityError, ConfigError, DataError
 from simulacra.features import learning
 from simulacra.metrics.common import extra
-from simulacra.models import Model
+from simulacra.models import Model, Translating
 from simulacra.run import Run
 from simulacra.scorecard import Score
 from simulacra.transforms import Pipeline
@@ -66,6 +66,11 @@ def measure(
     ``per_class`` shows the classifier so many training images of each class, drawn anew for each repeat; it is for
     models that saw no classes. Raises `ConfigError`, `DataError`, `CapabilityError`.
     """
+    if isinstance(run.model, Translating):
+        raise CapabilityError(
+            f"--downstream learns from generated images with classes; {run.config.model.family} only translates "
+            "images. Leave it out to measure translations."
+        )
     splits = run.splits
     if not learning.labelled(splits):
         raise DataError(f"{splits.train.name} has no classes to learn. Put its images into one subfolder a class.")

@@ -73,7 +73,10 @@ class InterruptedTraining(SimulacraError):
     exit_status = 130
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the allowed name nearest to ``name``, or an empty string."""
+def nearest(name: str, allowed: Iterable[str], *, prefix: str = "") -> str:
+    """Return ``" Did you mean 'x'?"`` for the allowed name nearest to ``name``, or an empty string.
+
+    ``prefix`` is what stands before all of them: it is shown, but does not make names any nearer.
+    """
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    return f" Did you mean '{prefix}{close[0]}'?" if close else ""

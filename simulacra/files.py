@@ -339,11 +339,16 @@ def _appended(name: PurePosixPath, ending: str) -> PurePosixPath:
     return name if name.suffix == ending else name.with_name(name.name + ending)
 
 
-def refuse_taken(paths: Sequence[Path]) -> None:
-    """Raise `ConfigError` if one of the files that are to be written into a folder is there already."""
-    taken = next((path for path in paths if path.exists()), None)
-    if taken is not None:
-        raise ConfigError(f"{taken} exists already. Choose another folder with --out, or remove it.")
+def refuse_taken(paths: Sequence[Path], *, force: bool | None = None) -> None:
+    """Raise `ConfigError` if one of the files that are to be written into a folder is there already.
+
+    ``force`` allows files, though no folders, to be there; None is for verbs without --force.
+    """
+    there = [path for path in paths if path.exists()]
+    if there and not force:
+        remedy = "remove it" if force is None else "overwrite with --force"
+        raise ConfigError(f"{there[0]} exists already. Choose another folder with --out, or {remedy}.")
+    _refuse_folders(there)
 
 
 def _refuse_clashes(jobs: Sequence[Job], force: bool) -> None:
@@ -354,12 +359,16 @@ def _refuse_clashes(jobs: Sequence[Job], force: bool) -> None:
     if there and not force:
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         raise ConfigError(f"{there[0]}{more} exists already. Overwrite with --force, or choose another --out.")
-    folder = next((path for path in there if path.is_dir()), None)
-    if folder is not None:
-        raise ConfigError(f"{folder} is a folder where a picture would go. Choose another --out.")
+    _refuse_folders(there)
     for job in jobs:
         if ".." in job.entry.name.parts or job.entry.name.is_absolute():
             raise ConfigError(f"'{job.entry.name}' would be written outside of --out. Rename it in the archive.")
+
+
+def _refuse_folders(paths: Sequence[Path]) -> None:
+    folder = next((path for path in paths if path.is_dir()), None)
+    if folder is not None:
+        raise ConfigError(f"{folder} is a folder where a picture would go. Choose another --out.")
 
 
 def convert(

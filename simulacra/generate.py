@@ -200,6 +200,12 @@ def require_encoder(model: Model, verb: str) -> Inferential:
     return model
 
 
+def require_latents(model: Model, verb: str) -> None:
+    """Raise `CapabilityError`, naming the verb and the families that have them, for a model without latents."""
+    if not isinstance(model, Generative | Inferential):
+        raise _lacking(model, verb, _having("decode"), "a latent space")
+
+
 def _having(primitive: str) -> Callable[[type[Model]], bool]:
     return lambda family: hasattr(family, primitive)
 

@@ -93,14 +93,15 @@ def read(
     max_megapixels: float = 32.0,
     draft: int | None = None,
     background: int = PAPER,
+    remedy: str = "--data.max_megapixels",
 ) -> Image.Image:
     """Decode one image file to mode "L" or "RGB": first frame, upright, transparency over a background, 8 bits.
 
     ``source`` is a path or the file's bytes; ``name`` is used in errors. ``draft`` lets JPEG decode at a
     reduced size not below that many pixels. Raises `DataError` if the file is no image, is damaged, or has
-    more than ``max_megapixels`` (which is known before the pixels are decoded).
+    more than ``max_megapixels``, which ``remedy`` is the option to raise (known before the pixels are decoded).
     """
-    with opened(source, name, max_megapixels=max_megapixels) as picture:
+    with opened(source, name, max_megapixels=max_megapixels, remedy=remedy) as picture:
         if draft is not None and picture.format == "JPEG":
             picture.draft(None, (draft, draft))
         picture.load()

@@ -25,12 +25,17 @@ def device(name: str) -> torch.device:
         found = torch.device(name)
         torch.empty(1, device=found)
     except (RuntimeError, AssertionError, NotImplementedError):
-        raise ConfigError(
-            f"train.device: '{name}' is not available on this machine. Use auto, cpu, cuda or mps."
-        ) from None
+        raise ConfigError(f"train.device: '{name}' is not available on this machine. Use {_devices()}.") from None
     if found.type == "meta":
-        raise ConfigError("train.device: 'meta' holds no numbers. Use auto, cpu, cuda or mps.")
+        raise ConfigError(f"train.device: 'meta' holds no numbers. Use {_devices()}.")
     return found
+
+
+def _devices() -> str:
+    """The names of devices that this machine has."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    first = ["auto", "cpu", *(name for name, available in there.items() if available)]
+    return f"{', '.join(first[:-1])} or {first[-1]}"
 
 
 def cache() -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -166,6 +166,7 @@ class Run:
 
     def invert(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Inversion:
         """Find the latents whose images come nearest to images ``(n, C, H, W)`` in [-1, 1]."""
+        generate.require_latents(self.model, "invert")
         return invert.invert(self.model, x, steps=steps, seed=seed, prior=self.prior())
 
     def project(self, x: Tensor, *, seed: int = 0) -> Tensor:
@@ -182,6 +183,7 @@ class Run:
         Source: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks (2016),
         section 6.3.2, https://arxiv.org/abs/1511.06434
         """
+        generate.require_latents(self.model, "arithmetic")
         z, towards, away = (self.project(part, seed=seed) for part in (x, plus, minus))
         moved = latent.along_direction(z, towards.mean(0) - away.mean(0), torch.linspace(0, strength, steps))
         return generate.decode(self.model, moved.flatten(0, 1)).view(len(x), steps, *x.shape[1:])
@@ -200,6 +202,7 @@ class Run:
 
     def inpaint(self, x: Tensor, known: Tensor, *, steps: int = 200, seed: int = 0) -> Tensor:
         """Fill in the unknown pixels of images ``(n, C, H, W)`` in [-1, 1]; see `inpaint.inpaint`."""
+        generate.require_latents(self.model, "inpaint")
         return inpaint.inpaint(self.model, x, known, steps=steps, seed=seed, prior=self.prior())
 
     def repair(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Repair:
@@ -207,6 +210,7 @@ class Run:
 
         An anomaly is what is rarer than one pixel in 1,000 of training images.
         """
+        generate.require_latents(self.model, "repair")
         sound = images.from_bytes(self.splits.train.images[:SOUND])
         threshold = inpaint.threshold(self.model, sound, steps=steps, seed=seed, prior=self.prior())
         return inpaint.repair(self.model, x, threshold, steps=steps, seed=seed, prior=self.prior())
@@ -231,12 +235,14 @@ class Run:
         """Return images from ``start`` to ``end``, each ``(C, H, W)``: ``(steps, C, H, W)``.
 
         ``route`` is "latent", or one of `inbetween.ROUTES`, which lead from image to image without the model.
-        Where an end is not given it is a test image with an encoder, a sample of the prior without one.
+        Where an end is not given it is a test image with an encoder or of a translator, else a sample of the prior.
         """
         if route != "latent":
-            ends = self.examples(2, seed=seed) if isinstance(self.model, Inferential) else self.sample(2, seed=seed)
+            sampled = isinstance(self.model, Generative) and not isinstance(self.model, Inferential)
+            ends = self.sample(2, seed=seed) if sampled else self.examples(2, seed=seed)
             first, last = (given if given is not None else end for given, end in zip((start, end), ends, strict=True))
             return inbetween.route(route)(first, last, steps)
+        generate.require_latents(self.model, "interpolate")
         if start is None and end is None and not isinstance(self.model, Inferential):
             first, last = generate.latents(self.model, 2, seed=seed)
         else:
@@ -247,6 +253,7 @@ class Run:
 
     def traverse(self, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:
         """Move one latent, or one named code, at a time: each row's caption and images ``(columns, C, H, W)``."""
+        generate.require_latents(self.model, "traverse")
         if isinstance(self.model, Coded):
             return generate.traverse_codes(self.model, steps=steps, seed=seed)
         reference = self.examples(500, seed=seed) if isinstance(self.model, Inferential) else None
@@ -268,27 +275,41 @@ class Run:
         return translate.translate(self.model, x, to)
 
     def translate_files(
-        self, path: str | Path, folder: Path, to: str = "B", *, convert: bool = False, size: int | None = None
+        self,
+        path: str | Path,
+        folder: Path,
+        to: str = "B",
+        *,
+        convert: bool = False,
+        size: int | None = None,
+        max_megapixels: float | None = None,
+        force: bool = False,
+        counted: Callable[[Sequence[Entry], int, str], Iterable[Entry]] | None = None,
     ) -> list[Path]:
         """Translate an image file, a folder or a zip into PNG files of the same names in a folder; return their paths.
 
         Pictures keep their size, or are brought to a shorter side of ``size`` first; where folders tell domains, those
-        of the other one are taken. ``convert`` allows grey files for colour and the reverse. All files are looked at
-        before the first is written, and none is overwritten. Raises `DataError`, `ConfigError`, `CapabilityError`.
+        of the other one are taken. ``convert`` allows grey files for colour and the reverse, ``max_megapixels`` larger
+        ones than the run's config does. All files are looked at before the first is written, and none is overwritten
+        without ``force``. ``counted`` passes files on while showing how many there were: of these, so many, what is
+        done to them. Raises `DataError`, `ConfigError`, `CapabilityError`.
         """
         translating = translate.require_translator(self.model, "translate", to)
         source = translate.OTHER[to]
         entries = domains.of_domain(find(Path(path)), source)
         targets = [folder / name for name in _png_names([entry.name for entry in entries])]
-        refuse_taken(targets)
+        refuse_taken(targets, force=force)
+        counted = counted or (lambda files, *_: files)
+        limit = self.config.data.max_megapixels if max_megapixels is None else max_megapixels
+        values = self.config.data.model_copy(update={"max_megapixels": limit})
 
         def read(entry: Entry) -> Tensor:
             channels = translating.domains[source].channels
-            return files.read_one(entry, channels, self.config.data, convert=convert, size=size)
+            return files.read_one(entry, channels, values, convert=convert, size=size)
 
-        for entry in entries:
+        for entry in counted(entries, len(entries), "looking at pictures"):
             read(entry)
-        for entry, target in zip(entries, targets, strict=True):
+        for entry, target in zip(counted(entries, len(entries), "translating"), targets, strict=True):
             x = images.from_bytes(read(entry)).unsqueeze(0)
             images.save(self.translate(x, to)[0], target)
         return targets

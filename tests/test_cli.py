@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import Run, cli, config, images
+from simulacra import Run, cli, config, images, machine
 from simulacra.cli import training
 from simulacra.errors import ConfigError
 from simulacra.scorecard import Score, save
@@ -502,6 +502,7 @@ def _features(*options: str) -> Mistake:
 MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
     "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
+    "an option like no other": (lambda *_: ["sample", "x", "--mu", 3], "Unknown option --mu. Options: "),
     "a word too many": (lambda *_: ["recipes", "vae"], "Unexpected word 'vae'"),
     "no such row, after an option": (lambda *_: ["bench", "ledger", "--seeds", 1, "gan-parze"], "'gan-parzen'"),
     "no such run, after an option": (lambda *_: ["compare", "no", "--out", "c.html", "nor"], "no run no."),
@@ -593,6 +594,12 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "Families: cgan, cvae, and"),
     "more labels for the generator": (
         lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
+    "labels without downstream": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--labels", 3], "--labels is for evaluate --downstream only. Add"),
+    "repeats without downstream": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--repeats", 5], "Add --downstream, or leave --repeats out."),
+    "a rival without downstream": (
+        lambda runs, _: ["evaluate", runs / "cvae", "--classical", "affine"], "--classical is for evaluate --downst"),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "arithmetic with no class": (
         lambda runs, t: ["arithmetic", runs / "vae", "--plus", "12", "--minus", "3"], "class cannot be '12'. Did you"),
@@ -651,6 +658,23 @@ def test_a_mistake_gets_one_clear_line_and_status_2(
     assert said.err.count("\n") == 1, "more than one line"
     after = {path: path.stat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
     assert after == before, "something was written"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "metal", "advice"),
+    [
+        (False, False, "Use auto or cpu."),
+        (True, False, "Use auto, cpu or cuda."),
+        (False, True, "Use auto, cpu or mps."),
+    ],
+)
+def test_devices_that_are_not_there_are_not_advised(
+    gpu: bool, metal: bool, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: metal)
+    with pytest.raises(ConfigError, match=f"train.device: 'tpu9' is not available on this machine. {advice}"):
+        machine.device("tpu9")
 
 
 def test_training_that_diverges_ends_with_status_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,6 +94,17 @@ def test_mistakes_are_answered_with_the_remedy(pairs: dict[str, str], message: s
     assert "\n" not in str(caught.value)
 
 
+def test_a_missing_family_is_answered_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"^model\.family is missing\. Allowed: autoencoder, vae, .*, pix2pix\.$"):
+        config.parse({"model": {"latent": 3}})
+
+
+def test_what_a_key_stands_in_does_not_make_it_nearer() -> None:
+    values = config.merge(config.recipe("cyclegan").values, {"model": {"lamda": 3}})
+    with pytest.raises(ConfigError, match=r"^Unknown key '--model\.lamda'\. Allowed here: "):
+        config.parse(values, prefix="--")
+
+
 def test_unknown_recipes_name_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'vae-2d'"):
         config.recipe("vae2d")

@@ -375,6 +375,12 @@ def test_a_missing_path_is_refused_with_the_nearest_name(tmp_path: Path) -> None
         load(tmp_path / "gone")
 
 
+@pytest.mark.parametrize("name", ["emoji-noto2twemoji", "facades"])
+def test_a_set_of_two_domains_is_refused_with_the_families_that_it_is_for(name: str) -> None:
+    with pytest.raises(DataError, match=f"{name} has two domains.*cyclegan and pix2pix.*train cyclegan --data {name}"):
+        data.load(Data(name=name))
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_too_few_images_to_split_are_refused(count: int, made: Make) -> None:
     path = made({f"{i}.png": grey(i) for i in range(count)})

@@ -82,6 +82,14 @@ def test_every_score_is_on_the_page_with_what_it_says(family: str, runs: Path) -
     assert "prefers-color-scheme: dark" in page
 
 
+@pytest.mark.parametrize("ending", ["", "_to_a"])
+def test_scores_of_copies_have_no_direction(ending: str) -> None:
+    assert meaning(f"l1{ending}").better == "lower"
+    copied = meaning(f"l1_of_copying{ending}")
+    assert copied.better is None
+    assert copied.sentence.startswith("For comparison, of the input left as it is. Mean absolute error")
+
+
 def test_every_metric_has_a_meaning_and_a_line_in_the_docs(runs: Path) -> None:
     docs = (Path(__file__).parent.parent / "docs" / "evaluate.md").read_text()
     for path in sorted(runs.glob("*/evaluation.json")):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simulacra import Run, cli, config, data, evaluate, images, models, translate
+from simulacra.cli import say
 from simulacra.config import Data
 from simulacra.data import LOADERS, Images, Pairs, PairsLoader, Unpaired, UnpairedLoader, shapes
 from simulacra.errors import CapabilityError, ConfigError, DataError
@@ -151,7 +152,8 @@ WRONG = {
     "three domains": ({"trainA": 2, "trainB": 2, "trainC": 2}, Unpaired, "3 domains: A, B, C"),
     "one domain": ({"trainA": 2}, Unpaired, "domain A only"),
     "no domains": ({"cats": 2, "dogs": 2}, Unpaired, "no two domains, but folders cats, dogs"),
-    "no counterpart": ({"A": 3, "B": 2}, Pairs, "no counterpart of the same name"),
+    "no counterpart": ({"A": 3, "B": 2}, Pairs, "1 image has no counterpart .* other domain: 2 in A. Remove it, or"),
+    "no counterparts": ({"A": 4, "B": 2}, Pairs, "2 images have no counterpart .* such as 2 in A. Remove them, or"),
     "no training images": ({"testA": 2, "testB": 2}, Unpaired, "no training images"),
 }
 
@@ -162,6 +164,31 @@ def test_wrong_data_gets_one_clear_message(case: str, tmp_path: Path) -> None:
     root = folders(tmp_path / "set", counts)
     with pytest.raises(DataError, match=message):
         data.load(Data(name=str(root), size=8), None, batch)
+
+
+def test_a_damaged_file_is_skipped_with_its_counterpart(tmp_path: Path) -> None:
+    root = folders(tmp_path / "set", {"trainA": 4, "trainB": 4, "testA": 2, "testB": 2})
+    (root / "trainA" / "1.png").write_bytes(b"no picture")
+    (root / "testB" / "0.png").write_bytes(b"no picture")
+    splits = data.load(Data(name=str(root), size=8, corrupt="skip"), None, Pairs)
+    assert [part.names for part in splits.train.domains.values()] == [("0", "2", "3")] * 2
+    assert [part.names for part in splits.test.domains.values()] == [("1",)] * 2
+    said = " ".join(splits.skipped)
+    assert len(splits.skipped) == 4
+    assert all(name in said for name in ("trainA/1.png is not an image", "testB/0.png is not an image"))
+    assert all(f"{name} is sound, but its counterpart" in said for name in ("trainB/1.png", "testA/0.png"))
+    unpaired = data.load(Data(name=str(root), size=8, corrupt="skip"), None, Unpaired)
+    assert [len(part) for part in unpaired.train.domains.values()] == [3, 4]
+
+
+def test_a_damaged_picture_of_halves_is_skipped(tmp_path: Path) -> None:
+    for index in range(4):
+        picture(tmp_path / "set" / f"{index}.png", (16, 8), seed=index)
+    whole = (tmp_path / "set" / "1.png").read_bytes()
+    (tmp_path / "set" / "1.png").write_bytes(whole[: len(whole) // 2])
+    splits = data.load(Data(name=str(tmp_path / "set"), size=8, corrupt="skip"), None, Pairs)
+    assert len(splits.train) + len(splits.test) == 3
+    assert len(splits.skipped) == 1
 
 
 def test_an_unknown_name_says_what_there_is() -> None:
@@ -429,6 +456,92 @@ def test_patches_beyond_the_images_stop_before_anything_is_written(tmp_path: Pat
     with pytest.raises(ConfigError, match="too small for a critic"):
         Session.start("cyclegan", out=tmp_path / "run", changes=changes)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_size_beyond_the_limit_is_refused_before_pixels_are_decoded(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "one.png", (40, 20))
+    monkeypatch.setattr(Image.Image, "resize", lambda *_: pytest.fail("was resized"))
+    words = ("translate", str(run.path), str(tmp_path / "one.png"), "--out", str(tmp_path / "out"))
+    assert run_verb(*words, "--size", "100000") == 2
+    said = capsys.readouterr().err
+    assert "--size 100000 would make one.png a picture of 20,000.0 megapixels; the limit is 32." in said
+    assert "Choose --size 4000 or less, or raise the limit with --max-megapixels." in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_limit_of_megapixels_is_raised_as_its_message_says(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "one.png", (40, 30))
+    words = ("translate", str(run.path), str(tmp_path / "one.png"), "--out", str(tmp_path / "out"))
+    assert run_verb(*words, "--max-megapixels", "0.001") == 2
+    assert "the limit is 0.001. Raise it with --max-megapixels 1, or shrink" in capsys.readouterr().err
+    assert run_verb(*words, "--max-megapixels", "1") == 0
+
+
+def test_translate_overwrites_if_asked_to_and_shows_how_far_it_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("1.png", "2.png"):
+        picture(tmp_path / "in" / name, (16, 16))
+    monkeypatch.setattr(say, "PLAIN_SECONDS", -1)
+    words = ("translate", str(run.path), str(tmp_path / "in"), "--out", str(tmp_path / "out"))
+    assert run_verb(*words) == 0
+    assert "looking at pictures: 2 of 2\ntranslating: 1 of 2\n" in capsys.readouterr().err
+    (tmp_path / "out" / "1.png").write_bytes(b"half of one")
+    assert run_verb(*words) == 2
+    assert "overwrite with --force" in capsys.readouterr().err
+    assert run_verb(*words, "--force") == 0
+    assert Image.open(tmp_path / "out" / "1.png").size == (16, 16)
+    (tmp_path / "out" / "2.png").unlink()
+    (tmp_path / "out" / "2.png").mkdir()
+    assert run_verb(*words, "--force") == 2
+    assert "2.png is a folder where a picture would go" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("traverse", "RUN"),
+        ("interpolate", "RUN"),
+        ("invert", "RUN", "a.png"),
+        ("inpaint", "RUN", "a.png"),
+        ("repair", "RUN", "a.png"),
+        ("arithmetic", "RUN", "--plus", "8", "--minus", "3"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_verbs_of_latents_say_by_their_own_name_that_a_translator_has_none(
+    words: tuple[str, ...], run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(tmp_path / "a.png", (16, 16))
+    paths = {"RUN": str(run.path), "a.png": str(tmp_path / "a.png")}
+    assert run_verb(*(paths.get(word, word) for word in words), "--out", str(tmp_path / "out.png")) == 2
+    said = capsys.readouterr().err
+    assert f"{words[0]} needs a latent space; cyclegan has none. Families with one: autoencoder, vae," in said
+    assert "pix2pix" not in said
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_images_are_faded_into_each_other_beside_a_translator_too(run: Run) -> None:
+    first, last = run.examples(2)
+    assert torch.equal(run.interpolate(first, last, steps=3, route="fade")[0], first)
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (("--downstream",), "--downstream learns from generated images with classes; cyclegan only translates"),
+        (("--features", "pixels"), "are compared by features of their own"),
+    ],
+)
+def test_what_evaluate_cannot_do_for_a_translator(
+    option: tuple[str, ...], expected: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_verb("evaluate", str(run.path), *option) == 2
+    assert expected in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------------------------------------- metrics

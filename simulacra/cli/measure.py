@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from simulacra.cli.parser import Verbs, add_prior, changes, count, natural
 from simulacra.cli.say import open_run, print_table, say, target
-from simulacra.errors import ConfigError
+from simulacra.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:
     from simulacra.features import Extractor
     from simulacra.run import Run
     from simulacra.scorecard import Score
+
+OF_DOWNSTREAM = ("labels", "repeats", "classical")  # options that an ordinary evaluation does not look at
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -41,11 +43,9 @@ def add_verbs(verbs: Verbs) -> None:
         help="instead: does a classifier learn more with generated images beside real ones? (RUN/downstream.json)",
     )
     sub.add_argument("--labels", type=count, metavar="N", help="of --downstream: real images of each class (all)")
+    sub.add_argument("--repeats", type=count, metavar="N", help="of --downstream: trainings of each kind (5)")
     sub.add_argument(
-        "--repeats", type=count, default=5, metavar="N", help="of --downstream: trainings of each kind (5)"
-    )
-    sub.add_argument(
-        "--classical", type=changes, default="affine", metavar="OP,...",
+        "--classical", type=changes, metavar="OP,...",
         help="of --downstream: the rival, classical augmentation (affine)",
     )  # fmt: skip
 
@@ -53,6 +53,7 @@ def add_verbs(verbs: Verbs) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
+    _refuse_options_of_downstream(options)
     from simulacra import evaluate, scorecard
     from simulacra.pages import evaluation
     from simulacra.run import EVALUATION
@@ -78,6 +79,13 @@ def _evaluate(options: argparse.Namespace) -> None:
     say(evaluation.write(measured, path.with_suffix(".html")))
 
 
+def _refuse_options_of_downstream(options: argparse.Namespace) -> None:
+    """Refuse options that would not be looked at."""
+    given = [f"--{name}" for name in OF_DOWNSTREAM if getattr(options, name) is not None]
+    if given and not options.downstream:
+        raise ConfigError(f"{given[0]} is for evaluate --downstream only. Add --downstream, or leave {given[0]} out.")
+
+
 def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
     from simulacra import downstream, scorecard
 
@@ -85,8 +93,8 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
     found = downstream.measure(
         run,
         per_class=options.labels,
-        repeats=options.repeats,
-        augment=options.classical,
+        repeats=options.repeats or downstream.REPEATS,
+        augment=options.classical or downstream.AUGMENT,
         seed=options.seed,
         progress=lambda part: _tell(f"training on {part} ..."),
     )
@@ -99,9 +107,14 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
     """What images are compared by; features are asked for where there are samples to compare."""
     from simulacra import features, generate
-    from simulacra.models import Generative
+    from simulacra.models import Generative, Translating
 
     features.check(options.features, options.features_sha256)
+    if options.features is not None and isinstance(run.model, Translating):
+        raise CapabilityError(
+            f"--features is for samples; translations of {run.config.model.family} are compared by features of their "
+            "own, of a classifier of both domains. Leave it out."
+        )
     sampled = isinstance(run.model, Generative) or run.prior(options.prior) is not None
     if options.features is not None and not sampled:
         generate.require_prior(run.model, "evaluate --features")

@@ -69,7 +69,8 @@ class Verbs:
         if rest and first != "train":
             known = [name for action in sub._actions for name in action.option_strings if name.startswith("--")]
             what = f"Unknown option {rest[0]}" if rest[0].startswith("-") else f"Unexpected word '{rest[0]}'"
-            raise ConfigError(f"{what}.{nearest(rest[0], known)} Options: {', '.join(known)}.")
+            hint = nearest(rest[0].lstrip("-"), [name.removeprefix("--") for name in known], prefix="--")
+            raise ConfigError(f"{what}.{hint} Options: {', '.join(known)}.")
         options.pairs = pairs(rest)
         return options
 

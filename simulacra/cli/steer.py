@@ -80,10 +80,11 @@ def _invert(options: argparse.Namespace) -> None:
 def _arithmetic(options: argparse.Namespace) -> None:
     import torch
 
-    from simulacra import images
+    from simulacra import generate, images
     from simulacra.models import Inferential
 
     run = open_run(options)
+    generate.require_latents(run.model, "arithmetic")
     path = target(options, run, "arithmetic.png")
     refuse_picture_name(path, video_allowed=True)
     count = ENCODED if isinstance(run.model, Inferential) else INVERTED

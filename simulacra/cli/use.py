@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulacra.cli.parser import Verbs, add_data_root, add_prior, count, natural, positive
-from simulacra.cli.say import open_run, refuse_picture_name, save_frames, save_sheet, say, target
+from simulacra.cli.say import counted, open_run, refuse_picture_name, save_frames, save_sheet, say, target
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--convert", action="store_true", help="also take grey images where colour is needed, and the reverse"
     )
+    sub.add_argument(
+        "--max-megapixels", type=positive, metavar="N", help="larger pictures are refused unread (that of the run)"
+    )
     sub.add_argument("--out", type=Path, metavar="DIR", help="the folder of the translations (RUN/translated-B)")
+    sub.add_argument("--force", action="store_true", help="overwrite what is there")
 
 
 def _code(text: str) -> tuple[str, str]:
@@ -199,7 +203,16 @@ def _translate(options: argparse.Namespace) -> None:
     folder = target(options, run, f"translated-{options.to}")
     if folder.is_file() or folder.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
         raise ConfigError(f"translate writes a folder of images, not the file {folder}. Name a folder with --out.")
-    written = run.translate_files(options.images, folder, options.to, convert=options.convert, size=options.size)
+    written = run.translate_files(
+        options.images,
+        folder,
+        options.to,
+        convert=options.convert,
+        size=options.size,
+        max_megapixels=options.max_megapixels,
+        force=options.force,
+        counted=counted,
+    )
     say(folder, f"{len(written):,} {'image' if len(written) == 1 else 'images'} translated to domain {options.to}")
 
 

@@ -58,8 +58,7 @@ def _explain(error: ValidationError, values: Mapping[str, Any], prefix: str) -> 
     dotted = prefix + ".".join(path) if path else "config"
     if problem["type"] == "extra_forbidden":
         allowed = [key for key in section.model_fields if key not in ("family", "kind")]
-        inside = prefix + ".".join([*path[:-1], ""])
-        hint = nearest(dotted, [inside + key for key in allowed])
+        hint = nearest(path[-1], allowed, prefix=dotted.removesuffix(path[-1]))
         return f"Unknown key '{dotted}'.{hint} Allowed here: {', '.join(allowed)}."
     if problem["type"] == "missing":
         return f"'{dotted}' is missing."
@@ -67,6 +66,9 @@ def _explain(error: ValidationError, values: Mapping[str, Any], prefix: str) -> 
         tag, allowed_tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "")
         key = f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))}"
         return f"{key} is '{tag}'.{nearest(tag, allowed_tags.split(', '))} Allowed: {allowed_tags}."
+    if problem["type"] == "union_tag_not_found":
+        tags = ", ".join(filter(None, map(_tag, _members(section, path[-1]))))
+        return f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))} is missing. Allowed: {tags}."
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error":
         return f"{dotted}: {message}." if path else f"{message}."

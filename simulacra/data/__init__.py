@@ -94,6 +94,11 @@ def load(data: Data, root: Path | None = None, batch: type[Images] = Images) -> 
         train, test = SOURCES[data.name].load(data, root)
     elif os.path.exists(data.name):  # noqa: PTH110 - unlike Path.exists it is false for impossible names
         train, test, skipped = files.load(Path(data.name), data)
+    elif data.name in domains.ARCHIVES:
+        raise DataError(
+            f"{data.name} has two domains, which the families cyclegan and pix2pix translate. "
+            f"Type: simulacra train cyclegan --data {data.name}"
+        )
     else:
         names = ", ".join(SOURCES)
         raise DataError(

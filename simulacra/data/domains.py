@@ -60,6 +60,9 @@ def load(
     path = find(data.name, root) if data.name in ARCHIVES or not os.path.exists(data.name) else Path(data.name)  # noqa: PTH110
     placed = _placed(find_files(path), path)
     decoded, problems = _decoded(placed, data)
+    if batch is Pairs:
+        decoded, bereft = _whole_pairs(placed, decoded)
+        problems += bereft
     parts = {
         split: _dataset(path, [item for item in decoded if item[0].split == split], data, split)
         for split in ("train", "test")
@@ -173,6 +176,17 @@ def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[tuple[Placed, I
     return [(replace(p, domain=domain), both.crop(cut)) for p, both in found for domain, cut in cuts.items()], problems
 
 
+def _whole_pairs(
+    placed: Sequence[Placed], decoded: Sequence[tuple[Placed, Image.Image]]
+) -> tuple[list[tuple[Placed, Image.Image]], list[str]]:
+    """Leave out the counterparts of files that cannot be read; return the others, and one line for each left out."""
+    read = {place.entry.name for place, _ in decoded}
+    lost = {(place.split, place.name) for place in placed if place.entry.name not in read}
+    bereft = [place.entry.name for place, _ in decoded if (place.split, place.name) in lost]
+    kept = [(place, picture) for place, picture in decoded if (place.split, place.name) not in lost]
+    return kept, [f"{name} is sound, but its counterpart cannot be read." for name in bereft]
+
+
 def _common_size(placed: Sequence[Placed]) -> int:
     """The side where all are equal squares of a moderate size, else the default."""
     sizes = {images.dimensions(source) for place in placed if (source := files.source_of(place.entry)) is not None} - {
@@ -222,9 +236,11 @@ def _in_pairs(dataset: Dataset, path: Path) -> Dataset:
     alone = sorted(set(a.names) ^ set(b.names))
     if alone:
         domain = "A" if alone[0] in a.names else "B"
+        several = len(alone) > 1
         raise DataError(
-            f"{path}: {len(alone)} images have no counterpart of the same name in the other domain, such as "
-            f"{alone[0]} in {domain}. Remove them, or train without pairs: simulacra train cyclegan --data {path}"
+            f"{path}: {len(alone)} {'images have' if several else 'image has'} no counterpart of the same name in the "
+            f"other domain{', such as' if several else ':'} {alone[0]} in {domain}. Remove "
+            f"{'them' if several else 'it'}, or train without pairs: simulacra train cyclegan --data {path}"
         )
     if len(set(a.names)) < len(a.names):
         raise DataError(f"{path}: two images of domain A have the same name, so pairs cannot be told.")

@@ -6,6 +6,7 @@ be read is named; it stops the loading, or is left out, by the user's choice.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -69,10 +70,14 @@ def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str
 def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, size: int | None = None) -> Tensor:
     """Read an image as it is, or with the shorter side of ``size`` pixels: uint8 ``(channels, H, W)``.
 
-    Raises `DataError` for a grey file where colour is needed, and the reverse, unless they shall be converted.
+    Raises `DataError` for a grey file where colour is needed, and the reverse, unless they shall be converted; and,
+    before pixels are decoded, for more megapixels than ``data`` allows, in the file or once it is resized.
     """
+    source, name = entry.source(), str(entry.name)
+    if size is not None:
+        _refuse_huge_result(source, name, size, data.max_megapixels)
     picture = images.read(
-        entry.source(), str(entry.name), max_megapixels=data.max_megapixels, background=data.background
+        source, name, max_megapixels=data.max_megapixels, background=data.background, remedy="--max-megapixels"
     )
     if not convert and (picture.mode == "L") != (channels == 1):
         have, need = ("grey", "in colour") if picture.mode == "L" else ("in colour", "grey")
@@ -85,6 +90,20 @@ def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, 
         width, height = (max(1, round(scale * side)) for side in picture.size)
         picture = picture.resize((width, height), Image.Resampling.LANCZOS)
     return images.to_tensor(picture, channels)
+
+
+def _refuse_huge_result(source: Path | bytes, name: str, size: int, max_megapixels: float) -> None:
+    """Refuse a shorter side that makes a picture too large; what has no readable header is left to `images.read`."""
+    sides = images.dimensions(source)
+    if sides is None:
+        return
+    ratio = max(sides) / min(sides)
+    if size**2 * ratio > max_megapixels * 1e6:
+        raise DataError(
+            f"--size {size} would make {name} a picture of {size**2 * ratio / 1e6:,.1f} megapixels; the limit is "
+            f"{max_megapixels:g}. Choose --size {math.isqrt(int(max_megapixels * 1e6 / ratio))} or less, or raise the "
+            "limit with --max-megapixels."
+        )
 
 
 def _common_size(entries: Sequence[Entry]) -> int:

@@ -99,11 +99,12 @@ MEANINGS = {
 
 
 def meaning(metric: str) -> Meaning:
-    """What a metric says; for an unknown one, nothing."""
+    """What a metric says; for an unknown one, nothing. No copy is better than another: they say what the data are."""
     base = _base(metric)
     said = MEANINGS.get(base.removesuffix(COPIED), UNKNOWN)
-    copied = "For comparison, of the input left as it is. " if base.endswith(COPIED) else ""
-    return replace(said, sentence=copied + said.sentence + (" From B to A." if metric.endswith(TO_A) else ""))
+    if base.endswith(COPIED):
+        said = replace(said, sentence=f"For comparison, of the input left as it is. {said.sentence}", better=None)
+    return replace(said, sentence=said.sentence + (" From B to A." if metric.endswith(TO_A) else ""))
 
 
 def to_a(metric: str) -> str:
