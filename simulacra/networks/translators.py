@@ -155,7 +155,7 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
 
 
 def _refuse_shallow(side: int) -> None:
-    """Refuse a side that is halved so seldom that the U-Net would be a layer or two deep, and name the next that fit."""
+    """Refuse a side that is halved so seldom that the U-Net would be shallow, and name the next ones that fit."""
     fitting = [n for n in range(2, 2 * side + 2) if n / 2 ** _possible_halvings(n) <= DEEP]
     lower, upper = max(n for n in fitting if n < side), min(n for n in fitting if n > side)
     raise ConfigError(
