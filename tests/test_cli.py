@@ -84,6 +84,40 @@ def test_sample_into_a_folder(runs: Path, tmp_path: Path, capsys: pytest.Capture
     assert [path.read_bytes() for path in (tmp_path / "own").iterdir()] == [b"mine"]
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["sample", "vae"], "mine.png"),
+        (["sample", "vae"], "00000.png"),
+        (["traverse", "vae"], "mine.png"),
+        (["inpaint", "vae", "--steps", "2"], "mine.png"),
+        (["inpaint", "vae", "--steps", "2"], "cats/1.png"),
+        (["invert", "vae", "--steps", "2"], "mine.npz"),
+        (["encode", "vae"], "mine.npz"),
+        (["interpolate", "vae"], "mine.png"),
+    ],
+    ids=lambda x: x if isinstance(x, str) else x[0],
+)
+def test_what_is_there_is_overwritten_only_if_that_is_asked(
+    words: list[str], name: str, runs: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb, family, *rest = words
+    pictures = [photos] if verb in ("inpaint", "invert", "encode") else []
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    out = mine.with_suffix(".png") if verb == "invert" else mine
+    if name in ("00000.png", "cats/1.png"):
+        out = tmp_path / "out"
+    line = [verb, runs / family, *pictures, *rest, "--out", out]
+    assert call(*line) == 2
+    assert f"{name} exists already" in capsys.readouterr().err
+    assert mine.read_bytes() == b"mine"
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == [mine]
+    assert call(*line, "--force") == 0
+    assert mine.read_bytes() != b"mine"
+
+
 def test_a_picture_goes_into_the_run_folder_unless_asked(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("manifold", runs / "vae", "--side", 4) == 0
     assert str(runs / "vae" / "manifold.png") in capsys.readouterr().out

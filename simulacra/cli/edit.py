@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.parser import Verbs, count, natural
-from simulacra.cli.say import open_run, refuse_picture_name, say, target
+from simulacra.cli.parser import Verbs, add_out, count, natural
+from simulacra.cli.say import open_run, picture_target, say
 from simulacra.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def add_verbs(verbs: Verbs) -> None:
         sub.add_argument("--n", type=count, default=12, metavar="N", help="how many at most (12)")
         sub.add_argument("--steps", type=count, default=200, metavar="N", help="of gradient descent (200)")
         sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the latents to start from (0)")
-        sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="a sheet to look at, or single images")
+        add_out(sub, "FILE.png|DIR", "a sheet to look at, or single images")
     inpaint.add_argument(
         "--mask", type=Path, metavar="MASK", help="white marks missing pixels: one image, or a folder with equal names "
         "(a square in the middle)",
@@ -56,11 +56,15 @@ def _repair(options: argparse.Namespace) -> None:
 
 
 def _opened(options: argparse.Namespace, default: str) -> tuple[Run, Path, list[str], Tensor]:
+    from simulacra.files import refuse_taken
+
     run = open_run(options)
-    path = target(options, run, default)
-    refuse_picture_name(path, folder_allowed=True)
+    path = picture_target(options, run, default, folder_allowed=True)
     names, x = run.read(options.images)
-    return run, path, names[: options.n], x[: options.n]
+    names, x = names[: options.n], x[: options.n]
+    if not path.suffix:
+        refuse_taken([_single(path, name) for name in names], force=options.force)
+    return run, path, names, x
 
 
 def _known(run: Run, mask: Path | None, names: list[str]) -> Tensor:
@@ -86,5 +90,9 @@ def _save(rows: list[tuple[str, Tensor]], names: list[str], path: Path) -> None:
         say(images.save(images.labelled_rows(rows), path))
         return
     for name, image in zip(names, rows[-1][1], strict=True):
-        images.save(image, (path / name).with_suffix(".png"))
+        images.save(image, _single(path, name))
     say(path, f"{len(names):,} images")
+
+
+def _single(folder: Path, name: str) -> Path:
+    return (folder / name).with_suffix(".png")

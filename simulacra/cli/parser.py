@@ -108,6 +108,12 @@ def add_data_root(parser: Parser) -> None:
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where data sets are looked up first")
 
 
+def add_out(parser: Parser, metavar: str, help_: str | None = None, *, required: bool = False) -> None:
+    """Add the options --out and --force of verbs that write what a person names."""
+    parser.add_argument("--out", type=Path, metavar=metavar, help=help_, required=required)
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+
+
 def add_prior(parser: Parser) -> None:
     """Add the option --prior of verbs that draw samples."""
     parser.add_argument(

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from simulacra.cli.parser import Operations, Parser, Verb, Verbs, count, natural, positive
-from simulacra.cli.say import counted, refuse_picture_name, say
+from simulacra.cli.say import counted, refuse_existing, refuse_picture_name, say
 from simulacra.config.operations import (
     COMPOSITIONS,
     OPERATIONS,
@@ -158,16 +158,11 @@ def _refuse_shadows(options: argparse.Namespace) -> None:
     """Refuse names of pages that cannot be written."""
     if options.preview is not None:
         refuse_picture_name(options.preview, option="--preview")
-        _refuse_existing(options.preview, options.force)
+        refuse_existing(options.preview, options.force)
     if options.report is not None:
         if options.report.suffix != ".json":
             raise ConfigError(f"--report {options.report} must end in .json.")
-        _refuse_existing(options.report, options.force)
-
-
-def _refuse_existing(path: Path, force: bool) -> None:
-    if path.exists() and not force:
-        raise ConfigError(f"{path} exists already. Overwrite with --force, or choose another name.")
+        refuse_existing(options.report, options.force)
 
 
 @dataclass(frozen=True)
@@ -234,7 +229,7 @@ def _compose(options: argparse.Namespace) -> None:
 
 def _collage(options: argparse.Namespace) -> None:
     refuse_picture_name(options.out)
-    _refuse_existing(options.out, options.force)
+    refuse_existing(options.out, options.force)
     from simulacra import files, images
     from simulacra.transforms import compose
 

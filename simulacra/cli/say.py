@@ -58,6 +58,28 @@ def target(options: argparse.Namespace, run: Run, default: str) -> Path:
     return (run.path if run.path.is_dir() else run.path.parent) / default
 
 
+def picture_target(
+    options: argparse.Namespace,
+    run: Run,
+    default: str,
+    *,
+    folder_allowed: bool = False,
+    video_allowed: bool = False,
+) -> Path:
+    """Where a picture goes; names that cannot be written, and files that would be lost, are refused before any work."""
+    path = target(options, run, default)
+    refuse_picture_name(path, folder_allowed=folder_allowed, video_allowed=video_allowed)
+    if options.out is not None:
+        refuse_existing(path, options.force)
+    return path
+
+
+def refuse_existing(path: Path, force: bool) -> None:
+    """Refuse to overwrite a file unless that was asked for."""
+    if path.is_file() and not force:
+        raise ConfigError(f"{path} exists already. Overwrite with --force, or choose another name.")
+
+
 def refuse_picture_name(
     path: Path, *, folder_allowed: bool = False, video_allowed: bool = False, option: str = "--out"
 ) -> None:
@@ -74,7 +96,7 @@ def say(path: Path, what: str = "") -> None:
     print(f"{path}" + (f": {what}" if what else ""))
 
 
-def save_frames(frames: Tensor, path: Path) -> None:
+def save_frames(frames: Tensor, path: Path, *, force: bool = False) -> None:
     """Write frames as a film, as single images in a folder, or as one strip."""
     from simulacra import images
 
@@ -85,11 +107,11 @@ def save_frames(frames: Tensor, path: Path) -> None:
     elif path.suffix:
         say(images.save(images.grid(images.enlarge(frames), len(frames)), path))
     else:
-        save_sheet(frames, path)
+        save_sheet(frames, path, force=force)
 
 
-def save_sheet(x: Tensor, path: Path) -> None:
-    """Write images as one sheet, or as single files into a folder, where none is overwritten."""
+def save_sheet(x: Tensor, path: Path, *, force: bool = False) -> None:
+    """Write images as one sheet, or as single files into a folder, where none is overwritten unless that was asked."""
     from simulacra import images
     from simulacra.files import refuse_taken
 
@@ -97,7 +119,7 @@ def save_sheet(x: Tensor, path: Path) -> None:
         say(images.save(images.grid(images.enlarge(x)), path))
         return
     files = [path / f"{index:05d}.png" for index in range(len(x))]
-    refuse_taken(files)
+    refuse_taken(files, force=force)
     for image, file in zip(x, files, strict=True):
         images.save(image, file)
     say(path, f"{len(x):,} images of {x.shape[-2]} x {x.shape[-1]}")

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.parser import Verbs, count, natural
-from simulacra.cli.say import open_run, refuse_picture_name, save_frames, say, target
+from simulacra.cli.parser import Verbs, add_out, count, natural
+from simulacra.cli.say import open_run, picture_target, refuse_existing, save_frames, say
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--prior", choices=PRIORS, default="gmm", help="the kind of distribution (gmm)")
     sub.add_argument("--components", type=count, metavar="N", help="Gaussians of gmm (10), or in each class (1)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="where fitting starts from (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.safetensors", help="(RUN/prior.safetensors)")
+    add_out(sub, "FILE.safetensors", "(RUN/prior.safetensors)")
 
     sub = verbs.add_on_run("invert", _invert, "Find the latents whose images come nearest to given ones.")
     sub.add_argument("images", type=Path, metavar="IMAGES", help="an image, a folder or a zip")
     sub.add_argument("--n", type=count, default=12, metavar="N", help="how many at most (12)")
     sub.add_argument("--steps", type=count, default=200, metavar="N", help="of gradient descent (200)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the latents to start from (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png", help="the picture; latents go beside it, into FILE.npz")
+    add_out(sub, "FILE.png", "the picture; latents go beside it, into FILE.npz")
 
     sub = verbs.add_on_run("arithmetic", _arithmetic, "Add to images what sets one group of images apart from another.")
     groups = "an image, a folder, a zip, or a class of the run's data"
@@ -43,12 +43,14 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--steps", type=count, default=7, metavar="N", help="images on the way of each (7)")
     sub.add_argument("--strength", type=float, default=1.0, metavar="T", help="how far to go; 1 is the difference (1)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of latents found by descent (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif|.mp4", help="a row an image, or a film of all")
+    add_out(sub, "FILE.png|.gif|.mp4", "a row an image, or a film of all")
 
 
 def _fit_prior(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".safetensors":
         raise ConfigError(f"fit-prior writes --out FILE.safetensors, not '{options.out.name}'.")
+    if options.out is not None:
+        refuse_existing(options.out, options.force)
     run = open_run(options)
     prior = run.fit_prior(options.prior, components=options.components, seed=options.seed)
     path = run.save_prior(prior, options.out)
@@ -63,8 +65,9 @@ def _invert(options: argparse.Namespace) -> None:
     from simulacra import images, invert
 
     run = open_run(options)
-    path = target(options, run, "invert.png")
-    refuse_picture_name(path)
+    path = picture_target(options, run, "invert.png")
+    if options.out is not None:
+        refuse_existing(path.with_suffix(".npz"), options.force)
     names, x = run.read(options.images)
     names, x = names[: options.n], x[: options.n]
     found = run.invert(x, steps=options.steps, seed=options.seed)
@@ -85,8 +88,7 @@ def _arithmetic(options: argparse.Namespace) -> None:
 
     run = open_run(options)
     generate.require_latents(run.model, "arithmetic")
-    path = target(options, run, "arithmetic.png")
-    refuse_picture_name(path, video_allowed=True)
+    path = picture_target(options, run, "arithmetic.png", video_allowed=True)
     count = ENCODED if isinstance(run.model, Inferential) else INVERTED
     plus, minus = (_group(run, what, count) for what in (options.plus, options.minus))
     if options.images is not None:

@@ -6,8 +6,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.parser import Verbs, add_data_root, add_prior, count, natural, positive
-from simulacra.cli.say import counted, open_run, refuse_picture_name, save_frames, save_sheet, say, target
+from simulacra.cli.parser import Verbs, add_data_root, add_out, add_prior, count, natural, positive
+from simulacra.cli.say import (
+    counted,
+    open_run,
+    picture_target,
+    refuse_existing,
+    refuse_picture_name,
+    save_frames,
+    save_sheet,
+    say,
+    target,
+)
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,18 +39,18 @@ def add_verbs(verbs: Verbs) -> None:
         help="set a named code, such as digit=3; may be repeated",
     )  # fmt: skip
     sub.add_argument("--label", metavar="K", help="draw this class only, by name or index")
-    sub.add_argument("--out", type=Path, metavar="FILE.png|DIR", help="one sheet, or a folder of single images")
+    add_out(sub, "FILE.png|DIR", "one sheet, or a folder of single images")
     sub.add_argument("--truncation", type=positive, metavar="T", help="redraw latents beyond T: typical, less varied")
     add_prior(sub)
 
     sub = verbs.add_on_run("reconstruct", _reconstruct, "Show originals beside their reconstructions.")
     sub.add_argument("--images", type=Path, metavar="PATH", help="an image, a folder or a zip (test images)")
     sub.add_argument("--n", type=count, default=12, metavar="N", help="how many at most (12)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png")
+    add_out(sub, "FILE.png")
 
     sub = verbs.add_on_run("manifold", _manifold, "Lay a two-dimensional latent space out as one picture.")
     sub.add_argument("--side", type=count, default=15, metavar="N", help="images along each axis (15)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png")
+    add_out(sub, "FILE.png")
 
     sub = verbs.add("interpolate", _interpolate, "Walk from one image to another, through latent space or without it.")
     sub.add_argument(
@@ -54,18 +64,18 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--to", dest="end", type=Path, metavar="IMG", help="the last image (a test image or a sample)")
     sub.add_argument("--steps", type=count, default=10, metavar="N", help="images on the way (10)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the ends that are not given (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png|.gif|.mp4|DIR", help="a strip, a film, or single frames")
+    add_out(sub, "FILE.png|.gif|.mp4|DIR", "a strip, a film, or single frames")
 
     sub = verbs.add_on_run("traverse", _traverse, "Move one latent or code at a time, a row each.")
     sub.add_argument("--steps", type=count, default=11, metavar="N", help="images in a row (11)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="chooses the image to start from (0)")
-    sub.add_argument("--out", type=Path, metavar="FILE.png")
+    add_out(sub, "FILE.png")
 
     sub = verbs.add_on_run(
         "encode", _encode, "Write the latents of images: arrays latents, names, and labels where there are any."
     )
     sub.add_argument("images", metavar="PATH", help="an image, a folder, a zip, or a data set's name (its test images)")
-    sub.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
+    add_out(sub, "FILE.npz", required=True)
 
     sub = verbs.add_on_run("translate", _translate, "Translate images of any size from one domain to the other.")
     sub.add_argument("images", type=Path, metavar="PATH", help="an image, a folder or a zip")
@@ -77,8 +87,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--max-megapixels", type=positive, metavar="N", help="larger pictures are refused unread (that of the run)"
     )
-    sub.add_argument("--out", type=Path, metavar="DIR", help="the folder of the translations (RUN/translated-B)")
-    sub.add_argument("--force", action="store_true", help="overwrite what is there")
+    add_out(sub, "DIR", "the folder of the translations (RUN/translated-B)")
 
 
 def _code(text: str) -> tuple[str, str]:
@@ -90,8 +99,7 @@ def _code(text: str) -> tuple[str, str]:
 
 def _sample(options: argparse.Namespace) -> None:
     run = open_run(options)
-    path = target(options, run, "sample.png")
-    refuse_picture_name(path, folder_allowed=True)
+    path = picture_target(options, run, "sample.png", folder_allowed=True)
     x = run.sample(
         options.n,
         seed=options.seed,
@@ -100,15 +108,14 @@ def _sample(options: argparse.Namespace) -> None:
         prior=options.prior,
         truncation=options.truncation,
     )
-    save_sheet(x, path)
+    save_sheet(x, path, force=options.force)
 
 
 def _reconstruct(options: argparse.Namespace) -> None:
     from simulacra import images
 
     run = open_run(options)
-    path = target(options, run, "reconstruct.png")
-    refuse_picture_name(path)
+    path = picture_target(options, run, "reconstruct.png")
     originals = run.examples(options.n) if options.images is None else run.read(options.images)[1][: options.n]
     rows = [("original", originals), ("reconstruction", run.reconstruct(originals))]
     say(images.save(images.labelled_rows(rows), path))
@@ -118,8 +125,7 @@ def _manifold(options: argparse.Namespace) -> None:
     from simulacra import images
 
     run = open_run(options)
-    path = target(options, run, "manifold.png")
-    refuse_picture_name(path)
+    path = picture_target(options, run, "manifold.png")
     say(images.save(images.grid(images.enlarge(run.manifold(options.side)), options.side, gap=0), path))
 
 
@@ -130,10 +136,10 @@ def _interpolate(options: argparse.Namespace) -> None:
         _interpolate_without_run(options)
         return
     run = open_run(options)
-    path = target(options, run, "interpolate.png")
-    refuse_picture_name(path, folder_allowed=True, video_allowed=True)
+    path = picture_target(options, run, "interpolate.png", folder_allowed=True, video_allowed=True)
     start, end = (None if given is None else _one_image(run, given) for given in (options.start, options.end))
-    save_frames(run.interpolate(start, end, steps=options.steps, seed=options.seed, route=options.route), path)
+    frames = run.interpolate(start, end, steps=options.steps, seed=options.seed, route=options.route)
+    save_frames(frames, path, force=options.force)
 
 
 def _interpolate_without_run(options: argparse.Namespace) -> None:
@@ -145,12 +151,14 @@ def _interpolate_without_run(options: argparse.Namespace) -> None:
         raise ConfigError(f"The route latent needs a model: simulacra interpolate RUN. Without one, --route {others}.")
     path = options.out or Path("interpolate.png")
     refuse_picture_name(path, folder_allowed=True, video_allowed=True)
+    if options.out is not None:
+        refuse_existing(path, options.force)
     from simulacra import images, inbetween
 
     start, end = (images.read(given, str(given)) for given in (options.start, options.end))
     channels = 1 if start.mode == end.mode == "L" else 3
     a, b = (images.from_bytes(images.to_tensor(picture, channels)) for picture in (start, end.resize(start.size)))
-    save_frames(inbetween.route(options.route)(a, b, options.steps), path)
+    save_frames(inbetween.route(options.route)(a, b, options.steps), path, force=options.force)
 
 
 def _one_image(run: Run, path: Path) -> Tensor:
@@ -164,8 +172,7 @@ def _traverse(options: argparse.Namespace) -> None:
     from simulacra import images
 
     run = open_run(options)
-    path = target(options, run, "traverse.png")
-    refuse_picture_name(path)
+    path = picture_target(options, run, "traverse.png")
     say(images.save(images.labelled_rows(run.traverse(steps=options.steps, seed=options.seed)), path))
 
 
@@ -177,6 +184,7 @@ def _encode(options: argparse.Namespace) -> None:
 
     if options.out.suffix != ".npz":
         raise ConfigError(f"encode writes a NumPy archive: --out must end in .npz, not '{options.out.name}'.")
+    refuse_existing(options.out, options.force)
     run = open_run(options)
     arrays: dict[str, Any] = {}
     if options.images in data.SOURCES:
