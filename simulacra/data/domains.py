@@ -92,7 +92,10 @@ def find(name: str, root: Path | None) -> Path:
         )
     found = where(name, root)
     if found is None:
-        raise DataError(f"{name}.zip is not on this machine. Put it into a folder, and name that with --data-root.")
+        raise DataError(
+            f"{name}.zip is not on this machine. Put it into a folder, and name that with --data-root or in "
+            "$SIMULACRA_DATA; docs/data.md says where it comes from."
+        )
     return found
 
 
