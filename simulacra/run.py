@@ -314,6 +314,19 @@ class Run:
             images.save(self.translate(x, to)[0], target)
         return targets
 
+    def translate_test(self, folder: Path, to: str = "B", *, force: bool = False) -> list[Path]:
+        """Translate the test images of the run's data set into PNG files in a folder; return their paths.
+
+        None is overwritten without ``force``. Raises `ConfigError`, `CapabilityError`.
+        """
+        translate.require_translator(self.model, "translate", to)
+        test = self.splits.test.domains[translate.OTHER[to]]
+        targets = [folder / f"{name}.png" for name in test.names or map("{:05d}".format, range(len(test)))]
+        refuse_taken(targets, force=force)
+        for image, path in zip(self.translate(images.from_bytes(test.images), to), targets, strict=True):
+            images.save(image, path)
+        return targets
+
     def read(self, path: str | Path) -> tuple[list[str], Tensor]:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
         names, pixels = files.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)

@@ -429,6 +429,19 @@ def test_a_grey_image_into_a_colour_model_is_refused_unless_asked_for(
     assert run_verb(*words, "--convert") == 0
 
 
+def test_translate_takes_the_test_images_of_the_runs_data_by_name(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("translate", str(run.path), "shapes", "--to", "A", "--out", str(tmp_path / "out"))
+    assert run_verb(*words) == 0
+    written = sorted((tmp_path / "out").iterdir())
+    assert [path.stem for path in written] == sorted(run.splits.test.names)
+    first = run.translate(images.from_bytes(run.splits.test.domains["B"].images[:1]), "A")
+    assert np.array_equal(np.asarray(Image.open(written[0])), images.to_bytes(first)[0].permute(1, 2, 0).numpy())
+    assert run_verb(*words) == 2
+    assert "overwrite with --force" in capsys.readouterr().err
+
+
 def test_the_right_verb_for_the_right_family(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture(tmp_path / "a.png", (16, 16))
     assert run_verb("sample", str(run.path)) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -166,8 +167,10 @@ def _follow(session: Session, *, resuming: bool = False) -> None:
           + "".join(f"  {name} {value:.4g}" for name, value in measured.items()))  # fmt: skip
     print(f"Look at the report: {(session.path / 'report.html').resolve()}")
     verb = "sample" if isinstance(trainer.model, Generative) else "reconstruct"
-    words = f"translate {session.path} PATH" if isinstance(trainer.model, Translating) else f"{verb} {session.path}"
-    print(f"Then for example:   simulacra {words}")
+    words = [verb, str(session.path)]
+    if isinstance(trainer.model, Translating):
+        words = ["translate", str(session.path), values.data.name]
+    print(f"Then for example:   simulacra {shlex.join(words)}")
 
 
 def _follow_with_bar(session: Session) -> None:

@@ -78,7 +78,12 @@ def add_verbs(verbs: Verbs) -> None:
     add_out(sub, "FILE.npz", required=True)
 
     sub = verbs.add_on_run("translate", _translate, "Translate images of any size from one domain to the other.")
-    sub.add_argument("images", type=Path, metavar="PATH", help="an image, a folder or a zip")
+    sub.add_argument(
+        "images",
+        type=Path,
+        metavar="PATH",
+        help="an image, a folder, a zip, or the run's own data by name",
+    )
     sub.add_argument("--to", choices=("A", "B"), default="B", help="the domain to translate to (B)")
     sub.add_argument("--size", type=count, metavar="N", help="bring the shorter side to N pixels first (as they are)")
     sub.add_argument(
@@ -211,16 +216,19 @@ def _translate(options: argparse.Namespace) -> None:
     folder = target(options, run, f"translated-{options.to}")
     if folder.is_file() or folder.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
         raise ConfigError(f"translate writes a folder of images, not the file {folder}. Name a folder with --out.")
-    written = run.translate_files(
-        options.images,
-        folder,
-        options.to,
-        convert=options.convert,
-        size=options.size,
-        max_megapixels=options.max_megapixels,
-        force=options.force,
-        counted=counted,
-    )
+    if str(options.images) == run.config.data.name and not options.images.exists():
+        written = run.translate_test(folder, options.to, force=options.force)
+    else:
+        written = run.translate_files(
+            options.images,
+            folder,
+            options.to,
+            convert=options.convert,
+            size=options.size,
+            max_megapixels=options.max_megapixels,
+            force=options.force,
+            counted=counted,
+        )
     say(folder, f"{len(written):,} {'image' if len(written) == 1 else 'images'} translated to domain {options.to}")
 
 
