@@ -339,15 +339,14 @@ def _appended(name: PurePosixPath, ending: str) -> PurePosixPath:
     return name if name.suffix == ending else name.with_name(name.name + ending)
 
 
-def refuse_taken(paths: Sequence[Path], *, force: bool | None = None) -> None:
+def refuse_taken(paths: Sequence[Path], *, force: bool) -> None:
     """Raise `ConfigError` if one of the files that are to be written into a folder is there already.
 
-    ``force`` allows files, though no folders, to be there; None is for verbs without --force.
+    ``force`` allows files, though no folders, to be there.
     """
     there = [path for path in paths if path.exists()]
     if there and not force:
-        remedy = "remove it" if force is None else "overwrite with --force"
-        raise ConfigError(f"{there[0]} exists already. Choose another folder with --out, or {remedy}.")
+        raise ConfigError(f"{there[0]} exists already. Choose another folder with --out, or overwrite with --force.")
     _refuse_folders(there)
 
 
