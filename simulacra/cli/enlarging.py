@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulacra import config
 from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive
-from simulacra.cli.say import refuse_picture_name, say
+from simulacra.cli.say import refuse_existing, refuse_picture_name, say
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ def _augment(options: argparse.Namespace) -> None:
         raise ConfigError("augment needs something to add images by: --classical affine, or --run RUN, or both.")
     if options.preview is not None:
         refuse_picture_name(options.preview, option="--preview")
-        if options.preview.exists() and not options.force:
-            raise ConfigError(f"{options.preview} exists already. Overwrite with --force, or choose another name.")
+        refuse_existing(options.preview, options.force)
     given = _given(options)
     from simulacra import data, enlarge
     from simulacra.run import Run

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.parser import Operations, Parser, Verb, Verbs, count, natural, positive
+from simulacra.cli.parser import Operations, Parser, Verb, Verbs, add_out, count, natural, positive
 from simulacra.cli.say import counted, refuse_existing, refuse_picture_name, say
 from simulacra.config.operations import (
     COMPOSITIONS,
@@ -58,8 +58,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--width", type=count, default=1200, metavar="N", help="of the sheet in pixels (1200)")
     sub.add_argument("--rows", type=natural, default=0, metavar="N", help="of pictures; 0: near square (0)")
     sub.add_argument("--gap", type=natural, default=4, metavar="N", help="white pixels between (4)")
-    sub.add_argument("--out", type=Path, required=True, metavar="FILE.png")
-    sub.add_argument("--force", action="store_true", help="overwrite what is there")
+    add_out(sub, "FILE.png", required=True)
     sub.add_argument(
         "--max-megapixels", type=positive, default=32.0, metavar="N", help="larger files are left out (32)"
     )
@@ -80,8 +79,7 @@ def _add_pictures(sub: Parser) -> None:
 
 
 def _add_common(sub: Parser) -> None:
-    sub.add_argument("--out", type=Path, metavar="DIR|FILE", help="where to (the name with the operation's behind it)")
-    sub.add_argument("--force", action="store_true", help="overwrite what is there")
+    add_out(sub, "DIR|FILE", "where to (the name with the operation's behind it)")
     sub.add_argument("--format", choices=FORMATS, metavar="|".join(FORMATS), help="of the results (that of each file)")
     sub.add_argument("--frames", choices=("first", "all"), default="first", help="of animations (first)")
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of what is drawn (0)")

@@ -69,14 +69,14 @@ def picture_target(
     """Where a picture goes; names that cannot be written, and files that would be lost, are refused before any work."""
     path = target(options, run, default)
     refuse_picture_name(path, folder_allowed=folder_allowed, video_allowed=video_allowed)
-    if options.out is not None:
+    if options.out is not None and not path.is_dir():
         refuse_existing(path, options.force)
     return path
 
 
 def refuse_existing(path: Path, force: bool) -> None:
-    """Refuse to overwrite a file unless that was asked for."""
-    if path.is_file() and not force:
+    """Refuse to overwrite what is there unless that was asked for."""
+    if path.exists() and not force:
         raise ConfigError(f"{path} exists already. Overwrite with --force, or choose another name.")
 
 

@@ -156,7 +156,7 @@ def _interpolate_without_run(options: argparse.Namespace) -> None:
         raise ConfigError(f"The route latent needs a model: simulacra interpolate RUN. Without one, --route {others}.")
     path = options.out or Path("interpolate.png")
     refuse_picture_name(path, folder_allowed=True, video_allowed=True)
-    if options.out is not None:
+    if options.out is not None and not path.is_dir():
         refuse_existing(path, options.force)
     from simulacra import images, inbetween
 
