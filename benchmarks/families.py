@@ -21,13 +21,15 @@ from typing import Any
 
 import torch
 
-from simulacra import Run, checkpoint, compare, config, data, evaluate, machine, models, scorecard
+from simulacra import Run, config, data, machine, models
 from simulacra.config import Config
 from simulacra.data import Loader
+from simulacra.evaluation import compare, evaluate, scorecard
 from simulacra.pages import comparison
-from simulacra.run import CONFIG, EVALUATION
-from simulacra.session import Session
+from simulacra.runs import checkpoint
+from simulacra.runs.folder import CONFIG, EVALUATION
 from simulacra.training import Trainer
+from simulacra.training.session import Session
 
 NETWORK = {"kind": "conv", "widths": [16, 32], "dense": 64}
 CRITIC = {**NETWORK, "activation": "leaky_relu"}

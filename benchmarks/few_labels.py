@@ -17,8 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import simulacra
-from simulacra import Run, data, downstream
+from simulacra import Run, data
 from simulacra.config import Data
+from simulacra.evaluation import downstream
 from simulacra.models import Model
 
 PER_CLASS = 10

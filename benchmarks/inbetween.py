@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from simulacra import Run, images, inbetween, metrics
+from simulacra import Run, images, metrics
+from simulacra.steering import inbetween
 
 FRAMES = 9
 ENDS = (0, 1)  # test images, between which the routes are drawn

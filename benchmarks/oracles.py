@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from benchmarks.frechet import by_matrix_root, features
-from simulacra import latent, metrics
+from simulacra import metrics
 from simulacra.distributions import DiagonalGaussian, Gaussian
+from simulacra.images import Shape
 from simulacra.models.vae import VAE
-from simulacra.networks import Shape
+from simulacra.steering import latent
 
 VALUES = (4, 3, 5)  # of the known factors
 

@@ -32,12 +32,12 @@ from simulacra import machine
 from simulacra.adversarial import OBJECTIVES, GradientPenalty, Lazy
 from simulacra.config import Optimizer, Train
 from simulacra.data import Dataset, Loader
+from simulacra.images import Shape
 from simulacra.models import Model, labels
 from simulacra.models.cgan import CGAN
 from simulacra.models.codes import Categorical, Codes, Continuous
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN, Recogniser
-from simulacra.networks import Shape
 from simulacra.training import Trainer
 
 BATCH, CLASSES = 64, 10  # the scripts' defaults

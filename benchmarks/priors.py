@@ -16,10 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import features, generate, images, metrics, priors, session
+from simulacra import features, images, metrics, priors
 from simulacra.data import derived_seed
 from simulacra.distributions import normal
-from simulacra.run import Run
+from simulacra.runs.run import Run
+from simulacra.steering import generate
+from simulacra.training import session
 
 MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {  # name: recipe, and what is changed in it
     "autoencoder-16": ("autoencoder", {"model": {"latent": 16}}),

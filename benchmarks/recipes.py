@@ -15,8 +15,8 @@ import torch
 
 from benchmarks.families import evaluated, heading, row
 from simulacra import Run, images, machine
-from simulacra.run import CONFIG, EVALUATION
-from simulacra.session import Session
+from simulacra.runs.folder import CONFIG, EVALUATION
+from simulacra.training.session import Session
 
 MEASURED = 10_000  # test images and samples
 SHOWN = 16  # samples in a row

@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from simulacra import Run, data, images, inpaint, transforms
+from simulacra import Run, data, images, transforms
 from simulacra.config import Data
 from simulacra.data import Dataset
+from simulacra.steering import inpaint
 
 HOLE = 10  # pixels
 MARGIN = 4  # pixels around the digits, which MNIST leaves black

@@ -24,11 +24,11 @@ import torch
 from torch import nn
 
 from simulacra import config, models
+from simulacra.images import Shape
 from simulacra.models import Model
 from simulacra.models.gan import GAN
 from simulacra.models.vae import VAE
-from simulacra.networks import Shape
-from simulacra.session import Session
+from simulacra.training.session import Session
 
 WARM_UP = 20  # steps before the clock starts
 BUSY = 0.5  # load average before the first measurement above which the reader is warned

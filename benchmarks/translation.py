@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.speed import measure_peaks
 from simulacra import config, models
 from simulacra.data import LOADERS, Dataset, Unpaired
-from simulacra.networks import Shape
+from simulacra.images import Shape
 from simulacra.training import Trainer
 
 Step = Callable[[], object]

@@ -65,7 +65,7 @@ def main(folder: Path, every: bool) -> None:
 
 def _halves(folder: Path) -> None:
     """Replace every picture that can be read by a mask of its size whose middle is white."""
-    from simulacra import files
+    from simulacra.images import files
 
     for path in sorted(folder.iterdir()):
         try:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from simulacra import checkpoint
+from simulacra.runs import checkpoint
 
 
 def main() -> int:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from simulacra.config import Config
     from simulacra.data import Dataset
     from simulacra.errors import SimulacraError
-    from simulacra.run import Run
-    from simulacra.session import Session, train
+    from simulacra.runs.run import Run
     from simulacra.training import Progress, Trainer
+    from simulacra.training.session import Session, train
 
 __version__ = "0.1.0"
 
@@ -28,11 +28,11 @@ _HOMES = {
     "Config": "simulacra.config",
     "Dataset": "simulacra.data",
     "Progress": "simulacra.training",
-    "Run": "simulacra.run",
-    "Session": "simulacra.session",
+    "Run": "simulacra.runs.run",
+    "Session": "simulacra.training.session",
     "SimulacraError": "simulacra.errors",
     "Trainer": "simulacra.training",
-    "train": "simulacra.session",
+    "train": "simulacra.training.session",
 }
 
 __all__ = ["Config", "Dataset", "Progress", "Run", "Session", "SimulacraError", "Trainer", "__version__", "train"]

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,11 @@ def _cpuinfo(key: str) -> str:
             if line.startswith(key):
                 return line.partition(":")[2].strip()
     return ""
+
+
+def extra(module: str, user: str, name: str = "evaluate") -> Any:
+    """Import a module of an optional package; ``user`` is what needs it, ``name`` the extra that brings it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise ConfigError(f"{user} needs the extra: pip install 'simulacra[{name}]'") from None

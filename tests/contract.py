@@ -13,10 +13,10 @@ from simulacra.adversarial import OBJECTIVES, PENALTIES
 from simulacra.config import NETWORKS as NETWORK_SECTIONS
 from simulacra.config import TRANSLATORS, Conv, Mlp, Optimizer, Patch, Resnet, ResnetTranslator, Train, Unet
 from simulacra.data import LOADERS, Loader
+from simulacra.images import Shape
 from simulacra.models import FAMILIES, Generative, Inferential, Model, Scored, Translating
-from simulacra.networks import Shape
+from simulacra.steering.translate import OTHER
 from simulacra.training import Trainer
-from simulacra.translate import OTHER
 from tests.conftest import noise_domains, noise_images
 
 BATCH = 8

@@ -19,8 +19,8 @@ from simulacra.adversarial import (
     accuracy,
 )
 from simulacra.data import Images
+from simulacra.images import Shape
 from simulacra.models.gan import GAN, pack
-from simulacra.networks import Shape
 
 
 class Constant(nn.Module):

@@ -19,10 +19,9 @@ from simulacra.bench.rows import Row
 from simulacra.cli import bench
 from simulacra.distributions import LIKELIHOODS
 from simulacra.errors import ConfigError, RunError
-from simulacra.images import from_bytes
+from simulacra.images import Shape, from_bytes
 from simulacra.models.vae import VAE
-from simulacra.networks import Shape
-from simulacra.session import Session
+from simulacra.training.session import Session
 from tests.conftest import SHORT
 
 

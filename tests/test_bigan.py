@@ -15,8 +15,8 @@ from simulacra.config import Mlp
 from simulacra.data import Images
 from simulacra.data.dataset import Labelled
 from simulacra.errors import ConfigError
+from simulacra.images import Shape
 from simulacra.models.bigan import ALI, BiGAN, JointDiscriminator, joined, neighbour_error
-from simulacra.networks import Shape
 
 SHAPE, LATENT = Shape(1, 8), 3
 

@@ -18,10 +18,9 @@ import torch
 from PIL import Image
 
 from simulacra import Run, cli, config, images, machine
-from simulacra.cli import training
 from simulacra.errors import ConfigError
-from simulacra.scorecard import Score, save
-from simulacra.session import Session
+from simulacra.evaluation.scorecard import Score, save
+from simulacra.training.session import Session
 from tests.conftest import SHORT
 
 
@@ -235,7 +234,7 @@ def test_augment_writes_a_data_set_that_trains(runs: Path, tmp_path: Path) -> No
 def test_evaluate_downstream(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from simulacra import downstream
+    from simulacra.evaluation import downstream
 
     monkeypatch.setitem(downstream.measure.__kwdefaults__, "steps", 3)
     asked = ["evaluate", runs / "vae", "--downstream", "--labels", 2, "--repeats", 2, "--out", tmp_path / "d.json"]
@@ -768,7 +767,7 @@ def test_progress_fits_a_line_and_ends_at_the_end(tmp_path: Path, capsys: pytest
     train = {**SHORT["train"], "images": 100, "log": 32}  # type: ignore[dict-item]
     changes = {"data": SHORT["data"], "model": players, "train": train}
     session = Session.start("infogan", out=tmp_path / "a", changes=changes)
-    training._follow_with_lines(session)
+    train._follow_with_lines(session)
     line = capsys.readouterr().out.splitlines()[-1]
     assert "100 of 100 images" in line
     assert len(line) < 170

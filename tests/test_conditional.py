@@ -12,20 +12,21 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simulacra import config, data, evaluate, generate, models
+from simulacra import config, data, models
 from simulacra.adversarial import R1, Lazy
 from simulacra.config import Mlp
 from simulacra.data import Labelled
 from simulacra.distributions import LIKELIHOODS
 from simulacra.errors import CapabilityError, ConfigError, DataError
-from simulacra.images import to_unit
+from simulacra.evaluation import evaluate
+from simulacra.images import Shape, to_unit
 from simulacra.models import Coded, Inferential, Recognising, Scored, labels
 from simulacra.models.cgan import CGAN, Projection
 from simulacra.models.codes import Categorical
 from simulacra.models.cvae import CVAE, ConditionalEncoder
-from simulacra.networks import Shape
-from simulacra.run import Run
-from simulacra.session import Session
+from simulacra.runs.run import Run
+from simulacra.steering import generate
+from simulacra.training.session import Session
 from tests import contract
 from tests.conftest import SHORT
 

@@ -11,8 +11,8 @@ from torch import nn
 from simulacra import config
 from simulacra.adversarial.objectives import Hinge, Relative
 from simulacra.data import Images
+from simulacra.images import Shape
 from simulacra.models import Model, Round
-from simulacra.networks import Shape
 from tests import contract
 
 CASES = list(contract.cases())

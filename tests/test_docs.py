@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulacra import cli, config
-from simulacra.cli import training
+from simulacra.cli import train
 from simulacra.config.operations import COMPOSITIONS, OPERATIONS, markdown
 from simulacra.models import FAMILIES
 from tests import contract
@@ -40,7 +40,7 @@ def test_commands_in_the_docs_are_right(page: str, command: str) -> None:
         return
     options = cli.parse(arguments)
     if arguments[0] == "train" and not options.recipe.endswith(".toml"):
-        training.refuse_unknown(options.pairs, config.recipe(options.recipe))
+        train.refuse_unknown(options.pairs, config.recipe(options.recipe))
 
 
 @pytest.mark.parametrize(

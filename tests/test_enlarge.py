@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import data, downstream, enlarge, generate, images, synthetic
+from simulacra import data, images
 from simulacra.config import Data
 from simulacra.data import Dataset, Splits
 from simulacra.errors import CapabilityError, ConfigError, DataError
+from simulacra.evaluation import downstream
+from simulacra.images import Shape
 from simulacra.models import Coded
-from simulacra.networks import Shape
+from simulacra.steering import enlarge, generate, synthetic
 from simulacra.transforms import Pipeline
 from tests import contract
 from tests.conftest import noise_images

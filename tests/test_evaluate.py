@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from simulacra import cli, data, evaluate, scorecard
+from simulacra import cli, data
 from simulacra.config import Data
 from simulacra.data import shapes
 from simulacra.errors import ConfigError, DataError, RunError
+from simulacra.evaluation import evaluate, scorecard
+from simulacra.evaluation.scorecard import Score, comparable
 from simulacra.features import Classifier, Pixels
-from simulacra.run import Run
-from simulacra.scorecard import Score, comparable
-from simulacra.session import Session
+from simulacra.runs.run import Run
+from simulacra.training.session import Session
 from tests.conftest import SHORT
 
 LIKELIHOOD = {"elbo", "reconstruction_nll", "kl", "nll", "bits_per_dimension"}

@@ -13,10 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from simulacra import cli, data, evaluate, features, images, scorecard
+from simulacra import cli, data, features, images
 from simulacra.config import Data
 from simulacra.data import Dataset, Splits, shapes
 from simulacra.errors import ConfigError
+from simulacra.evaluation import evaluate, scorecard
 from simulacra.features import (
     CLASSIFIERS,
     Classifier,
@@ -29,9 +30,9 @@ from simulacra.features import (
     learning,
     self_test,
 )  # fmt: skip
-from simulacra.networks import Shape
-from simulacra.run import Run
-from simulacra.session import Session
+from simulacra.images import Shape
+from simulacra.runs.run import Run
+from simulacra.training.session import Session
 from tests.conftest import SHORT, noise_images
 
 

@@ -21,6 +21,7 @@ from simulacra import data
 from simulacra.config import Data
 from simulacra.data import files
 from simulacra.errors import DataError
+from simulacra.images import batch
 
 RNG = np.random.default_rng(0)
 Make = Callable[[Mapping[str, bytes]], Path]
@@ -340,8 +341,8 @@ def test_a_link_to_nowhere_is_no_image(tmp_path: Path) -> None:
 
 
 def test_loading_leaves_the_filters_of_warnings_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder_of(tmp_path, {f"{i}.png": grey(i) for i in range(files.PARALLEL)})
-    together, original = threading.Barrier(files.PARALLEL, timeout=30), Image.open
+    folder_of(tmp_path, {f"{i}.png": grey(i) for i in range(batch.PARALLEL)})
+    together, original = threading.Barrier(batch.PARALLEL, timeout=30), Image.open
 
     def open_at_the_same_time(source: Path) -> Image.Image:
         together.wait()

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from simulacra import generate, latent
 from simulacra.errors import CapabilityError, ConfigError
+from simulacra.images import Shape
 from simulacra.models import Model
-from simulacra.networks import Shape
+from simulacra.steering import generate, latent
 from tests import contract
 
 

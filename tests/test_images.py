@@ -21,6 +21,7 @@ from PIL import Image
 
 from simulacra import images
 from simulacra.errors import DataError, StorageError
+from simulacra.storage import atomic
 
 RNG = np.random.default_rng(0)
 
@@ -390,7 +391,7 @@ def test_to_tensor_has_channels_first() -> None:
 
 def test_atomic_replaces_the_file_when_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "file.txt"
-    with images.atomic(target) as temporary:
+    with atomic(target) as temporary:
         temporary.write_text("new")
         assert temporary.parent == target.parent
         assert not target.exists()
@@ -404,7 +405,7 @@ def test_a_failing_write_leaves_the_old_file(error: BaseException, tmp_path: Pat
     target = tmp_path / "file.txt"
     target.write_text("old")
     expected = StorageError if isinstance(error, OSError) else type(error)
-    with pytest.raises(expected) as caught, images.atomic(target) as temporary:
+    with pytest.raises(expected) as caught, atomic(target) as temporary:
         temporary.write_text("ha")
         raise error
     if expected is StorageError:
@@ -417,7 +418,7 @@ def test_a_target_that_cannot_be_replaced_is_a_storage_error(tmp_path: Path) -> 
     (tmp_path / "folder").mkdir()
     (tmp_path / "plain").write_text("a file")
     for target in (tmp_path / "folder", tmp_path / "plain" / "below.txt"):
-        with pytest.raises(StorageError, match="could not be written"), images.atomic(target) as temporary:
+        with pytest.raises(StorageError, match="could not be written"), atomic(target) as temporary:
             temporary.write_text("x")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "plain"]
 

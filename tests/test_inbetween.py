@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import inbetween, metrics
+from simulacra import metrics
 from simulacra.errors import ConfigError
+from simulacra.steering import inbetween
 
 ROUTES = sorted(inbetween.ROUTES)
 

@@ -8,17 +8,18 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from simulacra import config, generate, models
+from simulacra import config, models
 from simulacra.config import Mlp
 from simulacra.data import Images
 from simulacra.distributions import LOG_2PI
 from simulacra.errors import CapabilityError, ConfigError
+from simulacra.images import Shape
 from simulacra.models import Coded, Inferential
 from simulacra.models.clustering import SETTLED, Clustering, information, joint, merged
 from simulacra.models.codes import Categorical, Codes, Continuous
 from simulacra.models.infogan import InfoGAN
 from simulacra.models.memory import Memory
-from simulacra.networks import Shape
+from simulacra.steering import generate
 from tests import contract
 
 CODES = Codes(3, [Categorical("digit", 10), Continuous("slant"), Categorical("side", 2)])

@@ -8,11 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import generate, inpaint, invert
 from simulacra.errors import ConfigError
-from simulacra.images import from_bytes
-from simulacra.networks import Shape
-from simulacra.session import train
+from simulacra.images import Shape, from_bytes
+from simulacra.steering import generate, inpaint, invert
+from simulacra.training.session import train
 from tests import contract
 from tests.test_invert import Linear
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import generate, invert, latent
 from simulacra.errors import CapabilityError, ConfigError
+from simulacra.images import Shape
 from simulacra.models import Coded, Model
 from simulacra.models.base import StandardNormalPrior
-from simulacra.networks import Shape
 from simulacra.priors import fit_normal
+from simulacra.steering import generate, invert, latent
 from tests import contract
 
 

@@ -13,10 +13,10 @@ from simulacra import Run, config, data, images
 from simulacra.config import Data, Train
 from simulacra.data import Loader
 from simulacra.distributions import DiagonalGaussian
-from simulacra.evaluate import evaluate
+from simulacra.evaluation.evaluate import evaluate
 from simulacra.models.bigan import BiGAN
 from simulacra.models.vae import VAE
-from simulacra.session import Session
+from simulacra.training.session import Session
 
 pytestmark = pytest.mark.slow
 

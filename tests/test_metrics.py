@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import latent, metrics
+from simulacra import metrics
 from simulacra.errors import ConfigError
 from simulacra.metrics import common
+from simulacra.steering import latent
 
 
 def seeded(seed: int = 0) -> torch.Generator:

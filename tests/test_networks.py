@@ -14,8 +14,8 @@ from torch.nn.utils import parametrize
 from simulacra import config, models, networks
 from simulacra.config import Conv, Mlp, Resnet, Unet
 from simulacra.errors import ConfigError
+from simulacra.images import Shape
 from simulacra.models import summary
-from simulacra.networks import Shape
 from simulacra.networks.mlp import Waves
 from tests import contract
 

@@ -16,14 +16,15 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import cli, compare, evaluate, images, scorecard
-from simulacra.evaluate import Evaluation
+from simulacra import cli, images
+from simulacra.evaluation import compare, evaluate, scorecard
+from simulacra.evaluation.evaluate import Evaluation
+from simulacra.evaluation.scorecard import Score
 from simulacra.metrics.meanings import MEANINGS, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
 from simulacra.pages import charts, comparison, evaluation, layout
-from simulacra.run import Run
-from simulacra.scorecard import Score
-from simulacra.session import Session
+from simulacra.runs.run import Run
+from simulacra.training.session import Session
 from tests.conftest import SHORT
 
 SMALL = {"network": {"kind": "mlp", "hidden": [16]}, "latent": 4}

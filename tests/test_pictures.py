@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import cli, files
+from simulacra import cli
 from simulacra.config.operations import Step
 from simulacra.errors import ConfigError, DataError
-from simulacra.files import Entry, Picture
-from simulacra.images import from_bytes, to_bytes
+from simulacra.images import batch, files, from_bytes, to_bytes
+from simulacra.images.files import Entry, Picture
 from simulacra.transforms import colour, pictures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
@@ -202,7 +202,7 @@ def entries(*names: str) -> list[Entry]:
 
 
 def planned(names: list[str], out: Path, **options: object) -> list[str]:
-    return [job.out.relative_to(out).as_posix() for job in files.plan(entries(*names), out, **options)]  # type: ignore[arg-type]
+    return [job.out.relative_to(out).as_posix() for job in batch.plan(entries(*names), out, **options)]  # type: ignore[arg-type]
 
 
 def test_results_have_the_names_of_their_files(tmp_path: Path) -> None:
@@ -214,8 +214,8 @@ def test_results_have_the_names_of_their_files(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"mine")
     with pytest.raises(ConfigError, match=r"b\.png exists already. Overwrite with --force"):
-        files.plan(entries("a.png", "b.png"), tmp_path)
-    assert len(files.plan(entries("a.png", "b.png"), tmp_path, force=True)) == 2
+        batch.plan(entries("a.png", "b.png"), tmp_path)
+    assert len(batch.plan(entries("a.png", "b.png"), tmp_path, force=True)) == 2
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
 )
 def test_plans_that_cannot_be(names: list[str], out: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
-        files.plan(entries(*names), tmp_path / out)
+        batch.plan(entries(*names), tmp_path / out)
 
 
 def test_each_keeps_the_order_and_holds_few() -> None:
@@ -244,7 +244,7 @@ def test_each_keeps_the_order_and_holds_few() -> None:
             most = max(most, waiting)
         return number * number
 
-    for number, found in enumerate(files.each(range(100), work, workers=3)):
+    for number, found in enumerate(batch.each(range(100), work, workers=3)):
         assert found == number * number
         with lock:
             waiting -= 1

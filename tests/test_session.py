@@ -17,12 +17,13 @@ from typing import Any
 import pytest
 import torch
 
-from simulacra import Run, checkpoint, config, images
+from simulacra import Run, config, images
 from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
 from simulacra.models import Round
 from simulacra.models.vae import VAE
 from simulacra.pages import report
-from simulacra.session import Session
+from simulacra.runs import checkpoint
+from simulacra.training.session import Session
 from tests.conftest import SHORT
 
 
@@ -148,7 +149,7 @@ def test_log_lines_after_the_checkpoint_are_not_repeated(tmp_path: Path) -> None
 
 KILLED = """
 import sys
-from simulacra.session import Session
+from simulacra.training.session import Session
 import json
 Session.start("quickstart", out=sys.argv[1], changes=json.loads(sys.argv[2]), resume=True).run()
 """

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import data, evaluate, features, images
+from simulacra import data, features, images
 from simulacra.config import Data
 from simulacra.data import Dataset, stacked
+from simulacra.evaluation import evaluate
+from simulacra.evaluation.scorecard import Score
 from simulacra.features import Classifier, Classifying, Pixels, StackedDigits
-from simulacra.scorecard import Score
-from simulacra.session import Session
+from simulacra.training.session import Session
 from tests.conftest import SHORT
 
 PIXELS = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).expand(10, 1, 4, 4)

@@ -11,8 +11,8 @@ from torch import nn
 from simulacra.config import Optimizer, OptimizerChange, Schedule, Train
 from simulacra.data import Images, Loader
 from simulacra.errors import ConfigError, DivergenceError
+from simulacra.images import Shape
 from simulacra.models import Model, Round
-from simulacra.networks import Shape
 from simulacra.training import Average, Trainer, optim
 from tests import contract
 from tests.conftest import noise_images

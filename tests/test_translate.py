@@ -15,18 +15,20 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simulacra import Run, cli, config, data, evaluate, images, models, translate
-from simulacra.cli import say
+from simulacra import Run, cli, config, data, images, models
+from simulacra.cli import output
 from simulacra.config import Data
 from simulacra.data import LOADERS, Images, Pairs, PairsLoader, Unpaired, UnpairedLoader, shapes
 from simulacra.errors import CapabilityError, ConfigError, DataError
+from simulacra.evaluation import evaluate
 from simulacra.features import domain_classifier, domains
+from simulacra.images import Shape
 from simulacra.metrics import meanings, retrieval_top1
 from simulacra.models import Model, Round
 from simulacra.models.base import Redrawing
 from simulacra.models.cyclegan import CycleGAN
-from simulacra.networks import Shape
-from simulacra.session import Session
+from simulacra.steering import translate
+from simulacra.training.session import Session
 from tests.conftest import noise_domains
 
 SMALL: dict[str, Any] = {
@@ -499,7 +501,7 @@ def test_translate_overwrites_if_asked_to_and_shows_how_far_it_is(
 ) -> None:
     for name in ("1.png", "2.png"):
         picture(tmp_path / "in" / name, (16, 16))
-    monkeypatch.setattr(say, "PLAIN_SECONDS", -1)
+    monkeypatch.setattr(output, "PLAIN_SECONDS", -1)
     words = ("translate", str(run.path), str(tmp_path / "in"), "--out", str(tmp_path / "out"))
     assert run_verb(*words) == 0
     assert "looking at pictures: 2 of 2\ntranslating: 1 of 2\n" in capsys.readouterr().err

@@ -15,10 +15,10 @@ from simulacra.adversarial import OBJECTIVES, Replay, Terms
 from simulacra.config import Patch, ResnetTranslator, Unet
 from simulacra.data import Pairs, Unpaired
 from simulacra.errors import ConfigError
+from simulacra.images import Shape
 from simulacra.models import Model
 from simulacra.models.cyclegan import CycleGAN
 from simulacra.models.pix2pix import Pix2Pix
-from simulacra.networks import Shape
 from simulacra.networks.patch import field_of_view
 from simulacra.networks.translators import Level, Reflect, Residual, _double
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from simulacra.data import Images
 from simulacra.distributions import Bernoulli, DiagonalGaussian, Gaussian
+from simulacra.images import Shape
 from simulacra.models.vae import IWAE, VAE
-from simulacra.networks import Shape
 
 SHAPE, LATENT = Shape(1, 8), 2
 

@@ -17,8 +17,8 @@ from simulacra.adversarial import PENALTIES
 from simulacra.config import Conv, Mlp, Optimizer, Train
 from simulacra.data import Images, Loader, derived_seed
 from simulacra.errors import ConfigError
+from simulacra.images import Shape
 from simulacra.models.vaegan import VAEGAN, feature_nll
-from simulacra.networks import Shape
 from simulacra.training import Trainer
 from tests import contract
 from tests.conftest import noise_images

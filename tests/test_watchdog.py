@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import torch
 
-from simulacra import Run, checkpoint, config
+from simulacra import Run, config
 from simulacra.cli import main
 from simulacra.errors import CollapseError, ConfigError, DivergenceError
 from simulacra.features import Pixels
-from simulacra.session import Session
+from simulacra.runs import checkpoint
+from simulacra.runs.folder import DISTANCE, DIVERSITY, WARNING
 from simulacra.training import watchdog
-from simulacra.training.watchdog import DISTANCE, DIVERSITY, Watchdog
+from simulacra.training.session import Session
+from simulacra.training.watchdog import Watchdog
 from tests import contract
 from tests.conftest import SHORT, noise_images
 
@@ -153,10 +155,8 @@ def test_warnings_are_in_the_log_and_on_the_report(tmp_path: Path, monkeypatch: 
     scripted(monkeypatch, [9.0, 3.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0])
     assert len(notices(start(tmp_path / "a"))) == 1
     log = [json.loads(line) for line in (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()]
-    assert [row["images"] for row in log if watchdog.WARNING in row] == [384]
-    assert log[5][watchdog.WARNING].startswith(
-        "samples get worse: their distance to real images is 8, and was 3 after 128"
-    )
+    assert [row["images"] for row in log if WARNING in row] == [384]
+    assert log[5][WARNING].startswith("samples get worse: their distance to real images is 8, and was 3 after 128")
     assert "samples get worse" in (tmp_path / "a" / "report.html").read_text()
 
 
@@ -190,7 +190,7 @@ def test_rolling_back_goes_to_the_best_weights(tmp_path: Path, monkeypatch: pyte
     assert session.trainer.retry == 1
     log = Run.open(tmp_path / "a").history()
     assert [row["images"] for row in log] == [64, 128, 128, *range(192, 641, 64)]
-    assert log[2][watchdog.WARNING] == found[0]
+    assert log[2][WARNING] == found[0]
 
 
 @pytest.mark.usefixtures("eager")

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import images, models, zoom
+from simulacra import images, models
 from simulacra.config import CycleGAN, Patch, ResnetTranslator
+from simulacra.images import Shape
 from simulacra.models import cyclegan
-from simulacra.networks import Shape
-from simulacra.session import Session
-from simulacra.translate import translate
+from simulacra.steering.translate import translate
+from simulacra.training.session import Session
+from simulacra.transforms import zoom
 
 SIDE = 64
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from simulacra.images import from_bytes, to_bytes
-from simulacra.networks import Shape
+from simulacra.images import Shape, from_bytes, to_bytes
 
 
 class Replay(nn.Module):

@@ -20,10 +20,11 @@ from simulacra.bench.measures import MEASURES, mixture
 from simulacra.bench.mixtures import MIXTURES
 from simulacra.bench.rows import Row, rows
 from simulacra.errors import RunError
-from simulacra.images import atomic
-from simulacra.run import CONFIG, Run
-from simulacra.session import Session
+from simulacra.runs.folder import CONFIG
+from simulacra.runs.run import Run
+from simulacra.storage import atomic
 from simulacra.training import Progress
+from simulacra.training.session import Session
 
 Tell = Callable[[str], None]
 

@@ -10,16 +10,19 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from simulacra import evaluate, generate, metrics, priors
+from simulacra import metrics, priors
 from simulacra.bench.mixtures import MIXTURES, trainer
 from simulacra.bench.mixtures import modes as count_modes
 from simulacra.config import Config
 from simulacra.data import Dataset, derived_seed, stacked
 from simulacra.distributions import normal
+from simulacra.evaluation import evaluate
 from simulacra.features import Pixels, StackedDigits
 from simulacra.images import from_bytes, to_unit
 from simulacra.models import Variational
-from simulacra.run import Run, scores
+from simulacra.runs.folder import scores
+from simulacra.runs.run import Run
+from simulacra.steering import generate
 from simulacra.training import Progress, Trainer
 
 SAMPLES, FEW_SAMPLES, FEW_IMAGES = 5_000, 50, 1_000

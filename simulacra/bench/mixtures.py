@@ -17,11 +17,12 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from simulacra import generate, models
+from simulacra import models
 from simulacra.config import Config
 from simulacra.data import Images, Loader, derived_seed
+from simulacra.images import Shape
 from simulacra.metrics import MixtureModes, mixture_modes
-from simulacra.networks import Shape
+from simulacra.steering import generate
 from simulacra.training import Trainer
 
 SAMPLES = 2_500

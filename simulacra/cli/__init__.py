@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from simulacra.cli import bench, comparing, edit, enlarging, lookup, measure, pictures, steer, training, use
+from simulacra.cli import augment, bench, compare, evaluate, inpaint, invert, lookup, sample, train, transform
 from simulacra.cli.parser import Verbs
 from simulacra.errors import SimulacraError
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Understand a command line; raises `ConfigError`."""
-    return _verbs().parse(training.explained(list(arguments)))
+    return _verbs().parse(train.explained(list(arguments)))
 
 
 def verb_names() -> list[str]:
@@ -45,6 +45,6 @@ def verb_names() -> list[str]:
 
 def _verbs() -> Verbs:
     verbs = Verbs()
-    for module in (training, lookup, use, steer, edit, pictures, enlarging, measure, comparing, bench):
+    for module in (train, lookup, sample, invert, inpaint, transform, augment, evaluate, compare, bench):
         module.add_verbs(verbs)
     return verbs

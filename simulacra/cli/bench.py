@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulacra.cli.output import print_table, say
 from simulacra.cli.parser import Verbs, add_data_root, count
-from simulacra.cli.say import print_table, say
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:

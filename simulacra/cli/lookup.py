@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from simulacra import config
+from simulacra.cli.output import print_table
 from simulacra.cli.parser import Verbs, add_data_root
-from simulacra.cli.say import print_table
 
 
 def add_verbs(verbs: Verbs) -> None:

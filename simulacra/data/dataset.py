@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import DataError
-from simulacra.networks.base import Shape
+from simulacra.images import Shape
 
 
 @dataclass(frozen=True)

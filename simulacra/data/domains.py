@@ -22,8 +22,8 @@ from simulacra.data import files, shapes
 from simulacra.data.dataset import Dataset, Pairs, Unpaired
 from simulacra.data.files import DEFAULT_SIZE, LARGEST_NATIVE
 from simulacra.errors import DataError, nearest
-from simulacra.files import Entry
-from simulacra.files import find as find_files
+from simulacra.images.files import Entry
+from simulacra.images.files import find as find_files
 
 FOLDER = re.compile(r"^(train|test|val)?[ _-]?([A-Z])$", re.IGNORECASE)
 SPLIT_NAMES = ("train", "test", "val", "valid", "validation")

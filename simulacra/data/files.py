@@ -22,7 +22,8 @@ from simulacra import images
 from simulacra.config import Data
 from simulacra.data.dataset import Dataset
 from simulacra.errors import DataError
-from simulacra.files import PARALLEL, SPLITS, Entry, find
+from simulacra.images.batch import PARALLEL
+from simulacra.images.files import SPLITS, Entry, find
 
 DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
 LARGEST_NATIVE = 256  # pixels: larger equal squares are reduced unless asked for

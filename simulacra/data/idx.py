@@ -21,7 +21,7 @@ from torch import Tensor
 from simulacra import machine
 from simulacra.data.dataset import Dataset
 from simulacra.errors import DataError
-from simulacra.images import atomic
+from simulacra.storage import atomic
 
 TYPES = {0x08: np.uint8, 0x09: np.int8, 0x0B: np.int16, 0x0C: np.int32, 0x0D: np.float32, 0x0E: np.float64}
 LARGEST = 512 << 20  # bytes after decompression, far above any file here: a guard against hostile archives

@@ -21,7 +21,7 @@ from simulacra.features.given import Given, GivenClassifier
 from simulacra.features.learning import learned
 from simulacra.features.pixels import Pixels
 from simulacra.features.stacked import StackedDigits
-from simulacra.networks import Shape
+from simulacra.images import Shape
 
 __all__ = [
     "CLASSIFIERS",

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from simulacra import machine
 from simulacra.errors import StorageError
-from simulacra.images import atomic
+from simulacra.storage import atomic
 
 LIMIT = 2 << 30  # bytes of all files
 ABANDONED = 86_400  # seconds after which a file that was never completed is removed

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from simulacra.errors import ConfigError
 from simulacra.features.base import CHUNK, coloured, resized
-from simulacra.networks import Shape
+from simulacra.images import Shape
 
 ENDING = ".pt2"
 AT_ONCE = 2**23  # values of images given to the network together

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from simulacra.features.base import CHUNK, resized
-from simulacra.networks import Shape
+from simulacra.images import Shape
 
 LARGEST = 1024  # features: the Frechet distance takes time with the cube of them
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import ConfigError
-from simulacra.metrics.common import distance_blocks, extra, labels_of, matrices, matrix, positive
+from simulacra.machine import extra
+from simulacra.metrics.common import distance_blocks, labels_of, matrices, matrix, positive
 
 MODE_RADIUS = 3.0  # standard deviations about a centre within which a sample belongs to it
 

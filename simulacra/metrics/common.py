@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,11 +69,3 @@ def distance_blocks(queries: Tensor, references: Tensor) -> Iterator[Tensor]:
     for part in torch.split(queries, max(1, BLOCK_ELEMENTS // len(references))):
         squared = torch.addmm(norms, part, references.T, alpha=-2.0).add_(part.square().sum(1, keepdim=True))
         yield squared.clamp_(min=0.0).sqrt_()
-
-
-def extra(module: str, user: str, name: str = "evaluate") -> Any:
-    """Import a module of an optional package; ``user`` is what needs it, ``name`` the extra that brings it."""
-    try:
-        return import_module(module)
-    except ImportError:
-        raise ConfigError(f"{user} needs the extra: pip install 'simulacra[{name}]'") from None

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import ConfigError
-from simulacra.metrics.common import extra, integers, matrix, positive
+from simulacra.machine import extra
+from simulacra.metrics.common import integers, matrix, positive
 
 BINS = 10  # of a continuous factor
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import ConfigError
-from simulacra.metrics.common import extra
+from simulacra.machine import extra
 
 WINDOW = 11  # pixels: the side of the Gaussian window of SSIM
 FEW = 4  # images whose SSIM is taken at once: with more, torch convolves small ones several times as slowly
@@ -84,3 +84,11 @@ def _check_side(images: Tensor, least: int, user: str) -> None:
     side = min(images.shape[2:])
     if side < least:
         raise ConfigError(f"{user} needs images of at least {least} x {least} pixels; the smaller side is {side}.")
+
+
+def variety(images: Tensor, real: Tensor) -> Tensor:
+    """Return how much images ``(B, C, H, W)`` differ among each other, beside real ones: 0 where all are alike.
+
+    The ratio of the standard deviations of a pixel over the images, each the mean over pixels; NaN for one image.
+    """
+    return images.std(0).mean() / real.std(0).mean().clamp(min=1e-6)

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simulacra.errors import ConfigError
-from simulacra.metrics.common import distance_blocks, extra, labels_of, matrices
+from simulacra.machine import extra
+from simulacra.metrics.common import distance_blocks, labels_of, matrices
 
 
 def knn_accuracy(

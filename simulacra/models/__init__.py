@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from simulacra import config
+from simulacra.images import Shape
 from simulacra.models.autoencoder import Autoencoder
 from simulacra.models.base import (
     Coded,
@@ -29,7 +30,6 @@ from simulacra.models.infogan import InfoGAN
 from simulacra.models.pix2pix import Pix2Pix
 from simulacra.models.vae import IWAE, VAE
 from simulacra.models.vaegan import VAEGAN
-from simulacra.networks import Shape
 
 __all__ = [
     "FAMILIES",

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.data.dataset import Images
 from simulacra.distributions import normal
-from simulacra.images import to_unit
+from simulacra.images import Shape, to_unit
 from simulacra.models.base import Model, Round
-from simulacra.networks import Shape
 
 
 class Autoencoder(Model):

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from simulacra.data.dataset import Images
 from simulacra.distributions import DiagonalGaussian, normal
+from simulacra.images import Shape
 from simulacra.models.codes import Codes
-from simulacra.networks import Shape
 
 Terms = dict[str, Tensor]
 Round = dict[str, Terms]

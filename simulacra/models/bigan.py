@@ -22,9 +22,8 @@ from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import DiagonalGaussian
 from simulacra.errors import ConfigError
-from simulacra.images import to_unit
+from simulacra.images import Shape, to_unit
 from simulacra.models.base import Model, Round, StandardNormalPrior
-from simulacra.networks import Shape
 from simulacra.networks.base import activation
 
 

@@ -16,11 +16,11 @@ from simulacra import config, networks
 from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Augmentation, Lazy, Objective, lazy
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import normal
+from simulacra.images import Shape
 from simulacra.models import labels
 from simulacra.models.base import Round
 from simulacra.models.codes import Codes
 from simulacra.models.gan import Duel
-from simulacra.networks import Shape
 
 
 class Projection(nn.Module):

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import LIKELIHOODS, DiagonalGaussian, Likelihood
+from simulacra.images import Shape
 from simulacra.models import labels
 from simulacra.models.base import Model, Round
 from simulacra.models.codes import Codes
-from simulacra.networks import Shape
 
 
 class ConditionalEncoder(nn.Module):

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Objective, Replay, Terms
 from simulacra.data.dataset import Images, Unpaired
+from simulacra.images import Shape
+from simulacra.metrics.pixels import variety
 from simulacra.models.base import Model, Redrawing, Round
-from simulacra.networks import Shape
-from simulacra.zoom import zoomed
+from simulacra.transforms.zoom import zoomed
 
 INVERTED, COLLAPSED = -0.3, 0.2  # what `complaints` calls so
 
@@ -157,14 +158,6 @@ class CycleGAN(Redrawing, Model):
 def l1(images: Tensor, targets: Tensor) -> Tensor:
     """Return the mean absolute error on the [-1, 1] scale, which the paper's weights are meant for."""
     return (images - targets).abs().mean()
-
-
-def variety(images: Tensor, real: Tensor) -> Tensor:
-    """Return how much images ``(B, C, H, W)`` differ among each other, beside real ones: 0 where all are alike.
-
-    The ratio of the standard deviations of a pixel over the images, each the mean over pixels; NaN for one image.
-    """
-    return images.std(0).mean() / real.std(0).mean().clamp(min=1e-6)
 
 
 def _named(terms: Terms, domain: str, weight: float) -> Terms:

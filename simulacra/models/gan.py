@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Augmentation, Lazy, Objective, lazy
 from simulacra.data.dataset import Images
+from simulacra.images import Shape
 from simulacra.models.base import Model, Round, StandardNormalPrior
-from simulacra.networks import Shape
 
 
 class Duel(Model):

@@ -17,11 +17,11 @@ from torch.nn import functional as F
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
 from simulacra.data.dataset import Images
+from simulacra.images import Shape
 from simulacra.models.base import CodePrior, Model, Round, Terms
 from simulacra.models.clustering import Clustering, information, joint
 from simulacra.models.codes import Categorical, Code, Codes, Continuous
 from simulacra.models.memory import Memory
-from simulacra.networks import Shape
 from simulacra.transforms import Pipeline
 
 VIEW = Pipeline.parse("affine, stroke")  # of an image, which leaves its category as it is

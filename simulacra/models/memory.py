@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from simulacra.images import from_bytes, to_bytes
-from simulacra.networks import Shape
+from simulacra.images import Shape, from_bytes, to_bytes
 
 SAME = 1e-2  # squared distance below which two images count as one: rounding of the sums reaches 1e-3
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Objective
 from simulacra.data.dataset import Images, Pairs
+from simulacra.images import Shape
 from simulacra.models.base import Model, Redrawing, Round
-from simulacra.networks import Shape
 
 
 class Pix2Pix(Redrawing, Model):

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.data.dataset import Images
 from simulacra.distributions import LIKELIHOODS, DiagonalGaussian, Likelihood, standard_normal_log_density
+from simulacra.images import Shape
 from simulacra.models.base import Model, Round, StandardNormalPrior
-from simulacra.networks import Shape
 
 
 class VAE(StandardNormalPrior, Model):

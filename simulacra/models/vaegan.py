@@ -25,8 +25,8 @@ from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
 from simulacra.data.dataset import Images
 from simulacra.distributions import DiagonalGaussian
+from simulacra.images import Shape
 from simulacra.models.base import Model, Round, StandardNormalPrior
-from simulacra.networks import Shape
 
 
 class VAEGAN(StandardNormalPrior, Model):

@@ -11,8 +11,9 @@ import math
 from torch import nn
 
 from simulacra import config
+from simulacra.images import Shape
 from simulacra.networks import conv, mlp, resnet
-from simulacra.networks.base import Network, Shape, activation, initialise, normalise, split
+from simulacra.networks.base import Network, activation, initialise, normalise, split
 from simulacra.networks.patch import critic
 from simulacra.networks.translators import stride_of, translator
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,22 +18,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
     "tanh": nn.Tanh,
 }
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Square images: ``channels`` is 1 or 3, in packs a multiple of it, ``size`` the side in pixels."""
-
-    channels: int
-    size: int
-
-    @property
-    def pixels(self) -> int:
-        """Values per image."""
-        return self.channels * self.size * self.size
-
-    def __str__(self) -> str:
-        return f"{self.channels} x {self.size} x {self.size}"
 
 
 class Network(nn.Sequential):

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from simulacra.config import Conv
 from simulacra.errors import ConfigError
-from simulacra.networks.base import Network, Shape, activation, initialise, normalise
+from simulacra.images import Shape
+from simulacra.networks.base import Network, activation, initialise, normalise
 
 
 class ToVector(nn.Module):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from simulacra.config import Mlp
-from simulacra.networks.base import Network, Shape, activation, initialise, normalise
+from simulacra.images import Shape
+from simulacra.networks.base import Network, activation, initialise, normalise
 
 
 class Waves(nn.Module):

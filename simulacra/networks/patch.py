@@ -12,7 +12,8 @@ from torch import nn
 
 from simulacra.config import Patch
 from simulacra.errors import ConfigError
-from simulacra.networks.base import SLOPE, Network, Shape, initialise, normalise
+from simulacra.images import Shape
+from simulacra.networks.base import SLOPE, Network, initialise, normalise
 
 GROWTH = 8  # the first layer's channels, at most so many times
 

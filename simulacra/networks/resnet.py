@@ -20,7 +20,8 @@ from torch.nn import functional as F
 
 from simulacra.config import Resnet
 from simulacra.errors import ConfigError
-from simulacra.networks.base import Network, Shape, activation, initialise, normalise
+from simulacra.images import Shape
+from simulacra.networks.base import Network, activation, initialise, normalise
 from simulacra.networks.conv import ToImage, ToVector
 
 

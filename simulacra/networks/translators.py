@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from simulacra.config import ResnetTranslator, Translator, Unet
 from simulacra.errors import ConfigError
-from simulacra.networks.base import Shape, initialise
+from simulacra.images import Shape
+from simulacra.networks.base import initialise
 
 GROWTH = 8  # the first layer's channels, at most so many times
 DEEP = 8  # pixels: the largest innermost side of a U-Net that was not asked for

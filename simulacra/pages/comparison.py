@@ -8,8 +8,8 @@ from pathlib import Path
 from torch import Tensor
 
 from simulacra import images
-from simulacra.compare import Comparison, Entry, Row
 from simulacra.errors import DataError
+from simulacra.evaluation.compare import Comparison, Entry, Row
 from simulacra.metrics.meanings import FLOOR, meaning, without_floors
 from simulacra.models import Generative, Inferential
 from simulacra.pages import layout

@@ -8,14 +8,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from simulacra import generate, images, translate
-from simulacra.evaluate import Evaluation
+from simulacra import images
+from simulacra.evaluation.evaluate import Evaluation
+from simulacra.evaluation.scorecard import Score
 from simulacra.metrics.meanings import FLOOR, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
 from simulacra.models import Inferential, Translating
 from simulacra.pages import charts, layout
 from simulacra.pages.layout import Cell, number
-from simulacra.scorecard import Score
+from simulacra.steering import generate, translate
 
 SHEET = 48  # samples shown
 FEW = 12  # images shown of each kind

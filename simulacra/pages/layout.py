@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from simulacra import images
-from simulacra.images import atomic
+from simulacra.storage import atomic
 
 POINTS = 400  # of a curve
 COLORS = 10  # of the stylesheet, --c0 to --c9

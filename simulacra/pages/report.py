@@ -14,8 +14,8 @@ from simulacra import config, images
 from simulacra.data import Splits
 from simulacra.models import Generative, Inferential, Translating, summary
 from simulacra.pages import layout
-from simulacra.run import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, Run, pictures_in, scores
-from simulacra.training.watchdog import WARNING
+from simulacra.runs.folder import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, WARNING, pictures_in, scores
+from simulacra.runs.run import Run
 
 FRAMES = 24  # pictures in a film of sheets
 PATHS = 6  # rows of interpolations

@@ -12,10 +12,10 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from simulacra.errors import RunError
-from simulacra.images import atomic
 from simulacra.priors.base import Prior
 from simulacra.priors.flow import Flow
 from simulacra.priors.mixture import Mixture
+from simulacra.storage import atomic
 
 FORMAT = "simulacra-prior-1"
 LONGEST = 64  # characters of a name

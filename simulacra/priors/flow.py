@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from simulacra.distributions import normal
-from simulacra.metrics.common import extra
+from simulacra.machine import extra
 from simulacra.priors.base import Prior, standardised
 
 TRANSFORMS = 4

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from simulacra.distributions import LOG_2PI
 from simulacra.errors import ConfigError
-from simulacra.metrics.common import extra, labels_of
+from simulacra.machine import extra
+from simulacra.metrics.common import labels_of
 from simulacra.priors.base import Prior, standardised
 
 RIDGE = 1e-6  # added to each variance of standardised codes, so that no component collapses

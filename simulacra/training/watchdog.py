@@ -12,15 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import generate, metrics
+from simulacra import metrics
 from simulacra.data import Dataset, derived_seed
 from simulacra.errors import DivergenceError
 from simulacra.features import Extractor
 from simulacra.images import from_bytes
 from simulacra.models import Model
+from simulacra.runs.folder import DISTANCE, DIVERSITY
+from simulacra.steering import generate
 
 Row = Mapping[str, Any]
-DISTANCE, DIVERSITY, WARNING = "samples/distance", "samples/diversity", "warning"
 ACCURACY = "/accuracy"  # ends the name under which models watch how often their discriminator is right
 COUNT, FEWEST = 500, 50  # samples, and images beside them: at most, at least
 TIMES, RAREST = 20, 10 * COUNT  # measurements of a training, and the images between two of them at least

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from simulacra.config.operations import OPERATIONS, Step
 from simulacra.errors import ConfigError
-from simulacra.files import Picture, over_white
 from simulacra.images import from_unit, to_unit
+from simulacra.images.files import Picture, over_white
 from simulacra.transforms import compose
 from simulacra.transforms.geometry import resize
 from simulacra.transforms.pipeline import apply, drawn

@@ -21,8 +21,7 @@ from typing import IO, Any
 
 import torch
 
-from simulacra import __version__, checkpoint, config, data, features, generate, images, machine, models, translate
-from simulacra.checkpoint import Checkpoints
+from simulacra import __version__, config, data, features, images, machine, models
 from simulacra.config import Config
 from simulacra.data import Splits, derived_seed
 from simulacra.errors import (
@@ -33,12 +32,14 @@ from simulacra.errors import (
     RunError,
     StorageError,
 )
-from simulacra.images import atomic
 from simulacra.models import Generative, Inferential, Scored, Translating
 from simulacra.pages import report
-from simulacra.run import (
+from simulacra.runs import checkpoint
+from simulacra.runs.checkpoint import Checkpoints
+from simulacra.runs.folder import (
     CHECKPOINTS,
     CONFIG,
+    DISTANCE,
     ENVIRONMENT,
     EVALUATION,
     EVALUATION_PAGE,
@@ -47,12 +48,15 @@ from simulacra.run import (
     RECONSTRUCTIONS,
     REPORT,
     SAMPLES,
-    Run,
+    WARNING,
     pictures_in,
     read_metrics,
 )
-from simulacra.settings import check_model, resolve, same_run, saved_config
+from simulacra.runs.run import Run
+from simulacra.steering import generate, translate
+from simulacra.storage import atomic
 from simulacra.training import Progress, Trainer, watchdog
+from simulacra.training.setup import check_model, resolve, same_run, saved_config
 from simulacra.training.watchdog import Watchdog
 
 SETTLED = 0.1  # share of a training before which its pictures may look like anything
@@ -270,7 +274,7 @@ class Session:
     def _is_better(self, measured: Mapping[str, float]) -> bool:
         """Whether these are the best weights so far, by the score or, in families without one, by samples."""
         scored = isinstance(self.trainer.model, Scored)
-        prefix = "validation/" if scored else watchdog.DISTANCE
+        prefix = "validation/" if scored else DISTANCE
         value = next((value for name, value in measured.items() if name.startswith(prefix)), None)
         if value is None or (scored and self.config.train.keep != "best"):
             return False
@@ -284,8 +288,8 @@ class Session:
         values = {**progress.terms, **measured}
         row = {"step": progress.step, "images": progress.images, "seconds": round(progress.seconds, 3), **values}
         rows, total = [*self.history(), row], self.config.train.images
-        fault = watchdog.alarm(rows, total) if watchdog.DISTANCE in row else self._complaint(rows, total)
-        self._append(row if fault is None else {**row, watchdog.WARNING: fault})
+        fault = watchdog.alarm(rows, total) if DISTANCE in row else self._complaint(rows, total)
+        self._append(row if fault is None else {**row, WARNING: fault})
         self._tensorboard(values, progress.images)
         return fault
 
@@ -306,7 +310,7 @@ class Session:
         last = [row for row in rows if row["images"] > SETTLED * total][-watchdog.PATIENCE :]
         if len(last) < watchdog.PATIENCE:
             return None
-        told = {row.get(watchdog.WARNING) for row in rows}
+        told = {row.get(WARNING) for row in rows}
         first, *others = (self.trainer.model.complaints(row) for row in last)
         return next((said for said in first if said not in told and all(said in other for other in others)), None)
 
@@ -369,7 +373,7 @@ class Session:
         )
         trainer = self.trainer
         row = {"step": trainer.step, "images": trainer.images, "seconds": round(trainer.seconds, 3)}
-        self._append({**row, watchdog.WARNING: self.notice})
+        self._append({**row, WARNING: self.notice})
 
     def _finish(self) -> None:
         best = self.checkpoints.best() if self.config.train.keep == "best" else None

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say
 from simulacra.cli.parser import Operations, Parser, Verb, Verbs, add_out, count, natural, positive
-from simulacra.cli.say import counted, refuse_existing, refuse_picture_name, say
 from simulacra.config.operations import (
     COMPOSITIONS,
     OPERATIONS,
@@ -28,7 +28,8 @@ from simulacra.errors import ConfigError, DataError, IncompleteError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulacra.files import Done, Entry, Job, Picture
+    from simulacra.images.batch import Done, Job
+    from simulacra.images.files import Entry, Picture
 
 Change = Callable[["Picture"], "Picture"]
 PIPELINE = "pipeline"
@@ -174,13 +175,13 @@ class Second:
     @classmethod
     def find(cls, path: Path, max_megapixels: float) -> Second:
         """List what there is. Raises `DataError`."""
-        from simulacra import files
+        from simulacra.images import files
 
         return cls(path, {entry.name.with_suffix(""): entry for entry in files.find(path)}, max_megapixels)
 
     def read(self, name: PurePosixPath) -> Picture:
         """The picture that goes with a name. Raises `DataError` where there is none."""
-        from simulacra import files
+        from simulacra.images import files
 
         entry = self.entries.get(name.with_suffix(""))
         if self.path.is_file() and len(self.entries) == 1:
@@ -191,7 +192,7 @@ class Second:
 
     def beside(self, picture: Picture, *, mask: bool) -> Tensor:
         """What goes with a picture, as ``(1, C, H, W)`` in [-1, 1], or as a mask of 0 and 1."""
-        from simulacra import files
+        from simulacra.images import files
         from simulacra.transforms.colour import luma
         from simulacra.transforms.pictures import visible
 
@@ -228,10 +229,11 @@ def _compose(options: argparse.Namespace) -> None:
 def _collage(options: argparse.Namespace) -> None:
     refuse_picture_name(options.out)
     refuse_existing(options.out, options.force)
-    from simulacra import files, images
+    from simulacra import images
+    from simulacra.images import batch, files
     from simulacra.transforms import compose
 
-    entries = files.find_all(options.paths)
+    entries = batch.find_all(options.paths)
     cells: list[Tensor] = []
     problems = 0
     tallest = max(1, 2 * options.width // max(1, round(len(entries) ** 0.5)))
@@ -251,7 +253,7 @@ def _collage(options: argparse.Namespace) -> None:
 
 def _reduced(picture: Picture, tallest: int) -> Tensor:
     """One picture in colour on white, no higher than it will be shown."""
-    from simulacra import files
+    from simulacra.images import files
     from simulacra.transforms.geometry import resize
 
     image = files.over_white(picture)[:1].expand(-1, 3, -1, -1)
@@ -280,19 +282,21 @@ def _convert(options: argparse.Namespace, change: Change) -> None:
     """Change every file, and say what became of them."""
     import torch
 
-    from simulacra import files, images
+    from simulacra.images import batch
 
-    entries = files.find_all(options.paths)
+    entries = batch.find_all(options.paths)
     out = options.out or _default_out(options, entries)
     ending = None if options.format is None else f".{options.format}"
-    jobs = files.plan(entries, out, ending=ending, frames=options.frames, force=options.force)
+    jobs = batch.plan(entries, out, ending=ending, frames=options.frames, force=options.force)
     torch.set_num_threads(1)  # files side by side use the cores better than one at a time
-    stream = files.convert(
+    stream = batch.convert(
         jobs, change, max_megapixels=options.max_megapixels, frames=options.frames, workers=options.workers
     )
     done = list(counted(stream, len(jobs), options.operation))
     if options.report is not None:
-        with images.atomic(options.report) as temporary:
+        from simulacra.storage import atomic
+
+        with atomic(options.report) as temporary:
             temporary.write_text(json.dumps([_reported(one) for one in done], indent=1), "utf-8")
     _tell(done, jobs, out)
 
@@ -338,10 +342,10 @@ def _tell(done: Sequence[Done], jobs: Sequence[Job], out: Path) -> None:
 
 def _sheet(options: argparse.Namespace, changes: Sequence[Change]) -> Any:
     """The first pictures, before and after."""
-    from simulacra import files
+    from simulacra.images import batch, files
 
     columns: list[list[Tensor]] = []
-    for entry in files.find_all(options.paths):
+    for entry in batch.find_all(options.paths):
         try:
             picture = files.read(entry, max_megapixels=options.max_megapixels)
             columns.append([_cell(one) for one in (picture, *(change(picture) for change in changes))])
@@ -366,7 +370,8 @@ def _labelled(columns: Sequence[Sequence[Tensor]]) -> Any:
 
 def _cell(picture: Picture) -> Tensor:
     """One picture on white, in a square."""
-    from simulacra import files, images
+    from simulacra import images
+    from simulacra.images import files
 
     visible = images.picture(files.over_white(picture)[0])
     return images.from_bytes(images.to_tensor(images.square(visible, CELL, "pad"), 3))

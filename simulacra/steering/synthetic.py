@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from simulacra import generate
 from simulacra.data import Dataset, derived_seed
 from simulacra.errors import CapabilityError, DataError
 from simulacra.images import from_bytes
-from simulacra.latent import along_line
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
 from simulacra.models.base import CodePrior
 from simulacra.models.labels import LABEL
+from simulacra.steering import generate
+from simulacra.steering.latent import along_line
 
 
 def generated(model: Model, real: Dataset, labels: Tensor, *, seed: int = 0) -> Tensor:

@@ -20,11 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from simulacra import images, synthetic
+from simulacra import images
 from simulacra.data import Dataset, Splits, derived_seed
 from simulacra.errors import ConfigError, DataError, StorageError
 from simulacra.metrics import nearest
 from simulacra.models import Model
+from simulacra.steering import synthetic
 
 Make = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
 """Makes images from labels ``(n,)`` and a seed: float32 ``(n, C, H, W)``, and the real images they come from."""

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra import config
+from simulacra.cli.output import PLAIN_SECONDS, refuse_picture_name, say
 from simulacra.cli.parser import Verbs, add_data_root
-from simulacra.cli.say import PLAIN_SECONDS, refuse_picture_name, say
 from simulacra.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from simulacra.session import Session
     from simulacra.training import Progress
+    from simulacra.training.session import Session
 
 PREVIEWED = 12  # images on a preview of augmentations
 PREVIEW_DRAWS = 4  # rows of it
@@ -64,7 +64,7 @@ def _train(options: argparse.Namespace) -> None:
     if options.preview is not None:
         _preview(options, recipe)
         return
-    from simulacra.session import Session
+    from simulacra.training.session import Session
 
     session = Session.start(
         options.recipe,
@@ -123,7 +123,7 @@ def refuse_unknown(pairs: dict[str, str], recipe: config.Recipe) -> None:
 
 
 def _quickstart(options: argparse.Namespace) -> None:
-    from simulacra.session import Session
+    from simulacra.training.session import Session
 
     _follow(Session.start("quickstart", out=options.out or _unused(Path("runs/quickstart"))))
 
@@ -137,7 +137,7 @@ def _unused(path: Path) -> Path:
 def _follow(session: Session, *, resuming: bool = False) -> None:
     """Train while showing where it stands, then say what there is to look at."""
     from simulacra.models import Generative, Translating, summary
-    from simulacra.run import scores
+    from simulacra.runs.folder import scores
 
     values, trainer = session.config, session.trainer
     train, test = session.splits.train, session.splits.test

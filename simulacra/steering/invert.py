@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import generate
 from simulacra.distributions import standard_normal_log_density
 from simulacra.errors import ConfigError
 from simulacra.images import to_unit
 from simulacra.models import Coded, Inferential, Model
 from simulacra.priors import Prior
+from simulacra.steering import generate
 
 CANDIDATES = 1_000  # random latents among which the start is chosen, where there is no encoder
 RATE = 0.1  # of Adam; falls to zero as a cosine

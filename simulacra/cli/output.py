@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from torch import Tensor
 
-    from simulacra.run import Run
+    from simulacra.runs.run import Run
 
 
 PLAIN_SECONDS = 10  # between two lines of progress where there is no terminal
@@ -46,7 +46,7 @@ def print_table(table: Table) -> None:
 
 
 def open_run(options: argparse.Namespace) -> Run:
-    from simulacra.run import Run
+    from simulacra.runs.run import Run
 
     return Run.open(options.run, data_root=options.data_root)
 
@@ -113,7 +113,7 @@ def save_frames(frames: Tensor, path: Path, *, force: bool = False) -> None:
 def save_sheet(x: Tensor, path: Path, *, force: bool = False) -> None:
     """Write images as one sheet, or as single files into a folder, where none is overwritten unless that was asked."""
     from simulacra import images
-    from simulacra.files import refuse_taken
+    from simulacra.images.batch import refuse_taken
 
     if path.suffix:
         say(images.save(images.grid(images.enlarge(x)), path))

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import config, machine, models, zoom
+from simulacra import config, machine, models
 from simulacra.config import Config
 from simulacra.data import Dataset, Labelled, Splits
 from simulacra.errors import ConfigError, DataError
 from simulacra.models import Model, Scored
-from simulacra.run import CONFIG
+from simulacra.runs.folder import CONFIG
+from simulacra.transforms import zoom
 
 MAY_CHANGE = {
     "images", "log", "sheet", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries", "tensorboard",

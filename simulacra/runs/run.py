@@ -1,7 +1,4 @@
 """A run folder, opened: its config, its averaged weights, its history, and the verbs its model offers.
-
-RUN/ config.toml  environment.json  metrics.jsonl  samples/STEP.png  reconstructions/STEP.png
-     checkpoints/STEP.pt + latest  model.safetensors  prior.safetensors  report.html  evaluation.json  evaluation.html
 """
 
 from __future__ import annotations
@@ -17,22 +14,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import checkpoint, data, generate, images, inbetween, inpaint, invert, latent, priors, translate
+from simulacra import data, images, priors
+from simulacra.runs import checkpoint
+from simulacra.runs.folder import METRICS, MODEL, PRIOR, read_metrics
+from simulacra.steering import generate, inbetween, inpaint, invert, latent, translate
 from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
 from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
-from simulacra.files import Entry, find, refuse_taken
-from simulacra.inpaint import Repair
-from simulacra.invert import Inversion
+from simulacra.images.batch import refuse_taken
+from simulacra.images.files import Entry, find
+from simulacra.steering.inpaint import Repair
+from simulacra.steering.invert import Inversion
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
 from simulacra.models.codes import Categorical
-from simulacra.networks import Shape
+from simulacra.images import Shape
 from simulacra.priors import Prior
 
-CONFIG, METRICS, MODEL, REPORT = "config.toml", "metrics.jsonl", "model.safetensors", "report.html"
-ENVIRONMENT, SAMPLES, RECONSTRUCTIONS, CHECKPOINTS = "environment.json", "samples", "reconstructions", "checkpoints"
 SOUND = 200  # training images, by which `Run.repair` knows what an anomaly is
-EVALUATION, EVALUATION_PAGE, PRIOR = "evaluation.json", "evaluation.html", "prior.safetensors"
 
 
 class Run:
@@ -339,31 +337,3 @@ def _png_names(names: Sequence[PurePosixPath]) -> list[PurePosixPath]:
     count = Counter(name.with_suffix(".png") for name in inside)
     new = [(name, name.with_suffix(".png")) for name in inside]
     return [name.with_name(f"{name.name}.png") if count[short] > 1 else short for name, short in new]
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; a last line that a kill cut short is left out."""
-    if not path.is_file():
-        return []
-    rows = []
-    for line in path.read_text("utf-8", errors="replace").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return [row for row in rows if isinstance(row, dict)]
-
-
-def scores(rows: Sequence[Mapping[str, Any]], keep: str) -> dict[str, float]:
-    """The held-out scores of the weights that were kept: the last ones, or those where the first score is best."""
-    found = [{k: float(v) for k, v in row.items() if k.startswith(("test/", "validation/"))} for row in rows]
-    found = [scores for scores in found if scores]
-    if not found:
-        return {}
-    return min(found, key=lambda scores: next(iter(scores.values()))) if keep == "best" else found[-1]
-
-
-def pictures_in(folder: Path) -> Sequence[tuple[int, Path]]:
-    """The sheets of a folder, in order of their step."""
-    found = [(int(path.stem), path) for path in folder.glob("*.png") if path.stem.isdigit()]
-    return sorted(found)

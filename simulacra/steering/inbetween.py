@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from simulacra.errors import ConfigError, nearest
 from simulacra.images import LUMA, from_unit, to_bytes, to_unit
-from simulacra.metrics.common import extra
+from simulacra.machine import extra
 
 FLOW_SIDE = 128  # pixels at least, to which images are enlarged for the flow: its patches are 8 pixels wide
 PARTICLES, FEWEST, MOST = 16, 16_384, 524_288  # of light: a pixel, and in all

@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulacra.cli.output import open_run, picture_target, say
 from simulacra.cli.parser import Verbs, add_out, count, natural
-from simulacra.cli.say import open_run, picture_target, say
 from simulacra.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulacra.run import Run
+    from simulacra.runs.run import Run
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -33,7 +33,7 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _inpaint(options: argparse.Namespace) -> None:
-    from simulacra import inpaint
+    from simulacra.steering import inpaint
 
     run, path, names, x = _opened(options, "inpaint.png")
     known = _known(run, options.mask, names)
@@ -56,7 +56,7 @@ def _repair(options: argparse.Namespace) -> None:
 
 
 def _opened(options: argparse.Namespace, default: str) -> tuple[Run, Path, list[str], Tensor]:
-    from simulacra.files import refuse_taken
+    from simulacra.images.batch import refuse_taken
 
     run = open_run(options)
     path = picture_target(options, run, default, folder_allowed=True)

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulacra.cli.output import open_run, print_table, say, target
 from simulacra.cli.parser import Verbs, add_prior, changes, count, natural
-from simulacra.cli.say import open_run, print_table, say, target
 from simulacra.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:
+    from simulacra.evaluation.scorecard import Score
     from simulacra.features import Extractor
-    from simulacra.run import Run
-    from simulacra.scorecard import Score
+    from simulacra.runs.run import Run
 
 OF_DOWNSTREAM = ("labels", "repeats", "classical")  # options that an ordinary evaluation does not look at
 
@@ -54,9 +54,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
     _refuse_options_of_downstream(options)
-    from simulacra import evaluate, scorecard
+    from simulacra.evaluation import evaluate, scorecard
     from simulacra.pages import evaluation
-    from simulacra.run import EVALUATION
+    from simulacra.runs.folder import EVALUATION
 
     run = open_run(options)
     if options.downstream:
@@ -87,7 +87,7 @@ def _refuse_options_of_downstream(options: argparse.Namespace) -> None:
 
 
 def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
-    from simulacra import downstream, scorecard
+    from simulacra.evaluation import downstream, scorecard
 
     path = target(options, run, "downstream.json")
     found = downstream.measure(
@@ -106,8 +106,9 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
 
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
     """What images are compared by; features are asked for where there are samples to compare."""
-    from simulacra import features, generate
+    from simulacra import features
     from simulacra.models import Generative, Translating
+    from simulacra.steering import generate
 
     features.check(options.features, options.features_sha256)
     if options.features is not None and isinstance(run.model, Translating):

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulacra import config
+from simulacra.cli.output import refuse_existing, refuse_picture_name, say
 from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive
-from simulacra.cli.say import refuse_existing, refuse_picture_name, say
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulacra.data import Dataset, Splits
-    from simulacra.enlarge import Enlarged, Make
-    from simulacra.run import Run
+    from simulacra.runs.run import Run
+    from simulacra.steering.enlarge import Enlarged, Make
 
 SHOWN = 12  # images in a row of the preview
 FILES = ("channels", "fit", "background", "corrupt", "max_megapixels", "test")  # keys of `data` on how files are read
@@ -58,8 +58,9 @@ def _augment(options: argparse.Namespace) -> None:
         refuse_picture_name(options.preview, option="--preview")
         refuse_existing(options.preview, options.force)
     given = _given(options)
-    from simulacra import data, enlarge
-    from simulacra.run import Run
+    from simulacra import data
+    from simulacra.runs.run import Run
+    from simulacra.steering import enlarge
 
     if options.out is not None:
         enlarge.refuse_existing(options.out, options.force)
@@ -101,7 +102,7 @@ def _as_seen_by(run: Run, given: config.Data) -> config.Data:
 
 
 def _makers(options: argparse.Namespace, real: Dataset, run: Run | None) -> dict[str, Make]:
-    from simulacra import enlarge
+    from simulacra.steering import enlarge
     from simulacra.transforms import Pipeline
 
     makers: dict[str, Make] = {}
@@ -116,7 +117,8 @@ def _makers(options: argparse.Namespace, real: Dataset, run: Run | None) -> dict
 def _preview(options: argparse.Namespace, real: Dataset, makers: dict[str, Make]) -> None:
     import torch
 
-    from simulacra import images, synthetic
+    from simulacra import images
+    from simulacra.steering import synthetic
 
     labels = torch.arange(SHOWN) % max(1, len(real.classes))
     chosen = synthetic.some_of_classes(real, labels, torch.Generator().manual_seed(options.seed))
@@ -147,7 +149,7 @@ def _about(
 
 def _generator(run: Run) -> dict[str, Any]:
     """What made the generated images, and what it had seen: what it was told is in them."""
-    from simulacra import synthetic
+    from simulacra.steering import synthetic
 
     seen = run.config.data
     return {

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from simulacra import invert
 from simulacra.errors import ConfigError
 from simulacra.images import to_unit
 from simulacra.models import Model
 from simulacra.priors import Prior
+from simulacra.steering import invert
 
 STEPS = 200
 PRIOR_WEIGHT = 0.2  # c: chosen on training images of MNIST, see docs/repair.md

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulacra.errors import RunError
-from simulacra.images import atomic
+from simulacra.storage import atomic
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from simulacra import scorecard
 from simulacra.errors import ConfigError, RunError
+from simulacra.evaluation import scorecard
+from simulacra.evaluation.scorecard import Score
 from simulacra.metrics.meanings import by_group, meaning
 from simulacra.models import summary
-from simulacra.run import ENVIRONMENT, EVALUATION, MODEL, Run
-from simulacra.scorecard import Score
+from simulacra.runs.folder import ENVIRONMENT, EVALUATION, MODEL
+from simulacra.runs.run import Run
 
 DENSITIES = {"elbo", "reconstruction_nll", "nll", "bits_per_dimension"}  # depend on what a pixel's density is
 

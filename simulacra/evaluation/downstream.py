@@ -15,14 +15,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from simulacra import images, synthetic
+from simulacra import images
 from simulacra.data import Dataset, derived_seed
 from simulacra.errors import CapabilityError, ConfigError, DataError
+from simulacra.evaluation.scorecard import Score
 from simulacra.features import learning
-from simulacra.metrics.common import extra
+from simulacra.machine import extra
 from simulacra.models import Model, Translating
-from simulacra.run import Run
-from simulacra.scorecard import Score
+from simulacra.runs.run import Run
+from simulacra.steering import synthetic
 from simulacra.transforms import Pipeline
 
 REPEATS = 5

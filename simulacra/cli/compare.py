@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulacra.cli.output import print_table, say
 from simulacra.cli.parser import Verbs, add_data_root
-from simulacra.cli.say import print_table, say
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
-    from simulacra.compare import Comparison, Row
+    from simulacra.evaluation.compare import Comparison, Row
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -26,7 +26,7 @@ def add_verbs(verbs: Verbs) -> None:
 def _compare(options: argparse.Namespace) -> None:
     if options.out.suffix != ".html" or options.out.is_dir():
         raise ConfigError(f"compare writes a page: --out must be a file ending in .html, not '{options.out}'.")
-    from simulacra import compare
+    from simulacra.evaluation import compare
     from simulacra.pages import comparison
 
     found = compare.compare(options.runs, options.data_root)

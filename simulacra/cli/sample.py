@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.parser import Verbs, add_data_root, add_out, add_prior, count, natural, positive
-from simulacra.cli.say import (
+from simulacra.cli.output import (
     counted,
     open_run,
     picture_target,
@@ -18,12 +17,13 @@ from simulacra.cli.say import (
     say,
     target,
 )
+from simulacra.cli.parser import Verbs, add_data_root, add_out, add_prior, count, natural, positive
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulacra.run import Run
+    from simulacra.runs.run import Run
 
 
 ROUTES = ("latent", "fade", "flow", "transport")  # the last three of simulacra.inbetween, without importing torch
@@ -158,7 +158,8 @@ def _interpolate_without_run(options: argparse.Namespace) -> None:
     refuse_picture_name(path, folder_allowed=True, video_allowed=True)
     if options.out is not None and not path.is_dir():
         refuse_existing(path, options.force)
-    from simulacra import images, inbetween
+    from simulacra import images
+    from simulacra.steering import inbetween
 
     start, end = (images.read(given, str(given)) for given in (options.start, options.end))
     channels = 1 if start.mode == end.mode == "L" else 3
@@ -206,7 +207,9 @@ def _encode(options: argparse.Namespace) -> None:
     arrays["latents"] = latents.numpy()
     if isinstance(run.model, Coded):
         arrays.update({name: value.numpy() for name, value in run.model.codes.values(latents).items()})
-    with images.atomic(options.out) as temporary, temporary.open("wb") as file:
+    from simulacra.storage import atomic
+
+    with atomic(options.out) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
     say(options.out, f"{len(x):,} latents of {arrays['latents'].shape[1]} dimensions")
 

@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulacra.cli.output import open_run, picture_target, refuse_existing, save_frames, say
 from simulacra.cli.parser import Verbs, add_out, count, natural
-from simulacra.cli.say import open_run, picture_target, refuse_existing, save_frames, say
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from simulacra.run import Run
+    from simulacra.runs.run import Run
 
 PRIORS = ("normal", "gmm", "flow", "per-class")  # simulacra.priors.KINDS, without importing torch
 ENCODED, INVERTED = 1_000, 32  # images of a group at most, with an encoder and without one
@@ -62,7 +62,8 @@ def _fit_prior(options: argparse.Namespace) -> None:
 def _invert(options: argparse.Namespace) -> None:
     import numpy as np
 
-    from simulacra import images, invert
+    from simulacra import images
+    from simulacra.steering import invert
 
     run = open_run(options)
     path = picture_target(options, run, "invert.png")
@@ -73,7 +74,9 @@ def _invert(options: argparse.Namespace) -> None:
     found = run.invert(x, steps=options.steps, seed=options.seed)
     images.save(images.labelled_rows([("original", x), ("start", found.start), ("found", found.images)]), path)
     arrays = {"latents": found.latents.numpy(), "squared_error": found.curve.numpy(), "names": np.array(names)}
-    with images.atomic(path.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
+    from simulacra.storage import atomic
+
+    with atomic(path.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     first, last = found.curve[0].mean(), invert.squared_error(x, found.images).mean()
     say(path, f"squared error {first:.4g} at the start, {last:.4g} after {options.steps} steps")
@@ -83,8 +86,9 @@ def _invert(options: argparse.Namespace) -> None:
 def _arithmetic(options: argparse.Namespace) -> None:
     import torch
 
-    from simulacra import generate, images
+    from simulacra import images
     from simulacra.models import Inferential
+    from simulacra.steering import generate
 
     run = open_run(options)
     generate.require_latents(run.model, "arithmetic")

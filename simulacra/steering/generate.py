@@ -13,12 +13,12 @@ from torch import Tensor
 
 from simulacra.data.dataset import Labelled
 from simulacra.errors import CapabilityError, ConfigError
-from simulacra.latent import along, lerp, normal_quantiles, plane, slerp, truncated_normal
 from simulacra.models import FAMILIES, Coded, Generative, Inferential, Model, Recognising
 from simulacra.models.base import CodePrior, StandardNormalPrior
 from simulacra.models.codes import Categorical
 from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
+from simulacra.steering.latent import along, lerp, normal_quantiles, plane, slerp, truncated_normal
 
 CHUNK = 256  # images decoded or encoded at a time
 TRAVERSED = 10  # latents shown by traverse

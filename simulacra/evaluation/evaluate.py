@@ -1,6 +1,6 @@
 """What a run is worth, in numbers: every metric that its model supports, measured on held-out images.
 
-A score carries what it depends on: the split, the count of images, the features and the seed (`simulacra.scorecard`).
+A score carries what it depends on: the split, the count of images, the features and the seed (`simulacra.evaluation.scorecard`).
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from simulacra import features, generate, images, latent, metrics, translate
+from simulacra import features, images, metrics
 from simulacra.data import Dataset, Images, Labelled, derived_seed, shapes, stacked
 from simulacra.errors import ConfigError, DataError, RunError
+from simulacra.evaluation.scorecard import Score
 from simulacra.features import Classifying, Corruption, Extractor, Pixels, StackedDigits, cache
 from simulacra.features.base import CHUNK
 from simulacra.features.corruption import CORRUPTIONS
 from simulacra.images import to_unit
+from simulacra.machine import extra
 from simulacra.metrics import meanings
-from simulacra.metrics.common import extra
+from simulacra.metrics.pixels import variety
 from simulacra.models import (
     Coded,
     Generative,
@@ -37,11 +39,10 @@ from simulacra.models import (
     mean_score,
 )
 from simulacra.models.codes import Categorical
-from simulacra.models.cyclegan import variety
 from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
-from simulacra.run import Run
-from simulacra.scorecard import Score
+from simulacra.runs.run import Run
+from simulacra.steering import generate, latent, translate
 
 LATENTS = 100  # of each image, for the importance-weighted estimate of log p(x)
 WEIGHED = 1_000  # images at most of which it is estimated

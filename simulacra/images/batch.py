@@ -1,0 +1,171 @@
+"""Many files at once: where results go, and each read, changed and written on its own."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from simulacra.errors import ConfigError, UserError
+from simulacra.images.files import ENDINGS, FORMATS, Entry, Frames, Picture, find, read, write
+
+Result = TypeVar("Result")
+
+PARALLEL = 8
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read and the path that its result goes to."""
+
+    entry: Entry
+    out: Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job: ``notes`` on what was read and written, or the ``reason`` that left it out."""
+
+    job: Job
+    notes: tuple[str, ...] = field(default=())
+    reason: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The reason that left the file out, beginning with its name."""
+        name = str(self.job.entry.name)
+        return self.reason if self.reason is None or self.reason.startswith(name) else f"{name}: {self.reason}"
+
+
+def find_all(paths: Sequence[Path]) -> list[Entry]:
+    """List the image files of several paths; with more than one, those of a folder or zip go below its name."""
+    if len(paths) == 1:
+        return find(paths[0])
+    found = []
+    for path in paths:
+        below = PurePosixPath(path.resolve().stem if path.suffix else path.resolve().name)
+        single = path.is_file() and path.suffix.lower() in ENDINGS
+        found += [entry if single else replace(entry, name=below / entry.name) for entry in find(path)]
+    return found
+
+
+def plan(
+    entries: Sequence[Entry], out: Path, *, ending: str | None = None, frames: Frames = "first", force: bool = False
+) -> list[Job]:
+    """Say where the result of every file goes: a file of the same name below ``out``, or ``out`` itself for one file.
+
+    ``ending`` (such as ".png") changes the format; GIFs become PNGs unless all frames are kept. A name that another
+    file has already got keeps its old ending before the new one. Raises `ConfigError` where two results would have one
+    name, where a result exists and ``force`` is off, or where ``out`` cannot be a folder; nothing is written then.
+    """
+    if out.suffix.lower() in FORMATS and not out.is_dir():
+        if len(entries) > 1:
+            raise ConfigError(f"--out {out} names one file, for {len(entries)} images. Name a folder.")
+        jobs = [Job(entries[0], out)]
+    elif out.suffix.lower() == ".zip":
+        raise ConfigError(f"--out {out}: results are written to a folder, not a zip. Name a folder.")
+    elif out.is_file():
+        raise ConfigError(f"--out {out} is a file; name a folder, or a picture that ends in .png.")
+    else:
+        names = [entry.name.with_suffix(_ending(entry.name, ending, frames)) for entry in entries]
+        often = Counter(names)
+        jobs = [
+            Job(entry, out / (_appended(entry.name, name.suffix) if often[name] > 1 else name))
+            for entry, name in zip(entries, names, strict=True)
+        ]
+    _refuse_clashes(jobs, force)
+    return jobs
+
+
+def _ending(name: PurePosixPath, ending: str | None, frames: Frames) -> str:
+    moving = frames == "all" or name.suffix.lower() != ".gif"
+    return ending or (name.suffix if moving else ".png")
+
+
+def _appended(name: PurePosixPath, ending: str) -> PurePosixPath:
+    return name if name.suffix == ending else name.with_name(name.name + ending)
+
+
+def refuse_taken(paths: Sequence[Path], *, force: bool) -> None:
+    """Raise `ConfigError` if one of the files that are to be written into a folder is there already.
+
+    ``force`` allows files, though no folders, to be there.
+    """
+    there = [path for path in paths if path.exists()]
+    if there and not force:
+        raise ConfigError(f"{there[0]} exists already. Choose another folder with --out, or overwrite with --force.")
+    _refuse_folders(there)
+
+
+def _refuse_clashes(jobs: Sequence[Job], force: bool) -> None:
+    twice = next((path for path, count in Counter(job.out for job in jobs).items() if count > 1), None)
+    if twice is not None:
+        raise ConfigError(f"Two images would be written to {twice}. Give their folders instead, or one at a time.")
+    there = [job.out for job in jobs if job.out.exists()]
+    if there and not force:
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise ConfigError(f"{there[0]}{more} exists already. Overwrite with --force, or choose another --out.")
+    _refuse_folders(there)
+    for job in jobs:
+        if ".." in job.entry.name.parts or job.entry.name.is_absolute():
+            raise ConfigError(f"'{job.entry.name}' would be written outside of --out. Rename it in the archive.")
+
+
+def _refuse_folders(paths: Sequence[Path]) -> None:
+    folder = next((path for path in paths if path.is_dir()), None)
+    if folder is not None:
+        raise ConfigError(f"{folder} is a folder where a picture would go. Choose another --out.")
+
+
+def convert(
+    jobs: Sequence[Job],
+    change: Callable[[Picture], Picture],
+    *,
+    max_megapixels: float = 32.0,
+    frames: Frames = "first",
+    workers: int | None = None,
+) -> Iterator[Done]:
+    """Read, change and write each file, several at once; yield what became of each, in order.
+
+    A file that cannot be read, or that ``change`` refuses with a `UserError`, is left out with the reason and the
+    others go on. ``change`` runs on several threads; what it draws must depend on the picture's name only. Raises
+    `StorageError` when the disk refuses.
+    """
+
+    def one(job: Job) -> Done:
+        try:
+            picture = read(job.entry, max_megapixels=max_megapixels, frames=frames)
+            changed = change(picture)
+            return Done(job, (*changed.notes, *write(changed, job.out)))
+        except UserError as error:
+            return Done(job, reason=str(error))
+        except MemoryError:
+            return Done(job, reason=f"{job.entry.name} is too large for this machine's memory.")
+
+    return each(jobs, one, workers)
+
+
+Item = TypeVar("Item")
+
+
+def each(items: Sequence[Item], work: Callable[[Item], Result], workers: int | None = None) -> Iterator[Result]:
+    """Do some work on every item on a few threads; yield results in order, never holding more than twice as many."""
+    workers = workers or min(PARALLEL, os.cpu_count() or 1)
+    waiting: deque[Future[Result]] = deque()
+    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
+        warnings.simplefilter("ignore")  # here, not in the threads, whose restoring of the filters would race
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,96 @@
+"""Conversions of whole batches: between ranges, sizes and numbers of channels.
+
+Bytes are uint8 in [0, 255]; an image is float32 ``(B, C, H, W)`` in [-1, 1], ``x = byte / 127.5 - 1``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = [
+    "LUMA",
+    "Shape",
+    "enlarge",
+    "from_bytes",
+    "from_unit",
+    "resize",
+    "to_bytes",
+    "to_unit",
+    "with_channels",
+]
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R 601
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Square images: ``channels`` is 1 or 3, in packs a multiple of it, ``size`` the side in pixels."""
+
+    channels: int
+    size: int
+
+    @property
+    def pixels(self) -> int:
+        """Values per image."""
+        return self.channels * self.size * self.size
+
+    def __str__(self) -> str:
+        return f"{self.channels} x {self.size} x {self.size}"
+
+
+def from_bytes(pixels: Tensor) -> Tensor:
+    """Convert uint8 pixels in [0, 255] of any shape to float32 in [-1, 1]."""
+    return pixels.to(torch.float32).div_(127.5).sub_(1.0)
+
+
+def to_bytes(image: Tensor) -> Tensor:
+    """Convert float images of any shape in [-1, 1] to uint8 in [0, 255], rounded and clamped."""
+    return image.detach().float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def to_unit(image: Tensor) -> Tensor:
+    """Map [-1, 1] to [0, 1]."""
+    return image.add(1.0).mul(0.5)
+
+
+def from_unit(image: Tensor) -> Tensor:
+    """Map [0, 1] to [-1, 1]."""
+    return image.mul(2.0).sub(1.0)
+
+
+def resize(pixels: Tensor, size: int) -> Tensor:
+    """Resize uint8 pixels ``(N, C, H, W)`` to ``(N, C, size, size)``, bicubic and antialiased."""
+    if tuple(pixels.shape[-2:]) == (size, size):
+        return pixels
+    parts = [
+        F.interpolate(part.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
+        .round()
+        .clamp(0, 255)
+        .to(torch.uint8)
+        for part in torch.split(pixels, 4096)
+    ]
+    return torch.cat(parts)
+
+
+def with_channels(pixels: Tensor, channels: int) -> Tensor:
+    """Convert uint8 pixels ``(N, C, H, W)`` to 1 or 3 channels (grey is ITU-R 601 luma)."""
+    if pixels.shape[1] == channels:
+        return pixels
+    if channels == 3:
+        return pixels.expand(-1, 3, -1, -1).contiguous()
+    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
+    parts = [
+        (part.float() * weights).sum(1, keepdim=True).round().to(torch.uint8) for part in torch.split(pixels, 4096)
+    ]
+    return torch.cat(parts)
+
+
+def enlarge(images: Tensor, side: int = 56) -> Tensor:
+    """Repeat the pixels of small images ``(..., H, W)`` a whole number of times, until they are ``side`` wide."""
+    times = max(1, math.ceil(side / images.shape[-1]))
+    return images.repeat_interleave(times, -1).repeat_interleave(times, -2)

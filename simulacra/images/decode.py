@@ -1,0 +1,195 @@
+"""One picture file to pixels: upright, in sRGB, square, in one or three channels; with its faults named."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from simulacra.errors import DataError
+
+__all__ = [
+    "PAPER",
+    "Fit",
+    "deep",
+    "dimensions",
+    "foreign_profile",
+    "is_sound",
+    "managed",
+    "opened",
+    "read",
+    "refuse_huge",
+    "square",
+    "stored_bits",
+    "to_tensor",
+    "upright",
+]
+
+Fit = Literal["crop", "pad", "stretch"]
+PAPER = 255  # grey level between pictures
+
+
+# ------------------------------------------------------------------------------------------------- reading
+
+
+def read(
+    source: Path | bytes,
+    name: str,
+    *,
+    max_megapixels: float = 32.0,
+    draft: int | None = None,
+    background: int = PAPER,
+    remedy: str = "--data.max_megapixels",
+) -> Image.Image:
+    """Decode one image file to mode "L" or "RGB": first frame, upright, transparency over a background, 8 bits.
+
+    ``source`` is a path or the file's bytes; ``name`` is used in errors. ``draft`` lets JPEG decode at a
+    reduced size not below that many pixels. Raises `DataError` if the file is no image, is damaged, or has
+    more than ``max_megapixels``, which ``remedy`` is the option to raise (known before the pixels are decoded).
+    """
+    with opened(source, name, max_megapixels=max_megapixels, remedy=remedy) as picture:
+        if draft is not None and picture.format == "JPEG":
+            picture.draft(None, (draft, draft))
+        picture.load()
+        return _eight_bits(managed(upright(picture)), background)
+
+
+@contextmanager
+def opened(
+    source: Path | bytes, name: str, *, max_megapixels: float, remedy: str = "--data.max_megapixels"
+) -> Iterator[Image.Image]:
+    """Open an image file to decode it in the block; whatever goes wrong there is a `DataError` that names the file.
+
+    ``remedy`` is the option that raises the limit.
+    """
+    try:
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+            refuse_huge(picture.width * picture.height, name, max_megapixels, remedy)
+            yield picture
+    except DataError:
+        raise
+    except UnidentifiedImageError:
+        raise DataError(f"{name} is not an image file that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF).") from None
+    except Image.DecompressionBombError:
+        raise DataError(f"{name} has more megapixels than can be read at all. Shrink the file.") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged files make decoders raise errors of every kind, such as struct.error
+        raise DataError(f"{name} is damaged or cannot be read: {error}.") from None
+
+
+def refuse_huge(pixels: int, name: str, max_megapixels: float, remedy: str) -> None:
+    """Raise `DataError` for more pixels than allowed."""
+    if pixels > max_megapixels * 1e6:
+        raise DataError(
+            f"{name} has {pixels / 1e6:.1f} megapixels; the limit is {max_megapixels:g}. "
+            f"Raise it with {remedy} {math.ceil(pixels / 1e6)}, or shrink the file."
+        )
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says."""
+    return ImageOps.exif_transpose(picture)
+
+
+def foreign_profile(picture: Image.Image) -> bytes | None:
+    """The profile of a colour picture, where it has one other than sRGB."""
+    profile: bytes = picture.info.get("icc_profile") or b""
+    return profile if profile and picture.mode in ("RGB", "RGBA", "CMYK") and b"sRGB" not in profile[:4096] else None
+
+
+def managed(picture: Image.Image) -> Image.Image:
+    """Convert the colours of an embedded profile to sRGB; a picture without one, or with a broken one, stays."""
+    profile = foreign_profile(picture)
+    if profile is None or not is_sound(profile):
+        return picture
+    mode = "RGB" if picture.mode == "CMYK" else picture.mode
+    try:
+        theirs, ours = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, theirs, ours, outputMode=mode) or picture
+    except ImageCms.PyCMSError:  # a profile of other channels than the picture's
+        return picture
+
+
+def is_sound(profile: bytes) -> bool:
+    """Whether a colour profile can be read."""
+    try:
+        ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+    return True
+
+
+def stored_bits(picture: Image.Image) -> int:
+    """Bits of a channel in the file, which decoding to 8 bits may have reduced."""
+    if picture.format == "TIFF":
+        return int(max(getattr(picture, "tag_v2", {}).get(258, (8,))))
+    file = getattr(picture, "fp", None)
+    if picture.format == "PNG" and file is not None:
+        place = file.tell()
+        file.seek(24)  # the depth in the header chunk, which is always the first
+        depth = file.read(1)
+        file.seek(place)
+        return depth[0] if depth else 8
+    return 8
+
+
+def dimensions(source: Path | bytes) -> tuple[int, int] | None:
+    """Return the width and height in a file's header, or None where there is none to read."""
+    try:
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+            return picture.size
+    except Exception:  # as in `read`, which names the file and the reason
+        return None
+
+
+def _eight_bits(picture: Image.Image, background: int) -> Image.Image:
+    """Grey files become "L", all others "RGB": what the file stores decides, not what its pixels happen to be."""
+    kind = "L" if picture.mode in ("1", "L", "LA", "La") else "RGB"
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return _scaled(picture)
+    if "transparency" in picture.info or picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
+        paper = Image.new("RGBA", picture.size, (background, background, background, 255))
+        picture = Image.alpha_composite(paper, picture.convert("RGBA"))
+    return picture.convert(kind)
+
+
+def _scaled(picture: Image.Image) -> Image.Image:
+    """16-bit pixels by their full range, floating point by [0, 1]."""
+    return Image.fromarray((255.0 * deep(picture)).round().astype(np.uint8))
+
+
+def deep(picture: Image.Image) -> npt.NDArray[np.float64]:
+    """The pixels ``(H, W)`` of a grey picture of 16 bits or of floating point, in [0, 1]."""
+    values = np.asarray(picture).astype(np.float64)
+    scaled = values if picture.mode == "F" else values / 65535.0
+    return np.nan_to_num(scaled).clip(0, 1)
+
+
+def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int = PAPER) -> Image.Image:
+    """Bring a picture to ``size`` x ``size``: the centre square, the whole padded, or the whole stretched."""
+    filter_ = Image.Resampling.LANCZOS
+    if fit == "crop":
+        return ImageOps.fit(picture, (size, size), filter_)
+    if fit == "pad":
+        scale = size / max(picture.size)
+        inner = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), filter_)
+        canvas = Image.new(picture.mode, (size, size), (background,) * 3 if picture.mode == "RGB" else background)
+        canvas.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
+        return canvas
+    return picture.resize((size, size), filter_)
+
+
+def to_tensor(picture: Image.Image, channels: int) -> Tensor:
+    """Return a picture's pixels as uint8 ``(channels, H, W)``."""
+    array = np.array(picture.convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
+    return torch.from_numpy(array[None] if channels == 1 else array.transpose(2, 0, 1).copy())

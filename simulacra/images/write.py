@@ -1,0 +1,95 @@
+"""Tensors to pictures, files and films."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+import subprocess
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from simulacra.errors import ConfigError, DataError, StorageError
+from simulacra.images.convert import enlarge, to_bytes
+from simulacra.storage import atomic
+
+__all__ = [
+    "data_url",
+    "picture",
+    "save",
+    "save_animation",
+    "save_video",
+]
+
+
+def picture(image: Tensor) -> Image.Image:
+    """Convert one image ``(C, H, W)`` in [-1, 1] with 1 or 3 channels to a Pillow picture."""
+    pixels = to_bytes(image).cpu()
+    array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).numpy()
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def save(image: Tensor | Image.Image, path: Path) -> Path:
+    """Write one image ``(C, H, W)`` in [-1, 1], or a picture, as PNG, JPEG or WebP by the name's ending."""
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".gif": "GIF"}
+    format_ = formats.get(path.suffix.lower())
+    if format_ is None:
+        raise DataError(f"Cannot write '{path.name}': pictures end in {', '.join(formats)}.")
+    with atomic(path) as temporary:
+        (picture(image) if isinstance(image, Tensor) else image).save(temporary, format=format_)
+    return path
+
+
+def save_animation(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
+    """Write frames ``(N, C, H, W)`` in [-1, 1] as a GIF that goes there and back for ever."""
+    there = [picture(frame) for frame in enlarge(frames, 224)]
+    first, *rest = [*there, *there[-2:0:-1]]
+    with atomic(path) as temporary:
+        first.save(temporary, "GIF", save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
+    return path
+
+
+def save_video(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
+    """Write frames ``(N, C, H, W)`` in [-1, 1] as an MP4 (H.264) that goes there and back.
+
+    Needs ffmpeg, on the path or from the extra ``video``. Raises `ConfigError` where there is none, `StorageError`.
+    """
+    program = _ffmpeg()
+    there = [np.asarray(picture(frame).convert("RGB")) for frame in enlarge(frames, 224)]
+    size = f"{there[0].shape[1]}x{there[0].shape[0]}"
+    with atomic(path) as temporary:
+        command = [
+            program, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size,
+            "-r", f"{1 / seconds:g}", "-i", "-", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264",
+            "-pix_fmt", "yuv420p", "-f", "mp4", str(temporary),
+        ]  # fmt: skip
+        pixels = b"".join(frame.tobytes() for frame in [*there, *there[-2:0:-1]])
+        done = subprocess.run(command, input=pixels, capture_output=True, check=False)
+        if done.returncode:
+            raise StorageError(
+                f"{path} could not be written: ffmpeg says {done.stderr.decode(errors='replace')[-200:]}"
+            )
+    return path
+
+
+def _ffmpeg() -> str:
+    """The program on the path, or the one that the extra brings."""
+    found = shutil.which("ffmpeg")
+    if found is not None:
+        return found
+    try:
+        program: str = import_module("imageio_ffmpeg").get_ffmpeg_exe()
+    except ImportError:
+        raise ConfigError("MP4 needs ffmpeg: pip install 'simulacra[video]', or end --out in .gif") from None
+    return program
+
+
+def data_url(image: Tensor | Image.Image) -> str:
+    """Return an image as a ``data:`` address of a PNG, for pages that need no other file."""
+    buffer = io.BytesIO()
+    (picture(image) if isinstance(image, Tensor) else image).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
