@@ -1,6 +1,6 @@
 """What a run is worth, in numbers: every metric that its model supports, measured on held-out images.
 
-A score carries what it depends on: the split, the count of images, the features and the seed (`simulacra.evaluation.scorecard`).
+A score carries what it depends on: the split, the count of images, the features and the seed (`evaluation.scorecard`).
 """
 
 from __future__ import annotations
