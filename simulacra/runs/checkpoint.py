@@ -18,9 +18,9 @@ from safetensors.torch import save as serialise
 from simulacra import config, models
 from simulacra.config import Config
 from simulacra.errors import RunError, SimulacraError
-from simulacra.storage import atomic
-from simulacra.models import Model
 from simulacra.images import Shape
+from simulacra.models import Model
+from simulacra.storage import atomic
 
 FORMAT = "simulacra-1"
 KEPT = 2  # newest checkpoints kept, besides the best

@@ -1,10 +1,8 @@
-"""A run folder, opened: its config, its averaged weights, its history, and the verbs its model offers.
-"""
+"""A run folder, opened: its config, its averaged weights, its history, and the verbs its model offers."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -15,20 +13,20 @@ import torch
 from torch import Tensor
 
 from simulacra import data, images, priors
-from simulacra.runs import checkpoint
-from simulacra.runs.folder import METRICS, MODEL, PRIOR, read_metrics
-from simulacra.steering import generate, inbetween, inpaint, invert, latent, translate
 from simulacra.config import Config
 from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
 from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
+from simulacra.images import Shape
 from simulacra.images.batch import refuse_taken
 from simulacra.images.files import Entry, find
-from simulacra.steering.inpaint import Repair
-from simulacra.steering.invert import Inversion
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior
 from simulacra.models.codes import Categorical
-from simulacra.images import Shape
 from simulacra.priors import Prior
+from simulacra.runs import checkpoint
+from simulacra.runs.folder import METRICS, MODEL, PRIOR, read_metrics
+from simulacra.steering import generate, inbetween, inpaint, invert, latent, translate
+from simulacra.steering.inpaint import Repair
+from simulacra.steering.invert import Inversion
 
 SOUND = 200  # training images, by which `Run.repair` knows what an anomaly is
 
