@@ -1,4 +1,4 @@
-"""What this machine is and has: devices, bfloat16 units, the tools that some options need."""
+"""What this machine is and has: devices, free memory, bfloat16 units, a cache, the tools that some options need."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -40,8 +41,66 @@ def _devices() -> str:
 
 
 def cache() -> Path:
-    """The user's cache folder of this package: ``$XDG_CACHE_HOME/simulacra``, else ``~/.cache/simulacra``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "simulacra"
+    """The user's cache folder of this package: ``$XDG_CACHE_HOME/simulacra``, else ``~/.cache/simulacra``.
+
+    A user without a home (a container's ``--user``) gets a private folder among the temporary files. Raises
+    `ConfigError` where somebody else owns that.
+    """
+    if os.environ.get("XDG_CACHE_HOME"):
+        return Path(os.environ["XDG_CACHE_HOME"]) / "simulacra"
+    with contextlib.suppress(RuntimeError):  # no home
+        return Path.home() / ".cache" / "simulacra"
+    folder = Path(tempfile.gettempdir()) / f"simulacra-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise ConfigError(f"{folder} belongs to another user. Choose a cache folder: export XDG_CACHE_HOME=FOLDER")
+    return folder
+
+
+def free_memory() -> int | None:
+    """Bytes that this process may still allocate, by the system and by the container's limit; None if unknown."""
+    found = [_available(), _unused_of_container()]
+    return min((value for value in found if value is not None), default=None)
+
+
+def refuse_more_than_memory(needed: float, what: str, remedy: str) -> None:
+    """Refuse work before it allocates more bytes than are free: call it with an estimate of ``needed``.
+
+    ``what`` is the subject of the sentence ("1,000,000,000 images of 28 x 28"), ``remedy`` what to type instead.
+    Raises `ConfigError`.
+    """
+    free = free_memory()
+    if free is not None and needed > free:
+        raise ConfigError(
+            f"{what} would take about {gigabytes(needed)} of memory; {gigabytes(free)} are free. {remedy}"
+        )
+
+
+def gigabytes(count: float) -> str:
+    """Bytes as a person reads them: ``1.5 GB``."""
+    return f"{count / 1e9:,.1f} GB" if count < 1e12 else f"{count / 1e12:,.0f} TB"
+
+
+def _available() -> int | None:
+    """Bytes that Linux counts as available; on other systems all physical memory, where that is known."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _unused_of_container() -> int | None:
+    """Bytes below the limit of a control group, where there is one."""
+    group = Path("/sys/fs/cgroup")
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            return int((group / limit).read_text()) - int((group / used).read_text())
+    return None
 
 
 def check_tools(values: Train, device: torch.device) -> None:
