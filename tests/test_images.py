@@ -470,11 +470,11 @@ def test_data_url_is_a_png_of_the_pixels() -> None:
 
 def test_enlarge_repeats_whole_pixels() -> None:
     x = torch.arange(4.0).view(1, 1, 2, 2)
-    large = images.enlarge(x, 5)
+    large = images.magnified(x, 5)
     assert large.shape == (1, 1, 6, 6)
     assert torch.equal(large[0, 0, ::3, ::3], x[0, 0])
     assert torch.equal(large[0, 0, 2::3, 2::3], x[0, 0])
-    assert torch.equal(images.enlarge(torch.zeros(1, 1, 64, 64)), torch.zeros(1, 1, 64, 64))
+    assert torch.equal(images.magnified(torch.zeros(1, 1, 64, 64)), torch.zeros(1, 1, 64, 64))
 
 
 @pytest.mark.parametrize(("count", "columns", "expected"), [(7, 3, (3, 3)), (6, None, (2, 3)), (2, 8, (1, 2))])

@@ -15,9 +15,9 @@ from PIL import Image
 from simulacra import cli
 from simulacra.config.operations import Step
 from simulacra.errors import ConfigError, DataError
-from simulacra.images import batch, files, from_bytes, to_bytes
+from simulacra.images import batch, files, from_bytes, luma, to_bytes
 from simulacra.images.files import Entry, Picture
-from simulacra.transforms import colour, pictures
+from simulacra.transforms import pictures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import make_mixed_files
@@ -127,7 +127,7 @@ def test_every_kind_of_mixed_file_shows_its_scene(mixed: Path) -> None:
         size = (60, 48) if kind == "animated" else (0, 0)
         scene = torch.from_numpy(make_mixed_files.scene(int(number), *size)).permute(2, 0, 1).float()
         if picture.image.shape[1] == 1:
-            scene = scene[1:2] if kind == "deep" else colour.luma(scene[None])[0]
+            scene = scene[1:2] if kind == "deep" else luma(scene[None])[0]
         alpha = torch.ones(()) if picture.alpha is None else picture.alpha[0]
         apart = ((to_bytes(picture.image[0]).float() - scene) * alpha).abs().mean()
         assert float(apart) < 8, path.name

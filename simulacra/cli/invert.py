@@ -103,9 +103,9 @@ def _arithmetic(options: argparse.Namespace) -> None:
         x = run.of_class(options.minus, options.n, split="test")
     moved = run.arithmetic(x, plus, minus, steps=options.steps, strength=options.strength, seed=options.seed)
     if path.suffix.lower() in (".gif", ".mp4"):
-        save_frames(torch.stack([images.grid(images.enlarge(column)) for column in moved.transpose(0, 1)]), path)
+        save_frames(torch.stack([images.grid(images.magnified(column)) for column in moved.transpose(0, 1)]), path)
     else:
-        say(images.save(images.grid(images.enlarge(moved.flatten(0, 1)), options.steps), path))
+        say(images.save(images.grid(images.magnified(moved.flatten(0, 1)), options.steps), path))
 
 
 def _group(run: Run, what: str, count: int) -> Tensor:

@@ -105,7 +105,7 @@ def save_frames(frames: Tensor, path: Path, *, force: bool = False) -> None:
     elif path.suffix.lower() == ".mp4":
         say(images.save_video(frames, path))
     elif path.suffix:
-        say(images.save(images.grid(images.enlarge(frames), len(frames)), path))
+        say(images.save(images.grid(images.magnified(frames), len(frames)), path))
     else:
         save_sheet(frames, path, force=force)
 
@@ -116,7 +116,7 @@ def save_sheet(x: Tensor, path: Path, *, force: bool = False) -> None:
     from simulacra.images.batch import refuse_taken
 
     if path.suffix:
-        say(images.save(images.grid(images.enlarge(x)), path))
+        say(images.save(images.grid(images.magnified(x)), path))
         return
     files = [path / f"{index:05d}.png" for index in range(len(x))]
     refuse_taken(files, force=force)

@@ -131,7 +131,7 @@ def _manifold(options: argparse.Namespace) -> None:
 
     run = open_run(options)
     path = picture_target(options, run, "manifold.png")
-    say(images.save(images.grid(images.enlarge(run.manifold(options.side)), options.side, gap=0), path))
+    say(images.save(images.grid(images.magnified(run.manifold(options.side)), options.side, gap=0), path))
 
 
 def _interpolate(options: argparse.Namespace) -> None:

@@ -192,8 +192,7 @@ class Second:
 
     def beside(self, picture: Picture, *, mask: bool) -> Tensor:
         """What goes with a picture, as ``(1, C, H, W)`` in [-1, 1], or as a mask of 0 and 1."""
-        from simulacra.images import files
-        from simulacra.transforms.colour import luma
+        from simulacra.images import files, luma
         from simulacra.transforms.pictures import visible
 
         own = self.read(picture.name)

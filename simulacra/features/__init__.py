@@ -13,7 +13,7 @@ from pathlib import Path
 from simulacra.data import Splits
 from simulacra.errors import ConfigError, nearest
 from simulacra.features import given, learning
-from simulacra.features.base import Classifying, Extractor, grey, resized
+from simulacra.features.base import Classifying, Extractor, resized
 from simulacra.features.classifier import CLASSIFIERS, Classifier, Network
 from simulacra.features.corruption import Corruption, self_test
 from simulacra.features.domains import domain_classifier
@@ -36,7 +36,6 @@ __all__ = [
     "StackedDigits",
     "domain_classifier",
     "extractor",
-    "grey",
     "learned",
     "ready",
     "resized",

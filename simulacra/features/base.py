@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 from torch.nn import functional as F
 
-from simulacra.images import LUMA
+from simulacra.images import luma
 
 CHUNK = 1000  # images at a time
 
@@ -41,11 +41,6 @@ def resized(x: Tensor, side: int) -> Tensor:
     return F.interpolate(x, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
 
 
-def grey(x: Tensor) -> Tensor:
-    """Turn float images ``(N, C, H, W)`` into grey ones ``(N, 1, H, W)``, by ITU-R 601 luma."""
-    return x if x.shape[1] == 1 else (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
-
-
 def coloured(x: Tensor, channels: int) -> Tensor:
     """Give float images ``(N, C, H, W)`` one channel (luma) or three (repeated)."""
-    return grey(x) if channels == 1 else x.expand(-1, channels, -1, -1)
+    return luma(x) if channels == 1 else x.expand(-1, channels, -1, -1)

@@ -12,19 +12,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simulacra.errors import ConfigError
+
 __all__ = [
-    "LUMA",
     "Shape",
-    "enlarge",
     "from_bytes",
     "from_unit",
+    "luma",
+    "magnified",
     "resize",
     "to_bytes",
     "to_unit",
     "with_channels",
 ]
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R 601
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue: ITU-R 601
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,23 @@ def with_channels(pixels: Tensor, channels: int) -> Tensor:
         return pixels
     if channels == 3:
         return pixels.expand(-1, 3, -1, -1).contiguous()
-    weights = torch.tensor(LUMA).view(1, 3, 1, 1)
-    parts = [
-        (part.float() * weights).sum(1, keepdim=True).round().to(torch.uint8) for part in torch.split(pixels, 4096)
-    ]
-    return torch.cat(parts)
+    return torch.cat([luma(part.float()).round().to(torch.uint8) for part in torch.split(pixels, 4096)])
 
 
-def enlarge(images: Tensor, side: int = 56) -> Tensor:
-    """Repeat the pixels of small images ``(..., H, W)`` a whole number of times, until they are ``side`` wide."""
+def luma(x: Tensor) -> Tensor:
+    """Return the grey image ``(..., 1, H, W)`` of a grey or RGB one ``(..., C, H, W)`` in any range: ITU-R 601 luma.
+
+    Raises `ConfigError` for other numbers of channels.
+    """
+    channels = x.shape[-3]
+    if channels == 1:
+        return x
+    if channels != 3:
+        raise ConfigError(f"Colour operations need 1 or 3 channels, not {channels}.")
+    return (x * x.new_tensor(LUMA).view(3, 1, 1)).sum(-3, keepdim=True)
+
+
+def magnified(images: Tensor, side: int = 56) -> Tensor:
+    """Repeat the pixels of small images ``(..., H, W)`` a whole number of times until they are ``side`` wide."""
     times = max(1, math.ceil(side / images.shape[-1]))
     return images.repeat_interleave(times, -1).repeat_interleave(times, -2)

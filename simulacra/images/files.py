@@ -133,10 +133,6 @@ class Picture:
     seconds: tuple[float, ...] = (0.0,)
     notes: tuple[str, ...] = ()
 
-    def noting(self, *notes: str) -> Picture:
-        """The same picture with more notes."""
-        return replace(self, notes=(*self.notes, *notes))
-
 
 def read(entry: Entry, *, max_megapixels: float = 32.0, frames: Frames = "first") -> Picture:
     """Decode one file: upright, grey or sRGB, with its alpha, 16-bit grey at its full depth, first or all frames.

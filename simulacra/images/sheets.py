@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from simulacra.images.convert import enlarge
+from simulacra.images.convert import magnified
 from simulacra.images.decode import PAPER
 from simulacra.images.write import picture
 
@@ -41,7 +41,7 @@ def labelled_rows(rows: Sequence[tuple[str, Tensor]], side: int = 56) -> Image.I
     """Draw rows of images, each row ``(N, C, H, W)`` in [-1, 1] with a caption at its left."""
     font = ImageFont.load_default(13)
     margin = 10 + max(round(font.getlength(caption)) for caption, _ in rows)
-    strips = [picture(grid(enlarge(images, side).cpu(), columns=len(images))) for _, images in rows]
+    strips = [picture(grid(magnified(images, side).cpu(), columns=len(images))) for _, images in rows]
     canvas = Image.new("RGB", (margin + max(strip.width for strip in strips), sum(strip.height for strip in strips)))
     canvas.paste((PAPER,) * 3, (0, 0, *canvas.size))
     draw = ImageDraw.Draw(canvas)

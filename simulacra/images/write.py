@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from simulacra.errors import ConfigError, DataError, StorageError
-from simulacra.images.convert import enlarge, to_bytes
+from simulacra.images.convert import magnified, to_bytes
 from simulacra.storage import atomic
 
 __all__ = [
@@ -46,7 +46,7 @@ def save(image: Tensor | Image.Image, path: Path) -> Path:
 
 def save_animation(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
     """Write frames ``(N, C, H, W)`` in [-1, 1] as a GIF that goes there and back for ever."""
-    there = [picture(frame) for frame in enlarge(frames, 224)]
+    there = [picture(frame) for frame in magnified(frames, 224)]
     first, *rest = [*there, *there[-2:0:-1]]
     with atomic(path) as temporary:
         first.save(temporary, "GIF", save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
@@ -59,7 +59,7 @@ def save_video(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
     Needs ffmpeg, on the path or from the extra ``video``. Raises `ConfigError` where there is none, `StorageError`.
     """
     program = _ffmpeg()
-    there = [np.asarray(picture(frame).convert("RGB")) for frame in enlarge(frames, 224)]
+    there = [np.asarray(picture(frame).convert("RGB")) for frame in magnified(frames, 224)]
     size = f"{there[0].shape[1]}x{there[0].shape[0]}"
     with atomic(path) as temporary:
         command = [

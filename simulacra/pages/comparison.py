@@ -100,7 +100,7 @@ def _samples(entries: Sequence[Entry]) -> str:
         return ""
     drawn = [entry.run.sample(SAMPLES, seed=0) for entry in entries]
     figures = [
-        layout.captioned(images.grid(images.enlarge(x), SAMPLE_COLUMNS), entry.name)
+        layout.captioned(images.grid(images.magnified(x), SAMPLE_COLUMNS), entry.name)
         for entry, x in zip(entries, drawn, strict=True)
     ]
     note = f"The first {SAMPLES} of seed 0, not chosen."
@@ -119,7 +119,7 @@ def _reconstructions(entries: Sequence[Entry]) -> str:
 
 
 def _columns(entries: Sequence[Entry], originals: Tensor) -> Iterable[str]:
-    yield layout.captioned(images.grid(images.enlarge(originals), PAIR_COLUMNS), "original")
+    yield layout.captioned(images.grid(images.magnified(originals), PAIR_COLUMNS), "original")
     for entry in entries:
         returned = entry.run.reconstruct(originals)
-        yield layout.captioned(images.grid(images.enlarge(returned), PAIR_COLUMNS), entry.name)
+        yield layout.captioned(images.grid(images.magnified(returned), PAIR_COLUMNS), entry.name)

@@ -106,7 +106,7 @@ def pictures(evaluation: Evaluation) -> Iterable[str]:
 
 
 def _samples(evaluation: Evaluation) -> str:
-    sheet = images.grid(images.enlarge(evaluation.drawn[:SHEET]), FEW)
+    sheet = images.grid(images.magnified(evaluation.drawn[:SHEET]), FEW)
     return layout.section("Samples", "The first ones drawn, not chosen.", layout.picture(sheet, "samples"))
 
 
@@ -131,7 +131,8 @@ def _nearest_training_images(evaluation: Evaluation) -> str:
 def _column(stack: Iterable[tuple[Tensor, str]]) -> str:
     """Pictures one above the other, each with a line below it."""
     shown = (
-        layout.picture(images.enlarge(image, 64), "image") + f"<figcaption>{text}</figcaption>" for image, text in stack
+        layout.picture(images.magnified(image, 64), "image") + f"<figcaption>{text}</figcaption>"
+        for image, text in stack
     )
     return f"<figure>{''.join(shown)}</figure>"
 

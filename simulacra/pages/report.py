@@ -77,7 +77,7 @@ def _of_the_prior(run: Run, latent: int) -> list[str]:
     note = "The same latents at every moment. Press play."
     parts = [_film("Samples, as they formed", note, pictures_in(run.path / SAMPLES), run)]
     if latent == 2:
-        sheet = images.grid(images.enlarge(run.manifold(15), 44), 15, gap=0)
+        sheet = images.grid(images.magnified(run.manifold(15), 44), 15, gap=0)
         note = "Two latents span the page; both run through the inverse normal CDF from 0.05 to 0.95."
         parts.append(_figure("The manifold", note, sheet))
     elif not isinstance(run.model, Inferential):
@@ -101,7 +101,7 @@ def _of_the_encoder(run: Run, splits: Splits) -> list[str]:
 
 
 def _rows(paths: Sequence[Tensor]) -> Tensor:
-    return images.grid(images.enlarge(torch.cat(list(paths)), 44), len(paths[0]))
+    return images.grid(images.magnified(torch.cat(list(paths)), 44), len(paths[0]))
 
 
 def _figure(title: str, note: str, picture: Tensor, *, wide: bool = False) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simulacra.errors import ConfigError, nearest
-from simulacra.images import LUMA, from_unit, to_bytes, to_unit
+from simulacra.images import from_unit, luma, to_bytes, to_unit
 from simulacra.machine import extra
 
 FLOW_SIDE = 128  # pixels at least, to which images are enlarged for the flow: its patches are 8 pixels wide
@@ -116,9 +116,8 @@ def _optical_flow(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _grey_bytes(image: Tensor, scale: float) -> Tensor:
-    grey = image if len(image) == 1 else (image * torch.tensor(LUMA).view(3, 1, 1)).sum(0, keepdim=True)
     size = [round(scale * side) for side in image.shape[1:]]
-    return to_bytes(F.interpolate(grey.unsqueeze(0), size=size, mode="bilinear", align_corners=False))[0, 0]
+    return to_bytes(F.interpolate(luma(image).unsqueeze(0), size=size, mode="bilinear", align_corners=False))[0, 0]
 
 
 def _warped(image: Tensor, step: Tensor) -> Tensor:

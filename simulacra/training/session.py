@@ -330,7 +330,7 @@ class Session:
         model, name = self.trainer.average.model, f"{self.trainer.step:08d}.png"
         if isinstance(model, Generative):
             sheet = generate.sample(model, self.config.train.samples, seed=derived_seed(self.config.seed, "sheet"))
-            images.save(images.grid(images.enlarge(sheet)), self.path / SAMPLES / name)
+            images.save(images.grid(images.magnified(sheet)), self.path / SAMPLES / name)
         if isinstance(model, Inferential):
             originals = images.from_bytes(self.splits.test.images[:PAIRS])
             rows = [("original", originals), ("reconstruction", generate.reconstruct(model, originals))]

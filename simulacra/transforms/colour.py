@@ -8,21 +8,13 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import ConfigError
-from simulacra.images import LUMA, from_unit, to_bytes, to_unit
+from simulacra.images import from_unit, luma, to_bytes, to_unit
 from simulacra.transforms.common import CHUNK, Amount, clamped, in_chunks, per_image
 
 LEVELS = 256
 BLACK = 1e-6  # on [0, 1]
 FLAT = 1e-3  # a spread of colours that is rounding and must not be stretched, in Lab (0 to 100) or [-1, 1]
 POINTWISE = 1 << 20  # numbers worked on at once where each is seen once or twice only
-
-
-def luma(x: Tensor) -> Tensor:
-    """The grey image ``(B, 1, H, W)``: ITU-R 601 luma of RGB."""
-    if x.shape[1] == 1:
-        return x
-    _refuse_other_channels(x)
-    return (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def _refuse_other_channels(x: Tensor) -> None:
