@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
 from benchmarks.frechet import by_matrix_root, features
-from simulacra import metrics
+from simulacra import config, metrics
 from simulacra.distributions import DiagonalGaussian, Gaussian
 from simulacra.images import Shape
 from simulacra.models.vae import VAE
@@ -155,7 +155,7 @@ def likelihood() -> Iterator[Row]:
     to_mean = 0.7 * torch.linalg.solve(precision, W.T) / scale**2
     log_variance = (3 * torch.linalg.inv(precision).diagonal()).log()
     encoder = Affine(torch.cat([to_mean, torch.zeros(2, 64)]), torch.cat([torch.zeros(2), log_variance]), (4,))
-    model = VAE(encoder, Affine(W, torch.zeros(64), (1, 8, 8)), Gaussian(scale), Shape(1, 8), 2)
+    model = VAE(encoder, Affine(W, torch.zeros(64), (1, 8, 8)), Gaussian(scale), Shape(1, 8), config.VAE(latent=2))
     x = 0.5 * torch.randn(20, 1, 8, 8, generator=seeded(9))
     oracle = torch.distributions.MultivariateNormal(torch.zeros(64), W @ W.T + scale**2 * torch.eye(64))
     ours = model.log_likelihood(x, 20_000, chunk=1000, generator=seeded())

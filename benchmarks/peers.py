@@ -28,16 +28,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simulacra import machine
-from simulacra.adversarial import OBJECTIVES, GradientPenalty, Lazy
+from simulacra import config, machine
 from simulacra.config import Optimizer, Train
 from simulacra.data import Dataset, Loader
 from simulacra.images import Shape
-from simulacra.models import Model, labels
+from simulacra.models import Model
 from simulacra.models.cgan import CGAN
-from simulacra.models.codes import Categorical, Codes, Continuous
 from simulacra.models.gan import GAN
-from simulacra.models.infogan import InfoGAN, Recogniser
+from simulacra.models.infogan import InfoGAN, Recogniser, codes_of
 from simulacra.training import Trainer
 
 BATCH, CLASSES = 64, 10  # the scripts' defaults
@@ -189,16 +187,15 @@ def perceptron(script: Script, **changes: Any) -> Model:
     image = nn.Unflatten(1, (shape.channels, shape.size, shape.size))
     generator = Float(*script.layers("generator", "model"), image)
     discriminator = Float(nn.Flatten(), *script.layers("discriminator", "model"))
-    loss = OBJECTIVES[changes.pop("loss", "non_saturating")]
-    return GAN(generator, discriminator, loss, shape, script.latent, **changes)
+    return GAN(generator, discriminator, shape, config.GAN(latent=script.latent, **changes))
 
 
-def convolutional(script: Script, loss: str = "non_saturating") -> Model:
+def convolutional(script: Script, **changes: Any) -> Model:
     """`dcgan`, `lsgan`: convolutions."""
     last = script.names["discriminator"].adv_layer
     verdict = [last] if isinstance(last, nn.Linear) else script.layers("discriminator", "adv_layer")
     discriminator = Float(*script.layers("discriminator", "model"), nn.Flatten(), *verdict)
-    return GAN(_reshaped(script), discriminator, OBJECTIVES[loss], script.shape, script.latent)
+    return GAN(_reshaped(script), discriminator, script.shape, config.GAN(latent=script.latent, **changes))
 
 
 def _reshaped(script: Script) -> Reshaped:
@@ -208,31 +205,33 @@ def _reshaped(script: Script) -> Reshaped:
 
 def conditional(script: Script) -> Model:
     """`cgan`: dense layers that see a label."""
-    codes = labels.codes(script.latent, tuple(map(str, range(CLASSES))))
     network = script.names["generator"]
     generator = Told(network.label_emb, script.layers("generator", "model"), script.latent, script.shape)
-    return CGAN(generator, script.names["discriminator"], codes, OBJECTIVES["least_squares"], script.shape)
+    values = config.CGAN(latent=script.latent, classes=tuple(map(str, range(CLASSES))), loss="least_squares")
+    return CGAN(generator, script.names["discriminator"], script.shape, values)
 
 
 def informed(script: Script) -> Model:
     """`infogan`: their trunk; the head of our Q is one layer, as theirs, with a variance more for each number."""
-    codes = Codes(script.latent, [Categorical("digit", CLASSES), Continuous("c1"), Continuous("c2")])
+    values = config.InfoGAN(latent=script.latent, categorical={"digit": CLASSES}, loss="least_squares")
+    codes = codes_of(values)
     (verdict,) = script.layers("discriminator", "adv_layer")
     assert isinstance(verdict, nn.Linear)
     features = verdict.in_features
-    judge = Recogniser(Float(*script.layers("discriminator", "conv_blocks"), nn.Flatten()), features, codes.outputs)
-    judge.real, judge.codes = Float(verdict), Float(nn.Linear(features, codes.outputs))  # type: ignore[assignment]
-    return InfoGAN(_reshaped(script), judge, codes, OBJECTIVES["least_squares"], script.shape)
+    discriminator = Recogniser(config.Mlp(hidden=(1,)), script.shape, features, codes.outputs)
+    discriminator.trunk = Float(*script.layers("discriminator", "conv_blocks"), nn.Flatten())
+    discriminator.real, discriminator.codes = Float(verdict), Float(nn.Linear(features, codes.outputs))
+    return InfoGAN(_reshaped(script), discriminator, script.shape, values)
 
 
 OURS: dict[str, Callable[[Script], Model]] = {
     "gan": perceptron,
     "cgan": conditional,
     "wgan_gp": lambda script: perceptron(
-        script, loss="wasserstein", penalty=Lazy(GradientPenalty(10.0)), discriminator_steps=5
+        script, loss="wasserstein", penalty=config.Penalty(kind="gradient_penalty"), discriminator_steps=5
     ),
     "dcgan": convolutional,
-    "lsgan": lambda script: convolutional(script, "least_squares"),
+    "lsgan": lambda script: convolutional(script, loss="least_squares"),
     "infogan": informed,
 }
 

@@ -89,7 +89,7 @@ def cases() -> Iterator[tuple[str, str, Shape]]:
 def gans() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every objective with every penalty, and what else a GAN can be told, by name."""
     for loss in OBJECTIVES:
-        for kind in ("none", *PENALTIES):
+        for kind in PENALTIES:
             if (loss, kind) != ("wasserstein", "none"):
                 yield f"{loss}-{kind}", {"loss": loss, "penalty": {"kind": kind}}
     everything = {"penalty": {"kind": "r1_r2", "every": 2}, "augment": ["colour", "translation", "cutout"]}
@@ -104,7 +104,7 @@ def gans() -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in PENALTIES:
         yield f"conditional-{kind}", {**told, "loss": "relativistic", "penalty": {"kind": kind}}
     yield "conditional-everything", {**told, "loss": "hinge", "discriminator_steps": 2, **everything}
-    for kind in ("none", *PENALTIES):
+    for kind in PENALTIES:
         yield f"bidirectional-{kind}", {"family": "bigan", "loss": "relativistic", "penalty": {"kind": kind}}
     for loss in ("non_saturating", "least_squares", "hinge"):
         yield f"bidirectional-{loss}", {"family": "ali", "loss": loss, "penalty": {"kind": "r1_r2", "every": 2}}

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from simulacra import config
 from simulacra.adversarial import (
     OBJECTIVES,
     Hinge,
@@ -73,7 +74,7 @@ def test_the_generator_does_not_saturate() -> None:
 
 
 def game(weight: float = 2.0, level: float = -0.5) -> GAN:
-    return GAN(Uniform(level), Constant(weight), NonSaturating(), Shape(1, 8), latent=3)
+    return GAN(Uniform(level), Constant(weight), Shape(1, 8), config.GAN(latent=3))
 
 
 def test_each_players_gradient_is_its_own() -> None:
@@ -102,7 +103,7 @@ def test_the_generator_meets_the_moved_discriminator() -> None:
 
 
 def test_discriminator_steps() -> None:
-    model = GAN(Uniform(0.0), Constant(1.0), NonSaturating(), Shape(1, 8), latent=3, discriminator_steps=3)
+    model = GAN(Uniform(0.0), Constant(1.0), Shape(1, 8), config.GAN(latent=3, discriminator_steps=3))
     batch = Images(torch.zeros(2, 1, 8, 8))
     played = [[next(iter(round_)) for round_ in model.rounds(batch, step)] for step in range(6)]
     assert ["generator" in players for players in played] == [False, False, True] * 2
@@ -205,7 +206,7 @@ def test_packs_lay_neighbours_on_each_others_channels() -> None:
 
 
 def test_the_generator_moves_only_in_its_turn_and_its_fakes_then_have_gradients() -> None:
-    model = GAN(Uniform(0.0), Constant(1.0), NonSaturating(), Shape(1, 8), latent=3, discriminator_steps=2)
+    model = GAN(Uniform(0.0), Constant(1.0), Shape(1, 8), config.GAN(latent=3, discriminator_steps=2))
     batch = Images(torch.zeros(2, 1, 8, 8))
     assert len(list(model.rounds(batch, 0))) == 1
     _, last = model.rounds(batch, 1)

@@ -136,7 +136,7 @@ class Ignorant(nn.Module):
 
 def test_the_likelihood_agrees_with_quadrature() -> None:
     """``log int N(z) prod_i p(x_i | z) dz`` on a fine grid, against importance samples from the prior."""
-    model = VAE(Ignorant(), Linear(), LIKELIHOODS["bernoulli"](), Shape(1, 2), 1)
+    model = VAE(Ignorant(), Linear(), LIKELIHOODS["bernoulli"](), Shape(1, 2), config.VAE(latent=1))
     x = torch.tensor([[1.0, 1, 1, 1], [1, 1, 1, -1], [1, -1, 1, -1]]).view(3, 1, 2, 2)
     z = torch.linspace(-9, 9, 20_001, dtype=torch.float64)
     white = (x > 0).flatten(1).sum(1, keepdim=True)

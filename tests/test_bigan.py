@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from simulacra import config, models
-from simulacra.adversarial import OBJECTIVES, NonSaturating
+from simulacra.adversarial import OBJECTIVES
 from simulacra.config import Mlp
 from simulacra.data import Images
 from simulacra.data.dataset import Labelled
@@ -48,7 +48,7 @@ def pair(sign: float = 1.0) -> BiGAN:
     weight = torch.randn(64, LATENT) / 4
     seen = nn.Sequential(nn.Flatten(), nn.Linear(64, 32))
     discriminator = JointDiscriminator(seen, LATENT, 32)
-    return BiGAN(Linear(weight), Inverse(weight, sign), discriminator, NonSaturating(), SHAPE, LATENT)
+    return BiGAN(Linear(weight), Inverse(weight, sign), discriminator, SHAPE, config.BiGAN(latent=LATENT))
 
 
 def accuracy_of_a_trained_discriminator(model: BiGAN) -> tuple[float, float]:
@@ -173,7 +173,7 @@ def test_the_penalty_is_on_the_slope_in_image_and_latent_together() -> None:
     slopes = torch.autograd.grad(model.discriminator(pixels, z).sum(), (pixels, z))
     expected = sum(slope.flatten(1).square().sum(1) for slope in slopes).mean()  # type: ignore[union-attr]
     assert float(term) == pytest.approx(float(expected), rel=1e-4)
-    torch.testing.assert_close(model.judge(joined(x, z)), model.discriminator(x, z))
+    torch.testing.assert_close(model.logits(joined(x, z)), model.discriminator(x, z))
 
 
 def test_a_penalty_needs_single_images() -> None:

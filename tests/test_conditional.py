@@ -13,14 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simulacra import config, data, models
-from simulacra.adversarial import R1, Lazy
 from simulacra.config import Mlp
 from simulacra.data import Labelled
 from simulacra.distributions import LIKELIHOODS
 from simulacra.errors import CapabilityError, ConfigError, DataError
 from simulacra.evaluation import evaluate
 from simulacra.images import Shape, to_unit
-from simulacra.models import Coded, Inferential, Recognising, Scored, labels
+from simulacra.models import Coded, Inferential, Recognising, Scored
 from simulacra.models.cgan import CGAN, Projection
 from simulacra.models.codes import Categorical
 from simulacra.models.cvae import CVAE, ConditionalEncoder
@@ -71,7 +70,8 @@ def cvae(mean: float = 0.0, log_variance: float = 0.0) -> tuple[CVAE, Tensor]:
         output.weight.zero_()
         output.bias.copy_(torch.tensor([mean, mean, log_variance, log_variance]))
     logits = 0.3 * torch.randn(3, 1, 8, 8)
-    return CVAE(encoder, Table(logits), labels.codes(2, PETS), LIKELIHOODS["bernoulli"](), SHAPE).eval(), logits
+    values = config.CVAE(latent=2, classes=PETS)
+    return CVAE(encoder, Table(logits), LIKELIHOODS["bernoulli"](), SHAPE, values).eval(), logits
 
 
 def test_a_penalty_is_on_the_slope_given_the_class() -> None:
@@ -86,8 +86,8 @@ def test_a_penalty_is_on_the_slope_given_the_class() -> None:
             return (self.weights[label] * x.flatten(1)).sum(1, keepdim=True)
 
     critic, images = Linear(), batch(7)
-    parts = cgan()
-    model = CGAN(parts.generator, critic, parts.codes, parts.loss, SHAPE, penalty=Lazy(R1(2.0)))
+    values = config.CGAN(latent=4, classes=PETS, penalty=config.Penalty(kind="r1", weight=2.0))
+    model = CGAN(cgan().generator, critic, SHAPE, values)
     terms = next(model.rounds(images, 0))["discriminator"]
     expected = critic.weights[images.label].square().sum(1).mean()
     assert float(terms["r1"].detach()) == pytest.approx(float(expected.detach()), rel=1e-5)

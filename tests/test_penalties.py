@@ -122,7 +122,7 @@ def test_images_get_no_gradient_and_need_none() -> None:
     assert fake.grad is None
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", [name for name in PENALTIES if name != "none"])
 def test_a_lazy_penalty_is_the_same_on_average(name: str) -> None:
     """Eight steps at every step, and at every fourth: the same sum for a critic whose slope is the same everywhere."""
     x = torch.randn(2, 1, 2, 2)
@@ -161,7 +161,6 @@ def test_packs_lie_on_one_line() -> None:
     assert torch.equal(packs, packs[:, :1, :1, :1].expand_as(packs))
     assert len(packs[:, 0, 0, 0].unique()) == 250
     penalty = lazy(config.Penalty(kind="gradient_penalty"), packing=2)
-    assert penalty is not None
     assert penalty.penalty == GradientPenalty(10.0, packing=2)
 
 
@@ -184,8 +183,8 @@ def test_slopes_are_float32_under_autocast() -> None:
 
 
 def test_the_slope_of_a_pack_is_that_of_its_images_together() -> None:
-    model = GAN(Uniform(0.0), Linear(), R1, Shape(1, 2), latent=3, packing=2)  # type: ignore[arg-type]
+    model = GAN(Uniform(0.0), Linear(), Shape(1, 2), config.GAN(latent=3, packing=2))
     model.discriminator.w = nn.Parameter(torch.cat([W, 2 * W]))
-    found = slopes(model.judge, torch.randn(6, 1, 2, 2))
+    found = slopes(model.logits, torch.randn(6, 1, 2, 2))
     assert found.shape == (3, 8)
     assert torch.allclose(found, torch.cat([W, 2 * W]).expand(3, 8))

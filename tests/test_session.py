@@ -448,7 +448,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_model_finds_wrong_is_told_once_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = start(tmp_path / "run")
-    monkeypatch.setattr(session.trainer.model, "complaints", lambda row: ["all alike"] if row["variety"] < 0.2 else [])
+    monkeypatch.setattr(session.trainer.model, "diagnose", lambda row: ["all alike"] if row["variety"] < 0.2 else [])
 
     def told(*variety: float, before: str | None = None) -> str | None:
         rows = [{"images": 10 * (index + 1), "variety": value} for index, value in enumerate(variety)]

@@ -278,18 +278,17 @@ def plain(*levels: float) -> Tensor:
 
 def game_of_domains(**changes: Any) -> CycleGAN:
     """G(x) = x / 2 + 0.5 to B, F(x) = -x / 4 - 0.35 to A; D_A(x) = 2 x + 0.2, D_B(x) = 0.5 - x."""
-    given = {"adversarial": 2.0, "cycle": {"A": 10.0, "B": 3.0}, "identity": 6.0, "pool": 0, **changes}
+    given = {"adversarial": 2.0, "cycle_a": 10.0, "cycle_b": 3.0, "identity": 6.0, "pool": 0, **changes}
     translators = {"B": Affine(0.5, 0.5), "A": Affine(-0.25, -0.35)}
     critics = {"A": Affine(2.0, 0.2), "B": Affine(-1.0, 0.5)}
     domains = {"A": Shape(3, 8), "B": Shape(3, 8)}
-    return CycleGAN(translators, critics, OBJECTIVES["least_squares"], domains, **given)
+    return CycleGAN(translators, critics, domains, config.CycleGAN(**given))
 
 
 def game_of_pairs(**changes: Any) -> Pix2Pix:
     """G(x) = x / 2 + 0.5; D(a, b) = a - b + 0.1."""
-    given = {"adversarial": 2.0, "l1": 100.0, **changes}
-    shape = Shape(3, 8)
-    return Pix2Pix(Affine(0.5, 0.5), Difference(0.1), OBJECTIVES["least_squares"], shape, shape, **given)
+    values = config.Pix2Pix(**{"loss": "least_squares", "adversarial": 2.0, **changes})
+    return Pix2Pix(Affine(0.5, 0.5), Difference(0.1), {"A": Shape(3, 8), "B": Shape(3, 8)}, values)
 
 
 UNPAIRED = Unpaired(plain(0.2, 0.2), plain(-0.6, -0.6))
@@ -415,7 +414,7 @@ def test_the_translator_of_a_pix2pix_learns_from_both_terms() -> None:
 
 
 def test_terms_without_weight_are_left_out() -> None:
-    game = played(game_of_domains(cycle={"A": 10.0, "B": 0.0}, identity=0.0, adversarial=0.0))
+    game = played(game_of_domains(cycle_b=0.0, identity=0.0, adversarial=0.0))
     assert {player: set(terms) for player, terms in game.items()} == {"translators": {"cycle_a"}}
     pairs = played(game_of_pairs(adversarial=0.0))
     assert {player: set(terms) for player, terms in pairs.items()} == {"translator": {"l1"}}
@@ -434,11 +433,11 @@ def test_inverted_colours_and_collapse_are_told() -> None:
         config.CycleGAN(generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1)),
         Shape(3, 16),
     )
-    dark, alike = model.complaints({"to_b/likeness": -0.9, "to_b/variety": 0.01})
+    dark, alike = model.diagnose({"to_b/likeness": -0.9, "to_b/variety": 0.01})
     assert "dark where images of A are bright" in dark
     assert "nearly all alike" in alike
-    assert len(model.complaints({"to_a/variety": 0.05, "to_b/likeness": 0.5})) == 1
-    assert model.complaints({"to_a/variety": 0.8, "to_b/likeness": 0.5}) == []
+    assert len(model.diagnose({"to_a/variety": 0.05, "to_b/likeness": 0.5})) == 1
+    assert model.diagnose({"to_a/variety": 0.8, "to_b/likeness": 0.5}) == []
     x = torch.rand(4, 3, 16, 16) * 2 - 1
     model._watch_colours(x, -x, x, "B")
     assert float(model.watched["to_b/likeness"]) == pytest.approx(-1)

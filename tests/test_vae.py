@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from simulacra import config
 from simulacra.data import Images
 from simulacra.distributions import Bernoulli, DiagonalGaussian, Gaussian
 from simulacra.images import Shape
@@ -44,7 +45,9 @@ def linear_model(family: type[VAE] = VAE, *, encoder: str = "rough", **options: 
     weight = torch.cat([to_mean, torch.zeros(LATENT, 64)])
     bias = torch.cat([-to_mean @ b, variance.log()])
     likelihood = Gaussian(scale)
-    model = family(Affine(weight, bias, False), Affine(W, b, True), likelihood, SHAPE, LATENT, **options)
+    section = config.IWAE if family is IWAE else config.VAE
+    values = section(latent=LATENT, **options)
+    model = family(Affine(weight, bias, False), Affine(W, b, True), likelihood, SHAPE, values)
     marginal = torch.distributions.MultivariateNormal(b, W @ W.T + scale**2 * torch.eye(64))
     return model, marginal.log_prob(images().flatten(1))
 
@@ -141,7 +144,7 @@ def test_the_terms_do_not_depend_on_the_batch_size() -> None:
 def test_encode_is_the_posterior_mean_and_decode_the_expected_image() -> None:
     model, _ = linear_model()
     assert torch.equal(model.encode(images()), model.posterior(images()).mean)
-    bernoulli = VAE(model.encoder, model.decoder, Bernoulli(), SHAPE, LATENT)
+    bernoulli = VAE(model.encoder, model.decoder, Bernoulli(), SHAPE, config.VAE(latent=LATENT))
     z = torch.randn(3, LATENT)
     assert torch.allclose(bernoulli.decode(z), 2 * torch.sigmoid(model.decoder(z)) - 1)
 

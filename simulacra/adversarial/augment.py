@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+__all__ = ["AUGMENTATIONS", "Augmentation"]
+
 Augmentation = Callable[[Tensor, torch.Generator | None], Tensor]
 
 

@@ -9,6 +9,19 @@ from typing import Protocol
 from torch import Tensor
 from torch.nn import functional as F
 
+__all__ = [
+    "OBJECTIVES",
+    "Hinge",
+    "LeastSquares",
+    "NonSaturating",
+    "Objective",
+    "RelativisticPairing",
+    "Saturating",
+    "Terms",
+    "Wasserstein",
+    "accuracy",
+]
+
 Terms = dict[str, Tensor]
 Logits = Callable[[], Tensor]
 

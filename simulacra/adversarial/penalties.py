@@ -17,6 +17,20 @@ from torch import Tensor
 from simulacra import config
 from simulacra.adversarial.objectives import Terms
 
+__all__ = [
+    "DRAGAN",
+    "PENALTIES",
+    "R1",
+    "R2",
+    "Critic",
+    "GradientPenalty",
+    "Lazy",
+    "NoPenalty",
+    "Penalty",
+    "R1AndR2",
+    "lazy",
+]
+
 Critic = Callable[[Tensor], Tensor]
 NEIGHBOURHOOD = 0.5  # of DRAGAN: the noise's standard deviation in units of that of the images
 
@@ -24,7 +38,7 @@ NEIGHBOURHOOD = 0.5  # of DRAGAN: the noise's standard deviation in units of tha
 class Penalty(Protocol):
     """A term of the discriminator's loss."""
 
-    names: ClassVar[tuple[str, ...]]  # of its terms
+    names: ClassVar[tuple[str, ...]]  # the names of its terms
 
     def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Terms:
         """Return the terms for real and generated images, each ``(B, C, H, W)``."""
@@ -61,6 +75,18 @@ def around(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Draw a neighbour of each image: Gaussian noise of half the images' own standard deviation is added."""
     noise = torch.randn(x.shape, generator=generator).to(x)
     return x + NEIGHBOURHOOD * x.std() * noise
+
+
+@dataclass(frozen=True)
+class NoPenalty:
+    """No term at all: the discriminator minimises the objective alone."""
+
+    names: ClassVar[tuple[str, ...]] = ()
+    weight: float = 0.0
+
+    def __call__(self, critic: Critic, real: Tensor, fake: Tensor) -> Terms:
+        """Return no term."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -159,15 +185,14 @@ class Lazy:
         return {name: self.every * term for name, term in self.penalty(critic, real, fake).items()}
 
 
-def lazy(values: config.Penalty, packing: int = 1) -> Lazy | None:
-    """Return the penalty of a config, for a critic that sees so many images at once; None for none."""
-    if values.kind == "none":
-        return None
+def lazy(values: config.Penalty, packing: int = 1) -> Lazy:
+    """Return the penalty of a config, for a critic that sees ``packing`` images at once."""
     penalty = PENALTIES[values.kind](values.weight)
     return Lazy(replace(penalty, packing=packing) if isinstance(penalty, GradientPenalty) else penalty, values.every)
 
 
 PENALTIES: dict[str, Callable[[float], Penalty]] = {
+    "none": NoPenalty,
     "gradient_penalty": GradientPenalty,
     "dragan": DRAGAN,
     "r1": R1,

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from simulacra.images import Shape, from_bytes, to_bytes
 
+__all__ = ["Replay"]
+
 
 class Replay(nn.Module):
     """Keeps ``size`` images as uint8 buffers, so that they are saved with the model; draws from the global generator.

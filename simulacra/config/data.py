@@ -10,6 +10,8 @@ from simulacra.config.base import Fraction, Section
 from simulacra.config.operations import refuse_reshaping
 from simulacra.errors import ConfigError
 
+__all__ = ["Data"]
+
 
 class Data(Section):
     """Which images, and how they are made equal in size and channels."""

@@ -10,6 +10,25 @@ from pydantic import Field, model_validator
 from simulacra.config.base import PositiveInt, Section
 from simulacra.config.networks import NETWORKS, TRANSLATORS, Conv, Network, Patch, ResnetTranslator, Translator, Unet
 
+__all__ = [
+    "ALI",
+    "CGAN",
+    "CVAE",
+    "GAN",
+    "IWAE",
+    "VAE",
+    "VAEGAN",
+    "Adversarial",
+    "Autoencoder",
+    "BiGAN",
+    "CycleGAN",
+    "Family",
+    "InfoGAN",
+    "ModelConfig",
+    "Penalty",
+    "Pix2Pix",
+]
+
 CodeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 

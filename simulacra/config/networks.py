@@ -8,6 +8,19 @@ from pydantic import Field, model_validator
 
 from simulacra.config.base import Fraction, PositiveInt, Section
 
+__all__ = [
+    "NETWORKS",
+    "TRANSLATORS",
+    "Conv",
+    "Mlp",
+    "Network",
+    "Patch",
+    "Resnet",
+    "ResnetTranslator",
+    "Translator",
+    "Unet",
+]
+
 
 class Mlp(Section):
     """A multilayer perceptron; widths are listed from the image inwards, decoders run them backwards."""

@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from simulacra.config.tables import loads, merge
 from simulacra.errors import ConfigError, nearest
 
+__all__ = ["Recipe", "recipe", "recipe_names"]
+
 LARGE = "large"  # the table of what a longer, wider training changes, for a GPU
 
 

@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from simulacra.config.whole import Config, leaves
 from simulacra.errors import ConfigError
 
+__all__ = ["Option", "dumps", "loads", "merge", "options", "override"]
+
 
 def loads(text: str, origin: str = "config") -> dict[str, Any]:
     """Parse TOML text into tables; ``origin`` names the file in the error."""

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from simulacra.config.base import Fraction, PositiveInt, Section
 
+__all__ = ["Optimizer", "OptimizerChange", "Schedule", "Train"]
+
 
 class Optimizer(Section):
     """How a player's parameters move."""

@@ -15,6 +15,8 @@ from simulacra.config.models import ModelConfig
 from simulacra.config.training import Train
 from simulacra.errors import ConfigError, nearest
 
+__all__ = ["Config", "model_sections", "parse"]
+
 
 class Config(Section):
     """Everything that determines a run."""

@@ -21,12 +21,12 @@ from simulacra.models.base import Model, Round
 class Autoencoder(Model):
     """Minimises ``|| x - d(e(x + noise)) ||^2``, summed over pixels on the [0, 1] scale, averaged over the batch."""
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, shape: Shape, latent: int, corruption: float) -> None:
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, shape: Shape, values: config.Autoencoder) -> None:
         super().__init__(shape)
         self.encoder = encoder
         self.decoder = decoder
-        self.latent = latent
-        self.corruption = corruption
+        self.values = values
+        self.latent = values.latent
 
     @classmethod
     def build(cls, values: config.Autoencoder, shape: Shape) -> Autoencoder:
@@ -35,8 +35,7 @@ class Autoencoder(Model):
             networks.encoder(values.network, shape, values.latent),
             networks.decoder(values.network, values.latent, shape, shape.channels),
             shape,
-            values.latent,
-            values.corruption,
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -47,7 +46,8 @@ class Autoencoder(Model):
         """One round: the squared error of the reconstruction."""
         del step
         x = batch.image
-        noisy = x + self.corruption * normal(*x.shape, like=x) if self.corruption else x
+        noise = self.values.corruption
+        noisy = x + noise * normal(*x.shape, like=x) if noise else x
         yield {"model": {"squared_error": self._squared_error(x, self.decode(self.encoder(noisy))).mean()}}
 
     def encode(self, x: Tensor) -> Tensor:

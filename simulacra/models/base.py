@@ -48,7 +48,7 @@ class Model(nn.Module):
         """Put a scalar into the log that no player minimises, such as an accuracy."""
         self.watched[name] = value.detach()
 
-    def complaints(self, means: Mapping[str, float]) -> list[str]:
+    def diagnose(self, means: Mapping[str, float]) -> list[str]:
         """Say what is going wrong, a sentence for each fault, from the means of the log."""
         del means
         return []

@@ -1,4 +1,4 @@
-"""BiGAN: generator and encoder learn to be each other's inverse by deceiving a discriminator of pairs (x, z).
+"""BiGAN: generator and encoder learn to be each other's inverse by fooling a discriminator of pairs (x, z).
 
     min_{G, E} max_D  E_x[ log sigmoid(D(x, E(x))) ] + E_z[ log sigmoid(-D(G(z), z)) ]
 
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
+from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import DiagonalGaussian
 from simulacra.errors import ConfigError
@@ -63,19 +63,16 @@ class BiGAN(StandardNormalPrior, Model):
         generator: nn.Module,
         encoder: nn.Module,
         discriminator: JointDiscriminator,
-        loss: Objective,
         shape: Shape,
-        latent: int,
-        *,
-        penalty: Lazy | None = None,
+        values: config.BiGAN,
     ) -> None:
         super().__init__(shape)
         self.generator = generator
         self.encoder = encoder
         self.discriminator = discriminator
-        self.loss = loss
-        self.latent = latent
-        self.penalty = penalty
+        self.loss = OBJECTIVES[values.loss]
+        self.penalty = lazy(values.penalty)
+        self.latent = values.latent
 
     @classmethod
     def build(cls, values: config.BiGAN, shape: Shape) -> Self:
@@ -85,10 +82,8 @@ class BiGAN(StandardNormalPrior, Model):
             networks.decoder(values.network, values.latent, shape, shape.channels),
             networks.encoder(values.network, shape, cls.outputs_per_latent * values.latent),
             JointDiscriminator(seen, values.latent, values.joint, values.discriminator.norm),
-            OBJECTIVES[values.loss],
             shape,
-            values.latent,
-            penalty=lazy(values.penalty),
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -96,10 +91,10 @@ class BiGAN(StandardNormalPrior, Model):
         return {"discriminator": self.discriminator, "generator": nn.ModuleList([self.generator, self.encoder])}
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """First the discriminator, then generator and encoder on the same pairs, which they want taken for the other.
+        """First the discriminator moves, then generator and encoder, on the same pairs with the roles exchanged.
 
-        What deceives the discriminator about (x, E(x)) is the objective of the negated logit, beside the negated logits
-        of (G(z), z): each kind of pairs is the other's rival.
+        The encoder's adversarial loss on (x, E(x)) is the objective of the negated logits, compared with the negated
+        logits of (G(z), z): each kind of pair plays the real one for the other.
         """
         x, z = batch.image, self.prior(len(batch))
         fake, inferred = self.decode(z), self.paired(x)
@@ -107,14 +102,14 @@ class BiGAN(StandardNormalPrior, Model):
         on_generated = self.discriminator(fake.detach(), z)
         self.watch("discriminator/accuracy", self.loss.accuracy(on_encoded, on_generated))
         pairs = joined(x, inferred.detach()), joined(fake.detach(), z)
-        penalty = self.penalty(self.judge, *pairs, step) if self.penalty else {}
+        penalty = self.penalty(self.logits, *pairs, step)
         yield {"discriminator": self.loss.discriminator(on_encoded, on_generated) | penalty}
         on_encoded, on_generated = self.discriminator(x, inferred), self.discriminator(fake, z)
         (generated,) = self.loss.generator(on_generated, on_encoded.detach).values()
         (encoded,) = self.loss.generator(-on_encoded, (-on_generated).detach).values()
         yield {"generator": {"generated": generated, "encoded": encoded}}
 
-    def judge(self, pairs: Tensor) -> Tensor:
+    def logits(self, pairs: Tensor) -> Tensor:
         """Return the logits ``(B, 1)`` of `joined` pairs, whose slope is that in image and latent together."""
         x, z = torch.split(pairs.flatten(1), [self.shape.pixels, self.latent], dim=1)
         logits: Tensor = self.discriminator(x.reshape(-1, self.shape.channels, self.shape.size, self.shape.size), z)

@@ -8,19 +8,17 @@ cGANs with Projection Discriminator (2018), equation 3, https://arxiv.org/abs/18
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Augmentation, Lazy, Objective, lazy
 from simulacra.data.dataset import Images, Labelled
 from simulacra.distributions import normal
 from simulacra.images import Shape
 from simulacra.models import labels
 from simulacra.models.base import Round
-from simulacra.models.codes import Codes
-from simulacra.models.gan import Duel
+from simulacra.models.gan import AlternatingGame
 
 
 class Projection(nn.Module):
@@ -39,31 +37,12 @@ class Projection(nn.Module):
         return logits
 
 
-class CGAN(labels.LabelPrior, Duel):
+class CGAN(labels.LabelPrior, AlternatingGame):
     """The two players of a GAN, both told the class: of fakes it is that of the real images beside them."""
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        codes: Codes,
-        loss: Objective,
-        shape: Shape,
-        *,
-        penalty: Lazy | None = None,
-        augmentations: Sequence[Augmentation] = (),
-        discriminator_steps: int = 1,
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            loss,
-            shape,
-            penalty=penalty,
-            augmentations=augmentations,
-            discriminator_steps=discriminator_steps,
-        )
-        self.codes = codes
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, shape: Shape, values: config.CGAN) -> None:
+        super().__init__(generator, discriminator, shape, values)
+        self.codes = labels.codes(values.latent, values.classes)
 
     @classmethod
     def build(cls, values: config.CGAN, shape: Shape) -> CGAN:
@@ -73,21 +52,17 @@ class CGAN(labels.LabelPrior, Duel):
         return cls(
             networks.decoder(values.generator, codes.latent, shape, shape.channels),
             Projection(trunk, values.features, codes.width, values.discriminator.norm),
-            codes,
-            OBJECTIVES[values.loss],
             shape,
-            penalty=lazy(values.penalty),
-            augmentations=[AUGMENTATIONS[name] for name in values.augment],
-            discriminator_steps=values.discriminator_steps,
+            values,
         )
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First the discriminator, then the generator."""
         assert isinstance(batch, Labelled)
         z = self.conditioned(normal(len(batch), self.codes.noise, like=batch.image), batch.label)
-        yield from self.duel(batch.image, z, lambda x: self.judge(x, batch.label), step)
+        yield from self.alternate(batch.image, z, lambda x: self.logits(x, batch.label), step)
 
-    def judge(self, x: Tensor, label: Tensor) -> Tensor:
+    def logits(self, x: Tensor, label: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B, 1)`` of images ``(B, C, H, W)`` with labels, augmented."""
         logits: Tensor = self.discriminator(self.augmented(x), label)
         return logits

@@ -23,7 +23,6 @@ from simulacra.distributions import LIKELIHOODS, DiagonalGaussian, Likelihood
 from simulacra.images import Shape
 from simulacra.models import labels
 from simulacra.models.base import Model, Round
-from simulacra.models.codes import Codes
 
 
 class ConditionalEncoder(nn.Module):
@@ -45,13 +44,18 @@ class CVAE(labels.LabelPrior, Model):
     """Minimises ``-ELBO(x, y)`` in nats per image; latents are [z | one-hot y]."""
 
     def __init__(
-        self, encoder: ConditionalEncoder, decoder: nn.Module, codes: Codes, likelihood: Likelihood, shape: Shape
-    ) -> None:  # fmt: skip
+        self,
+        encoder: ConditionalEncoder,
+        decoder: nn.Module,
+        likelihood: Likelihood,
+        shape: Shape,
+        values: config.CVAE,
+    ) -> None:
         super().__init__(shape)
         self.encoder = encoder
         self.decoder = decoder
-        self.codes = codes
         self.likelihood = likelihood
+        self.codes = labels.codes(values.latent, values.classes)
 
     @classmethod
     def build(cls, values: config.CVAE, shape: Shape) -> CVAE:
@@ -61,9 +65,9 @@ class CVAE(labels.LabelPrior, Model):
         return cls(
             ConditionalEncoder(trunk, values.features, codes.width, 2 * values.latent),
             networks.decoder(values.network, codes.latent, shape, likelihood.channels(shape.channels)),
-            codes,
             likelihood,
             shape,
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:

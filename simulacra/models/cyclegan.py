@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective, Replay, Terms
+from simulacra.adversarial import OBJECTIVES, Replay, Terms
 from simulacra.data.dataset import Images, Unpaired
 from simulacra.images import Shape
 from simulacra.metrics.pixels import variety
 from simulacra.models.base import Model, Redrawing, Round
 from simulacra.transforms.zoom import zoomed
 
-INVERTED, COLLAPSED = -0.3, 0.2  # what `complaints` calls so
+INVERTED, COLLAPSED = -0.3, 0.2  # thresholds of `diagnose`
 
 
 class CycleGAN(Redrawing, Model):
@@ -36,25 +36,20 @@ class CycleGAN(Redrawing, Model):
         self,
         translators: Mapping[str, nn.Module],
         critics: Mapping[str, nn.Module],
-        loss: Objective,
         domains: Mapping[str, Shape],
-        *,
-        adversarial: float = 1.0,
-        cycle: Mapping[str, float],
-        identity: float = 5.0,
-        zoom: float = 1.0,
-        pool: int = 50,
+        values: config.CycleGAN,
     ) -> None:
         super().__init__(domains["A"])
         self.domains = dict(domains)
         self.translators = nn.ModuleDict(translators)  # by the domain that they translate to
         self.critics = nn.ModuleDict(critics)
-        self.pools = nn.ModuleDict({name: Replay(pool, shape) for name, shape in domains.items()})
-        self.loss = loss
-        self.adversarial = adversarial
-        self.cycle = dict(cycle)  # by the domain that is left and returned to
+        self.pools = nn.ModuleDict({name: Replay(values.pool, shape) for name, shape in domains.items()})
+        self.loss = OBJECTIVES[values.loss]
+        self.adversarial = values.adversarial
+        self.cycle = {"A": values.cycle_a, "B": values.cycle_b}  # by the domain that is left and returned to
+        zoom = values.zoom or 1.0
         self.zoom = {"B": zoom, "A": 1 / zoom}  # by the domain that is translated to
-        self.identity = identity if domains["A"].channels == domains["B"].channels else 0.0
+        self.identity = values.identity if domains["A"].channels == domains["B"].channels else 0.0
 
     @classmethod
     def build(cls, values: config.CycleGAN, shape: Shape) -> CycleGAN:
@@ -64,13 +59,8 @@ class CycleGAN(Redrawing, Model):
         return cls(
             {"B": networks.translator(values.generator, a, b), "A": networks.translator(values.generator, b, a)},
             {name: networks.critic(values.discriminator, domain) for name, domain in domains.items()},
-            OBJECTIVES[values.loss],
             domains,
-            adversarial=values.adversarial,
-            cycle={"A": values.cycle_a, "B": values.cycle_b},
-            identity=values.identity,
-            zoom=values.zoom or 1.0,
-            pool=values.pool,
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -112,7 +102,7 @@ class CycleGAN(Redrawing, Model):
         drawn: Tensor = self.translators[to](x)
         return drawn
 
-    def complaints(self, means: Mapping[str, float]) -> list[str]:
+    def diagnose(self, means: Mapping[str, float]) -> list[str]:
         """Say where colours are inverted, or translations all alike."""
         found = []
         for to, other in (("B", "A"), ("A", "B")):

@@ -5,59 +5,56 @@ Source: Generative Adversarial Networks (2014), algorithm 1, https://arxiv.org/a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Augmentation, Lazy, Objective, lazy
+from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Critic, lazy
 from simulacra.data.dataset import Images
 from simulacra.images import Shape
 from simulacra.models.base import Model, Round, StandardNormalPrior
 
 
-class Duel(Model):
+class AlternatingGame(Model):
     """Two players in alternating rounds; objective, penalty and augmentations say what each minimises."""
 
     def __init__(
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        loss: Objective,
         shape: Shape,
-        *,
-        penalty: Lazy | None = None,
-        augmentations: Sequence[Augmentation] = (),
-        discriminator_steps: int = 1,
+        values: config.Adversarial,
+        packing: int = 1,
     ) -> None:
         super().__init__(shape)
         self.generator = generator
         self.discriminator = discriminator
-        self.loss = loss
-        self.penalty = penalty
-        self.augmentations = tuple(augmentations)
-        self.discriminator_steps = discriminator_steps
+        self.loss = OBJECTIVES[values.loss]
+        self.penalty = lazy(values.penalty, packing)
+        self.augmentations = [AUGMENTATIONS[name] for name in values.augment]
+        self.discriminator_steps = values.discriminator_steps
 
     def players(self) -> dict[str, nn.Module]:
         """Two players: discriminator and generator."""
         return {"discriminator": self.discriminator, "generator": self.generator}
 
-    def duel(self, x: Tensor, z: Tensor, judge: Callable[[Tensor], Tensor], step: int) -> Iterator[Round]:
-        """First the discriminator; then, every ``discriminator_steps`` steps, the generator on the same fakes.
+    def alternate(self, x: Tensor, z: Tensor, logits: Critic, step: int) -> Iterator[Round]:
+        """First the discriminator moves; then, every ``discriminator_steps`` steps, the generator on the same fakes.
 
-        ``judge`` returns the discriminator's logits of images like ``x`` ``(B, C, H, W)``, made of latents ``z``.
+        ``logits`` is the discriminator as a function of images ``(B, C, H, W)``; fakes are decoded from latents ``z``.
         """
         generators_turn = (step + 1) % self.discriminator_steps == 0
         with torch.set_grad_enabled(generators_turn and torch.is_grad_enabled()):
             fake = self.decode(z)
-        on_real, on_fake = judge(x), judge(fake.detach())
+        on_real, on_fake = logits(x), logits(fake.detach())
         self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
-        penalty = self.penalty(judge, x, fake.detach(), step) if self.penalty else {}
+        penalty = self.penalty(logits, x, fake.detach(), step)
         yield {"discriminator": self.loss.discriminator(on_real, on_fake) | penalty}
         if generators_turn:
-            # of real images the moved discriminator's logits, which the generator cannot change
-            yield {"generator": self.loss.generator(judge(fake), lambda: torch.no_grad()(judge)(x))}
+            # the logits of real images are those of the moved discriminator; the generator cannot change them
+            yield {"generator": self.loss.generator(logits(fake), lambda: torch.no_grad()(logits)(x))}
 
     def augmented(self, x: Tensor) -> Tensor:
         """Return images as the discriminator sees them."""
@@ -70,33 +67,13 @@ class Duel(Model):
         return torch.tanh(self.generator(z))
 
 
-class GAN(StandardNormalPrior, Duel):
+class GAN(StandardNormalPrior, AlternatingGame):
     """The game of noise and images; with packing, the discriminator sees several images at once."""
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        loss: Objective,
-        shape: Shape,
-        latent: int,
-        *,
-        penalty: Lazy | None = None,
-        packing: int = 1,
-        augmentations: Sequence[Augmentation] = (),
-        discriminator_steps: int = 1,
-    ) -> None:
-        super().__init__(
-            generator,
-            discriminator,
-            loss,
-            shape,
-            penalty=penalty,
-            augmentations=augmentations,
-            discriminator_steps=discriminator_steps,
-        )
-        self.latent = latent
-        self.packing = packing
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, shape: Shape, values: config.GAN) -> None:
+        super().__init__(generator, discriminator, shape, values, values.packing)
+        self.values = values
+        self.latent = values.latent
 
     @classmethod
     def build(cls, values: config.GAN, shape: Shape) -> GAN:
@@ -104,22 +81,17 @@ class GAN(StandardNormalPrior, Duel):
         return cls(
             networks.decoder(values.generator, values.latent, shape, shape.channels),
             networks.encoder(values.discriminator, Shape(values.packing * shape.channels, shape.size), 1),
-            OBJECTIVES[values.loss],
             shape,
-            values.latent,
-            penalty=lazy(values.penalty, values.packing),
-            packing=values.packing,
-            augmentations=[AUGMENTATIONS[name] for name in values.augment],
-            discriminator_steps=values.discriminator_steps,
+            values,
         )
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First the discriminator, then the generator."""
-        yield from self.duel(batch.image, self.prior(len(batch)), self.judge, step)
+        yield from self.alternate(batch.image, self.prior(len(batch)), self.logits, step)
 
-    def judge(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B / packing, 1)`` of images ``(B, C, H, W)``, augmented and packed."""
-        logits: Tensor = self.discriminator(pack(self.augmented(x), self.packing))
+        logits: Tensor = self.discriminator(pack(self.augmented(x), self.values.packing))
         return logits
 
 

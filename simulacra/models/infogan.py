@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
+from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images
 from simulacra.images import Shape
 from simulacra.models.base import CodePrior, Model, Round, Terms
@@ -47,7 +47,7 @@ class Recogniser(nn.Module):
         self.codes = normalised(outputs)
         self.clusters = normalised(clusters) if clusters else None
 
-    def judge(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Return D's logits ``(B, 1)`` for images ``(B, C, H, W)``."""
         logits: Tensor = self.real(self.trunk(x))
         return logits
@@ -71,47 +71,29 @@ class InfoGAN(CodePrior, Model):
         self,
         generator: nn.Module,
         discriminator: Recogniser,
-        codes: Codes,
-        loss: Objective,
         shape: Shape,
-        *,
-        penalty: Lazy | None = None,
-        information: float = 1.0,
-        continuous: float = 0.1,
-        invariance: float = 1.0,
-        memory: Memory | None = None,
-        clustering: Clustering | None = None,
+        values: config.InfoGAN,
     ) -> None:
         super().__init__(shape)
         self.generator = generator
         self.discriminator = discriminator
-        self.codes = codes
-        self.loss = loss
-        self.penalty = penalty
-        self.information = information
-        self.continuous = continuous
-        self.invariance = invariance
-        self.memory = memory
-        self.clustering = clustering
+        self.codes = codes_of(values)
+        self.loss = OBJECTIVES[values.loss]
+        self.penalty = lazy(values.penalty)
+        self.values = values
+        anchored = values.clusters > 0
+        self.memory = Memory(values.memory, shape) if anchored else None
+        self.clustering = Clustering(values.clusters, next(iter(values.categorical.values()))) if anchored else None
 
     @classmethod
     def build(cls, values: config.InfoGAN, shape: Shape) -> InfoGAN:
         """Build the model of a config for images of a shape."""
-        categorical = [Categorical(name, count) for name, count in values.categorical.items()]
-        codes = Codes(values.latent, [*categorical, *map(Continuous, values.continuous)])
-        anchored = values.clusters > 0
+        codes = codes_of(values)
         return cls(
             networks.decoder(values.generator, codes.latent, shape, shape.channels),
             Recogniser(values.discriminator, shape, values.features, codes.outputs, values.clusters),
-            codes,
-            OBJECTIVES[values.loss],
             shape,
-            penalty=lazy(values.penalty),
-            information=values.information,
-            continuous=values.continuous_information,
-            invariance=values.invariance,
-            memory=Memory(values.memory, shape) if anchored else None,
-            clustering=Clustering(values.clusters, categorical[0].categories) if anchored else None,
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -123,9 +105,9 @@ class InfoGAN(CodePrior, Model):
         z = self.prior(len(batch))
         fake = self.decode(z)
         reals, fakes = self._views(batch.image, self._alike(batch.image)), self._views(fake, fake)
-        penalty = self.penalty(self.discriminator.judge, batch.image, fake.detach(), step) if self.penalty else {}
+        penalty = self.penalty(self.discriminator.logits, batch.image, fake.detach(), step)
         yield {"discriminator": self._recognise(reals, [x.detach() for x in fakes], z) | penalty}
-        yield {"generator": self._deceive(reals, fakes, z)}
+        yield {"generator": self._fool(reals, fakes, z)}
 
     def _alike(self, x: Tensor) -> Tensor:
         return self.memory.nearest(x) if self.memory else x
@@ -141,7 +123,7 @@ class InfoGAN(CodePrior, Model):
         terms = self.loss.discriminator(on_real, on_fake) | self.uncertainty(told[len(reals) :], z)
         return terms | self.anchor(seen[: len(reals)], told[: len(reals)])
 
-    def _deceive(self, reals: Sequence[Tensor], fakes: Sequence[Tensor], z: Tensor) -> Terms:
+    def _fool(self, reals: Sequence[Tensor], fakes: Sequence[Tensor], z: Tensor) -> Terms:
         with torch.no_grad():
             seen_reals = [self.discriminator.trunk(x) for x in reals]  # beside which Q's head saw the fakes before, too
         seen = [self.discriminator.trunk(x) for x in fakes]
@@ -166,8 +148,8 @@ class InfoGAN(CodePrior, Model):
 
     def _weight(self, code: Code) -> float:
         if isinstance(code, Continuous):
-            return self.continuous
-        return self.information if self.clustering is None or self.clustering.settled else 0.0
+            return self.values.continuous_information
+        return self.values.information if self.clustering is None or self.clustering.settled else 0.0
 
     def anchor(self, seen: Sequence[Tensor], told: Sequence[Tensor]) -> Terms:
         """Return what finds categories in real images, and ``-log Q(category | x)``; nothing without clusters.
@@ -183,7 +165,7 @@ class InfoGAN(CodePrior, Model):
         name, category = self.codes.names[0], self.clustering(p)
         nll = torch.stack([F.cross_entropy(self.codes.split_outputs(said)[name], category) for said in told]).sum()
         return {
-            "clusters": -self.invariance * information(together),
+            "clusters": -self.values.invariance * information(together),
             f"anchor_{name}": self._weight(self.codes[name]) * nll,
         }
 
@@ -194,6 +176,12 @@ class InfoGAN(CodePrior, Model):
     def infer(self, x: Tensor) -> Tensor:
         """Return the codes ``(B, codes.width)`` that Q reads off images: probabilities of categories, and means."""
         return self.codes.infer(self.discriminator.infer(x))
+
+
+def codes_of(values: config.InfoGAN) -> Codes:
+    """Lay out a latent: the noise, the categorical codes, the continuous codes."""
+    categorical = [Categorical(name, count) for name, count in values.categorical.items()]
+    return Codes(values.latent, [*categorical, *map(Continuous, values.continuous)])
 
 
 def distorted(x: Tensor) -> Tensor:

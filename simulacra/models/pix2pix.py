@@ -8,13 +8,13 @@ https://arxiv.org/abs/1611.07004
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Objective
+from simulacra.adversarial import OBJECTIVES
 from simulacra.data.dataset import Images, Pairs
 from simulacra.images import Shape
 from simulacra.models.base import Model, Redrawing, Round
@@ -30,20 +30,15 @@ class Pix2Pix(Redrawing, Model):
         self,
         translator: nn.Module,
         critic: nn.Module,
-        loss: Objective,
-        source: Shape,
-        target: Shape,
-        *,
-        adversarial: float = 1.0,
-        l1: float = 100.0,
+        domains: Mapping[str, Shape],
+        values: config.Pix2Pix,
     ) -> None:
-        super().__init__(source)
-        self.domains = {"A": source, "B": target}
+        super().__init__(domains["A"])
+        self.domains = dict(domains)
         self.translator = translator
         self.critic = critic
-        self.loss = loss
-        self.adversarial = adversarial
-        self.l1 = l1
+        self.loss = OBJECTIVES[values.loss]
+        self.values = values
 
     @classmethod
     def build(cls, values: config.Pix2Pix, shape: Shape) -> Pix2Pix:
@@ -53,11 +48,8 @@ class Pix2Pix(Redrawing, Model):
         return cls(
             networks.translator(values.generator, shape, target),
             networks.critic(values.discriminator, both),
-            OBJECTIVES[values.loss],
-            shape,
-            target,
-            adversarial=values.adversarial,
-            l1=values.l1,
+            {"A": shape, "B": target},
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -70,16 +62,16 @@ class Pix2Pix(Redrawing, Model):
         assert isinstance(batch, Pairs)
         a, b = batch.image, batch.other
         fake = self.translate(a, "B")
-        terms = {"l1": self.l1 * (fake - b).abs().mean()}
-        if self.adversarial:
-            on_real, on_fake = self.judge(torch.cat([a, a]), torch.cat([b, fake.detach()])).chunk(2)
+        terms = {"l1": self.values.l1 * (fake - b).abs().mean()}
+        if self.values.adversarial:
+            on_real, on_fake = self.logits(torch.cat([a, a]), torch.cat([b, fake.detach()])).chunk(2)
             self.watch("critic/accuracy", self.loss.accuracy(on_real, on_fake))
             yield {"critic": self.loss.discriminator(on_real, on_fake)}
-            deceit = self.loss.generator(self.judge(a, fake))
-            terms = {name: self.adversarial * term for name, term in deceit.items()} | terms
+            adversarial = self.loss.generator(self.logits(a, fake))
+            terms = {name: self.values.adversarial * term for name, term in adversarial.items()} | terms
         yield {"translator": terms}
 
-    def judge(self, a: Tensor, b: Tensor) -> Tensor:
+    def logits(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the critic's logits ``(B, 1, H', W')`` of pairs of images, each ``(B, C, H, W)`` in [-1, 1]."""
         logits: Tensor = self.critic(torch.cat([a, b], 1))
         return logits

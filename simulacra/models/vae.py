@@ -32,20 +32,14 @@ class VAE(StandardNormalPrior, Model):
         decoder: nn.Module,
         likelihood: Likelihood,
         shape: Shape,
-        latent: int,
-        *,
-        samples: int = 1,
-        beta: float = 1.0,
-        warmup: int = 0,
+        values: config.VAE,
     ) -> None:
         super().__init__(shape)
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihood
-        self.latent = latent
-        self.samples = samples
-        self.final_beta = beta
-        self.warmup = warmup
+        self.values = values
+        self.latent = values.latent
 
     @classmethod
     def build(cls, values: config.VAE, shape: Shape) -> Self:
@@ -57,10 +51,7 @@ class VAE(StandardNormalPrior, Model):
             networks.decoder(values.network, values.latent, shape, outputs),
             likelihood,
             shape,
-            values.latent,
-            samples=values.samples,
-            beta=values.beta,
-            warmup=values.warmup,
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -70,12 +61,13 @@ class VAE(StandardNormalPrior, Model):
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """One round: the two terms of the negative ELBO, averaged over ``samples`` latents per image."""
         q = self.posterior(batch.image)
-        nll = self.nll(q.rsample(self.samples), batch.image)
+        nll = self.nll(q.rsample(self.values.samples), batch.image)
         yield {"model": {"nll": nll.mean(), "kl": self.beta(step) * q.kl().mean()}}
 
     def beta(self, step: int) -> float:
         """The weight of the KL term at a step."""
-        return self.final_beta * min(1.0, (step + 1) / self.warmup) if self.warmup else self.final_beta
+        beta, warmup = self.values.beta, self.values.warmup
+        return beta * min(1.0, (step + 1) / warmup) if warmup else beta
 
     def posterior(self, x: Tensor) -> DiagonalGaussian:
         """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
@@ -128,14 +120,14 @@ class IWAE(VAE):
         """One round: the negative importance-weighted bound."""
         del step
         q = self.posterior(batch.image)
-        log_weights = self.log_weights(batch.image, q, q.rsample(self.samples))
+        log_weights = self.log_weights(batch.image, q, q.rsample(self.values.samples))
         yield {"model": {"negative_bound": self._negative_bound(log_weights)}}
 
     def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Return the negative bound of ``samples`` latents, then the terms of the negative ELBO, in nats per image."""
         q = self.posterior(batch.image)
-        log_weights = self.log_weights(batch.image, q, q.rsample(self.samples, generator))
+        log_weights = self.log_weights(batch.image, q, q.rsample(self.values.samples, generator))
         return {"negative_bound": self._negative_bound(log_weights), **super().score(batch, generator)}
 
     def _negative_bound(self, log_weights: Tensor) -> Tensor:
-        return math.log(self.samples) - log_weights.logsumexp(0).mean()
+        return math.log(self.values.samples) - log_weights.logsumexp(0).mean()

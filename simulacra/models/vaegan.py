@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from simulacra import config, networks
-from simulacra.adversarial import OBJECTIVES, Lazy, Objective, lazy
+from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images
 from simulacra.distributions import DiagonalGaussian
 from simulacra.images import Shape
@@ -38,22 +38,18 @@ class VAEGAN(StandardNormalPrior, Model):
         decoder: nn.Module,
         similarity: nn.Module,
         head: nn.Module,
-        loss: Objective,
         shape: Shape,
-        latent: int,
-        *,
-        gamma: float,
-        penalty: Lazy | None = None,
+        values: config.VAEGAN,
     ) -> None:
         super().__init__(shape)
         self.encoder = encoder
         self.decoder = decoder
         self.similarity = similarity  # the discriminator up to its l-th hidden layer
         self.head = head  # the discriminator from there
-        self.loss = loss
-        self.latent = latent
-        self.gamma = gamma
-        self.penalty = penalty
+        self.loss = OBJECTIVES[values.loss]
+        self.penalty = lazy(values.penalty)
+        self.values = values
+        self.latent = values.latent
 
     @classmethod
     def build(cls, values: config.VAEGAN, shape: Shape) -> VAEGAN:
@@ -64,11 +60,8 @@ class VAEGAN(StandardNormalPrior, Model):
             networks.decoder(values.network, values.latent, shape, shape.channels),
             similarity,
             head,
-            OBJECTIVES[values.loss],
             shape,
-            values.latent,
-            gamma=values.gamma,
-            penalty=lazy(values.penalty),
+            values,
         )
 
     def players(self) -> dict[str, nn.Module]:
@@ -79,9 +72,9 @@ class VAEGAN(StandardNormalPrior, Model):
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """One round. The KL term is summed over latents, the feature error over features, both in nats per image.
 
-        Nothing is detached: a player's loss moves only that player's parameters, so the decoder's deceit does not
-        reach the encoder, nor the feature error the discriminator. Reconstructions and samples are decoded as one
-        batch, so that a normalisation over it sees both. Where an objective compares, x is beside both of its images.
+        Nothing is detached: a player's loss moves only that player's parameters, so the decoder's adversarial loss does
+        not reach the encoder, nor the feature error the discriminator. Reconstructions and samples are decoded as one
+        batch, so that batch normalisation sees both. A relativistic objective compares x with both of its images.
         """
         x, q = batch.image, self.posterior(batch.image)
         fake = self.decode(torch.cat([q.rsample(), self.prior(len(batch))]))  # reconstructions, then samples
@@ -89,14 +82,14 @@ class VAEGAN(StandardNormalPrior, Model):
         nll = feature_nll(seen, imagined[: len(x)]).mean()
         on_real, on_fake = self.head(seen).repeat(2, 1), self.head(imagined)
         self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
-        penalty = self.penalty(self.judge, torch.cat([x, x]), fake, step) if self.penalty else {}
+        penalty = self.penalty(self.logits, torch.cat([x, x]), fake, step)
         yield {
             "encoder": {"kl": q.kl().mean(), "feature_nll": nll},
-            "decoder": {"feature_nll": self.gamma * nll, **self.loss.generator(on_fake, lambda: on_real)},
+            "decoder": {"feature_nll": self.values.gamma * nll, **self.loss.generator(on_fake, lambda: on_real)},
             "discriminator": self.loss.discriminator(on_real, on_fake) | penalty,
         }
 
-    def judge(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B, 1)`` of images ``(B, C, H, W)``."""
         logits: Tensor = self.head(self.similarity(x))
         return logits

@@ -311,7 +311,7 @@ class Session:
         if len(last) < watchdog.PATIENCE:
             return None
         told = {row.get(WARNING) for row in rows}
-        first, *others = (self.trainer.model.complaints(row) for row in last)
+        first, *others = (self.trainer.model.diagnose(row) for row in last)
         return next((said for said in first if said not in told and all(said in other for other in others)), None)
 
     def _tensorboard(self, values: Mapping[str, float], images_seen: int) -> None:
