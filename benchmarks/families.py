@@ -24,7 +24,7 @@ import torch
 from simulacra import Run, config, data, machine, models
 from simulacra.config import Config
 from simulacra.data import Loader
-from simulacra.evaluation import compare, evaluate, scorecard
+from simulacra.evaluation import compare, evaluate, scores
 from simulacra.pages import comparison
 from simulacra.runs import checkpoint
 from simulacra.runs.folder import CONFIG, EVALUATION
@@ -131,8 +131,8 @@ def evaluated(run: Run, n: int) -> dict[str, float]:
     """The scores of a run, measured if they are not there."""
     path = run.path / EVALUATION
     if not path.exists():
-        scorecard.save(evaluate.evaluate(run, n=n), path)
-    return {score.metric: score.value for score in scorecard.load(path)}
+        scores.save(evaluate.evaluate(run, n=n).scores, path)
+    return {score.metric: score.value for score in scores.load(path)}
 
 
 def _trained(family: str, name: str, folder: Path, images: int, seed: int) -> Run:

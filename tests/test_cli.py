@@ -19,7 +19,7 @@ from PIL import Image
 
 from simulacra import Run, cli, config, images, machine
 from simulacra.errors import ConfigError
-from simulacra.evaluation.scorecard import Score, save
+from simulacra.evaluation.scores import Score, save
 from simulacra.training.session import Session
 from tests.conftest import SHORT
 

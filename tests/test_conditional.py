@@ -267,7 +267,7 @@ def test_a_run_keeps_the_names_of_its_folders_and_one_file_is_a_model(pets: Path
     assert getattr(run.config.model, "classes", None) == ("cat", "dog")
     alone = Run.open(tmp_path / "run" / "model.safetensors")
     assert torch.equal(alone.sample(3, label="dog"), run.sample(3, label=1))
-    found = {score.metric: score.value for score in evaluate.evaluate(on_training_images(run, pets), n=20)}
+    found = {score.metric: score.value for score in evaluate.evaluate(on_training_images(run, pets), n=20).scores}
     assert found["label_accuracy"] == 1.0, "black and white are told apart"
     assert found["conditional_elbo"] == pytest.approx(-found["reconstruction_nll"] - found["kl"], rel=1e-5)
 
@@ -319,7 +319,7 @@ def test_label_agreement_is_the_share_of_samples_of_the_asked_class(
     images = data.Dataset("pets", pixels, torch.arange(60) % 3, PETS)
     run = Run(tmp_path, model, config.Config(model=config.CGAN(latent=4, classes=PETS)))
     run.__dict__["splits"] = data.Splits(images, images)
-    found = {s.metric: s for s in evaluate.evaluate(run, n=50, extractor=Right(), warn=lambda _: None)}
+    found = {s.metric: s for s in evaluate.evaluate(run, n=50, extractor=Right(), warn=lambda _: None).scores}
     assert found["label_agreement"].value == share
     assert found["label_agreement"].n == 50
     assert found["label_agreement"].split == "generated"

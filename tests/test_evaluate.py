@@ -15,8 +15,9 @@ from simulacra import cli, data
 from simulacra.config import Data
 from simulacra.data import shapes
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.evaluation import evaluate, scorecard
-from simulacra.evaluation.scorecard import Score, comparable
+from simulacra.evaluation import evaluate
+from simulacra.evaluation.factors import disentanglement
+from simulacra.evaluation.scores import Score, comparable, load, save
 from simulacra.features import Classifier, Pixels
 from simulacra.runs.run import Run
 from simulacra.training.session import Session
@@ -77,7 +78,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def scores(runs: dict[str, Path]) -> dict[str, dict[str, Score]]:
     """The scores of each family by their metric."""
-    return {name: {score.metric: score for score in evaluate.evaluate(Run.open(path))} for name, path in runs.items()}
+    return {
+        name: {score.metric: score for score in evaluate.evaluate(Run.open(path)).scores} for name, path in runs.items()
+    }
 
 
 # ----------------------------------------------------------------------------------------------- evaluating
@@ -123,9 +126,9 @@ def test_an_untrained_generator_is_far_above_the_floor(scores: dict[str, dict[st
 
 def test_a_seed_gives_the_same_scores(runs: dict[str, Path]) -> None:
     run = Run.open(runs["vae"])
-    first, second = (evaluate.evaluate(run, n=100, seed=3) for _ in range(2))
+    first, second = (evaluate.evaluate(run, n=100, seed=3).scores for _ in range(2))
     assert first == second
-    assert first != [replace(score, seed=3) for score in evaluate.evaluate(run, n=100, seed=4)]
+    assert first != [replace(score, seed=3) for score in evaluate.evaluate(run, n=100, seed=4).scores]
 
 
 def test_the_global_generator_is_left_alone(runs: dict[str, Path]) -> None:
@@ -159,14 +162,14 @@ def test_a_missing_extra_is_named(runs: dict[str, Path], monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "torchmetrics.functional.image", None)
     with pytest.raises(ConfigError, match=r"pip install 'simulacra\[evaluate\]'"):
         evaluate.evaluate(Run.open(runs["autoencoder"]), n=20)
-    assert evaluate.evaluate(Run.open(runs["gan"]), n=20), "a GAN needs no extra"
+    assert evaluate.evaluate(Run.open(runs["gan"]), n=20).scores, "a GAN needs no extra"
 
 
 def test_data_may_be_compared_by_pixels(tmp_path: Path) -> None:
     small = {"network": {"kind": "mlp", "hidden": [16]}, "latent": 4}
     changes = {"data": {"name": "shapes", "size": 16}, "model": small, "train": SHORT["train"]}
     run = Session.start("vae", out=tmp_path / "run", changes=changes).run()
-    found = {score.metric: score for score in evaluate.evaluate(run, n=60, extractor=Pixels(run.shape))}
+    found = {score.metric: score for score in evaluate.evaluate(run, n=60, extractor=Pixels(run.shape)).scores}
     assert found["frechet_distance"].features == f"pixels:{Pixels(run.shape).digest[:12]}"
     assert not {"classifier_score", "class_coverage"} & set(found)
     assert 0 < found["ssim"].value <= 1
@@ -182,18 +185,18 @@ def test_codes_that_are_the_factors_are_disentangled_and_rotated_ones_are_not() 
     codes = torch.stack([sprites.factors[name].double() for name in shapes.VISIBLE], dim=1)
     codes = (codes - codes.mean(0)) / codes.std(0)
     turned = codes @ torch.linalg.qr(torch.randn(5, 5, generator=torch.Generator().manual_seed(1)).double()).Q
-    clean, mixed = (evaluate.disentanglement(z, sprites, seed=1) for z in (codes, turned))
+    clean, mixed = (disentanglement(z, sprites, seed=1) for z in (codes, turned))
     for name in ("mutual_information_gap", "factor_vae", "dci_disentanglement", "dci_completeness"):
         assert clean[name] > 0.9, name
         assert mixed[name] < 0.8, name
     still = {**sprites.factors, "angle": torch.zeros(1000)}
-    assert evaluate.disentanglement(codes, replace(sprites, factors=still), seed=1) == clean, "the angle does not count"
+    assert disentanglement(codes, replace(sprites, factors=still), seed=1) == clean, "the angle does not count"
 
 
 def test_data_without_factors_has_no_disentanglement() -> None:
     digits = data.load(Data(name="digits"))
     with pytest.raises(DataError, match="digits has no known factors"):
-        evaluate.disentanglement(torch.zeros(len(digits.test), 2), digits.test)
+        disentanglement(torch.zeros(len(digits.test), 2), digits.test)
 
 
 # ------------------------------------------------------------------------------------------------- the file
@@ -211,8 +214,8 @@ def test_the_file_is_as_agreed(runs: dict[str, Path], tmp_path: Path, capsys: py
     for score in content["scores"]:
         interval = ["interval"] if score["metric"] == "kernel_distance" else []
         assert list(score) == ["metric", "value", "unit", "split", "n", "features", "seed", *interval]
-    loaded = scorecard.load(runs["gan"] / "evaluation.json")
-    assert scorecard.load(scorecard.save(loaded, tmp_path / "again.json")) == loaded
+    loaded = load(runs["gan"] / "evaluation.json")
+    assert load(save(loaded, tmp_path / "again.json")) == loaded
     kernel = next(score for score in loaded if score.metric == "kernel_distance")
     assert kernel.interval is not None
     assert kernel.interval[0] < kernel.value < kernel.interval[1]
@@ -223,7 +226,7 @@ def test_the_file_is_as_agreed(runs: dict[str, Path], tmp_path: Path, capsys: py
 def test_a_single_file_of_weights_is_evaluated_too(runs: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "scores.json"
     assert cli.main(["evaluate", str(runs["gan"] / "model.safetensors"), "--n", "20", "--out", str(out)]) == 0
-    assert scorecard.load(out)
+    assert load(out)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +247,7 @@ def test_a_mistake_gets_one_line(
 def test_a_foreign_file_of_scores_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text(content)
     with pytest.raises(RunError, match="simulacra evaluate"):
-        scorecard.load(tmp_path / "scores.json")
+        load(tmp_path / "scores.json")
 
 
 # -------------------------------------------------------------------------------------------------- compare

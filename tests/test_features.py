@@ -17,7 +17,8 @@ from simulacra import cli, data, features, images
 from simulacra.config import Data
 from simulacra.data import Dataset, Splits, shapes
 from simulacra.errors import ConfigError
-from simulacra.evaluation import evaluate, scorecard
+from simulacra.evaluation import evaluate
+from simulacra.evaluation.scores import load
 from simulacra.features import (
     CLASSIFIERS,
     Classifier,
@@ -423,7 +424,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_evaluate_keeps_features_and_finds_the_same(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = evaluate.evaluate(run, n=50)
+    first = evaluate.evaluate(run, n=50).scores
     seen: list[int] = []
     features_of = Classifier.features
 
@@ -432,7 +433,7 @@ def test_evaluate_keeps_features_and_finds_the_same(run: Run, monkeypatch: pytes
         return features_of(self, x)
 
     monkeypatch.setattr(Classifier, "features", counted)
-    assert evaluate.evaluate(run, n=50) == first
+    assert evaluate.evaluate(run, n=50).scores == first
     assert sum(seen) == 3 * 50, "only the samples, and two images on each path, are new"
     seen.clear()
     evaluate.evaluate(run, n=60)
@@ -441,7 +442,7 @@ def test_evaluate_keeps_features_and_finds_the_same(run: Run, monkeypatch: pytes
 
 def test_features_that_fail_are_not_silent(run: Run) -> None:
     with pytest.warns(UserWarning, match="the features blind fail their self-test"):
-        scores = evaluate.evaluate(run, n=20, extractor=Blind())
+        scores = evaluate.evaluate(run, n=20, extractor=Blind()).scores
     found = {score.metric: score for score in scores}["features_self_test"]
     assert found.value < 1
     assert found.features == "blind:bbbbbbbbbbbb"
@@ -452,4 +453,4 @@ def test_a_given_network_on_the_command_line(run: Run, tmp_path: Path, capsys: p
     arguments = ["evaluate", run.path, "--n", 20, "--features", path, "--features-sha256", sha256(path), "--out", out]
     assert cli.main([str(argument) for argument in arguments]) == 0
     assert f"tiny:{sha256(path)[:12]}" in capsys.readouterr().out
-    assert {"frechet_distance", "classifier_score"} <= {score.metric for score in scorecard.load(out)}
+    assert {"frechet_distance", "classifier_score"} <= {score.metric for score in load(out)}

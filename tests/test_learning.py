@@ -56,7 +56,7 @@ def test_the_multilayer_gan_draws_every_digit(tmp_path: Path, data_root: Path) -
 def test_the_categories_of_infogan_are_digits(tmp_path: Path, data_root: Path) -> None:
     """A quarter of the recipe, no labels: categories named on training images tell test images, and are obeyed."""
     run = trained("infogan", tmp_path / "run", data_root, train={"images": 120_000})
-    scores = {score.metric: score.value for score in evaluate(run, n=5000)}
+    scores = {score.metric: score.value for score in evaluate(run, n=5000).scores}
     assert scores["code_accuracy"] > 0.6
     classify = classifier(data_root)
     drawn = [run.sample(200, codes={"digit": k}) for k in range(10)]
@@ -148,7 +148,7 @@ def test_latents_of_the_bidirectional_gan_tell_digits_apart(tmp_path: Path, data
     """Four epochs on MNIST, no label seen: nearest neighbours, chance 0.1; and clothes are stranger than digits."""
     run = trained("bigan", tmp_path / "run", data_root, train={"images": 240_000})
     assert isinstance(run.model, BiGAN)
-    scores = {score.metric: score.value for score in evaluate(run, n=2000)}
+    scores = {score.metric: score.value for score in evaluate(run, n=2000).scores}
     assert scores["knn_accuracy"] > 0.85
     clothes = images.from_bytes(data.load(Data(name="fashion-mnist"), data_root).test.images[:1000])
     known, strange = run.model.anomaly(run.examples(1000)), run.model.anomaly(clothes)
@@ -159,7 +159,7 @@ def test_latents_of_the_bidirectional_gan_tell_digits_apart(tmp_path: Path, data
 def test_the_vaegan_draws_clothes_and_keeps_their_class(tmp_path: Path, data_root: Path) -> None:
     """A fifth of the recipe; without a penalty the distance was 14.1 even after 75,000 images."""
     run = trained("vaegan", tmp_path / "run", data_root, train={"images": 40_000})
-    scores = {score.metric: score.value for score in evaluate(run, n=2000)}
+    scores = {score.metric: score.value for score in evaluate(run, n=2000).scores}
     assert scores["frechet_distance"] < 12, scores
     assert scores["class_agreement"] > 0.65, scores
 
@@ -183,7 +183,7 @@ def test_relativistic_pairing_finds_every_mode_of_the_ring() -> None:
 def test_sprites_become_drawings_and_back_without_pairs(tmp_path: Path) -> None:
     """The recipe, on domains whose every translation is known; copying the input gives an L1 of 0.293."""
     run = Session.start("cyclegan", out=tmp_path / "run").run()
-    scores = {score.metric: score.value for score in evaluate(run, n=1000)}
+    scores = {score.metric: score.value for score in evaluate(run, n=1000).scores}
     assert scores["l1"] <= 0.05, scores
     assert scores["l1_to_a"] <= 0.05, scores
 

@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 
 from simulacra import cli, images
-from simulacra.evaluation import compare, evaluate, scorecard
-from simulacra.evaluation.evaluate import Evaluation
-from simulacra.evaluation.scorecard import Score
+from simulacra.evaluation import compare
+from simulacra.evaluation.evidence import Evidence
+from simulacra.evaluation.scores import Score, load, save
 from simulacra.metrics.meanings import MEANINGS, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
 from simulacra.pages import charts, comparison, evaluation, layout
@@ -47,8 +47,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def measured(runs: Path) -> Evaluation:
-    return evaluate.measure(Run.open(runs / "vae"), n=60)
+def measured(runs: Path) -> Evidence:
+    return Evidence(Run.open(runs / "vae"), n=60)
 
 
 def copied(run: Path, to: Path) -> Path:
@@ -57,8 +57,8 @@ def copied(run: Path, to: Path) -> Path:
 
 def rescored(run: Path, **changes: object) -> Path:
     """Pretend that a run was measured otherwise."""
-    scores = scorecard.load(run / "evaluation.json")
-    scorecard.save([replace(score, **changes) for score in scores], run / "evaluation.json")  # type: ignore[arg-type]
+    scores = load(run / "evaluation.json")
+    save([replace(score, **changes) for score in scores], run / "evaluation.json")  # type: ignore[arg-type]
     return run
 
 
@@ -73,7 +73,7 @@ def is_self_contained(page: str) -> bool:
 @pytest.mark.parametrize("family", ["vae", "gan", "autoencoder"])
 def test_every_score_is_on_the_page_with_what_it_says(family: str, runs: Path) -> None:
     page = html.unescape((runs / family / "evaluation.html").read_text())
-    for score in scorecard.load(runs / family / "evaluation.json"):
+    for score in load(runs / family / "evaluation.json"):
         assert f"{score.value:.4g}" in page, score
         if not score.metric.endswith("_floor"):
             row = re.search(rf"<tr><td>{score.metric}<small>(.*?)</small></td><td class=\"number\">([^<]+)", page)
@@ -88,20 +88,20 @@ def test_scores_of_copies_have_no_direction(ending: str) -> None:
     assert meaning(f"l1{ending}").better == "lower"
     copied = meaning(f"l1_of_copying{ending}")
     assert copied.better is None
-    assert copied.sentence.startswith("For comparison, of the input left as it is. Mean absolute error")
+    assert copied.sentence.startswith("For comparison, the unchanged input: Mean absolute error")
 
 
 def test_every_metric_has_a_meaning_and_a_line_in_the_docs(runs: Path) -> None:
     docs = (Path(__file__).parent.parent / "docs" / "evaluate.md").read_text()
     for path in sorted(runs.glob("*/evaluation.json")):
-        for score in scorecard.load(path):
+        for score in load(path):
             assert score.metric in MEANINGS, score.metric
             assert f"`{score.metric}`" in docs, score.metric
 
 
 def test_a_floor_stands_beside_its_distance(runs: Path) -> None:
     page = (runs / "gan" / "evaluation.html").read_text()
-    floor = next(s for s in scorecard.load(runs / "gan" / "evaluation.json") if s.metric == "frechet_distance_floor")
+    floor = next(s for s in load(runs / "gan" / "evaluation.json") if s.metric == "frechet_distance_floor")
     assert re.search(rf"<td>frechet_distance<small>.*?</td><td[^>]*>[^<]+<small>floor {floor.value:.4g}</small>", page)
     assert "<td>frechet_distance_floor" not in page
     assert without_floors(["a", "a_floor", "b_floor"]) == ["a", "b_floor"]
@@ -128,9 +128,9 @@ def test_out_names_the_page_too(runs: Path, tmp_path: Path) -> None:
 
 
 def test_copies_are_shown_beside_what_they_copy(runs: Path) -> None:
-    found = evaluate.measure(Run.open(runs / "gan"), n=40)
+    found = Evidence(Run.open(runs / "gan"), n=40)
     train = images.from_bytes(found.run.splits.train.images)
-    found.__dict__.update(drawn=train[100:140], fake=found.extractor.features(train[100:140]))
+    found.__dict__.update(samples=train[100:140], fake=found.extractor.features(train[100:140]))
     page = evaluation._nearest_training_images(found)
     columns = page.split("<figure>")[1:]
     assert len(columns) == evaluation.FEW
@@ -141,15 +141,15 @@ def test_copies_are_shown_beside_what_they_copy(runs: Path) -> None:
         assert distances[0] == 0 < distances[1] <= distances[2]
 
 
-def test_the_worst_reconstructions_are_the_worst(measured: Evaluation) -> None:
+def test_the_worst_reconstructions_are_the_worst(measured: Evidence) -> None:
     returned = measured.run.reconstruct(measured.x)
     errors = ((returned - measured.x) / 2).square().flatten(1).mean(1)
-    assert torch.allclose(measured.errors, errors)
+    assert torch.allclose(measured.reconstruction_errors, errors)
     shown = re.findall("<figcaption>([^<]+)</figcaption>", evaluation._worst_reconstructions(measured))
     assert shown == [f"{value:.3g}" for value in sorted(errors.tolist(), reverse=True)[: evaluation.FEW]]
 
 
-def test_the_samples_farthest_from_the_test_images_are_shown(measured: Evaluation) -> None:
+def test_the_samples_farthest_from_the_test_images_are_shown(measured: Evidence) -> None:
     distance = nearest(measured.fake, measured.real)[0]
     shown = re.findall("<figcaption>([^<]+)</figcaption>", evaluation._farthest_samples(measured))
     assert shown == [f"{value:.3g}" for value in sorted(distance.tolist(), reverse=True)[: evaluation.FEW]]
@@ -284,7 +284,7 @@ def test_the_table_has_every_score_and_marks_the_best(
     assert said.err == ""
     page = (tmp_path / "page.html").read_text()
     assert is_self_contained(page)
-    values = [{score.metric: score for score in scorecard.load(path / "evaluation.json")} for path in paths]
+    values = [{score.metric: score for score in load(path / "evaluation.json")} for path in paths]
     for metric in values[0]:
         line = next(line for line in said.out.splitlines() if line.split()[0] == metric)
         for of in values:

@@ -12,8 +12,9 @@ from torch import Tensor
 from simulacra import data, features, images
 from simulacra.config import Data
 from simulacra.data import Dataset, stacked
-from simulacra.evaluation import evaluate
-from simulacra.evaluation.scorecard import Score
+from simulacra.evaluation import modes
+from simulacra.evaluation.evidence import Evidence
+from simulacra.evaluation.scores import Score
 from simulacra.features import Classifier, Classifying, Pixels, StackedDigits
 from simulacra.training.session import Session
 from tests.conftest import SHORT
@@ -91,8 +92,8 @@ def test_a_run_that_paints_one_mode_has_one_mode(
     share = float(stacked.mode_shares(run.splits.train.labels)[run.splits.test.labels[7]])
 
     def painting(pictures: Tensor) -> dict[str, Score]:
-        monkeypatch.setattr(evaluate.generate, "sample", lambda model, n, seed, prior: pictures[:n])
-        return {score.metric: score for score in evaluate.Evaluation(run, 100, 0, None, None, print).modes()}
+        monkeypatch.setattr(modes.generate, "sample", lambda model, n, seed, prior: pictures[:n])
+        return {score.metric: score for score in modes.measure(Evidence(run, 100))}
 
     one, many = painting(real[7:8].repeat(260, 1, 1, 1)), painting(real)
     assert (one["modes"].value, one["modes"].n, one["modes"].unit) == (1, 260, "modes")

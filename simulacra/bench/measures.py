@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -16,7 +15,10 @@ from simulacra.bench.mixtures import modes as count_modes
 from simulacra.config import Config
 from simulacra.data import Dataset, derived_seed, stacked
 from simulacra.distributions import normal
-from simulacra.evaluation import evaluate
+from simulacra.evaluation import classes, factors, likelihood
+from simulacra.evaluation.evaluate import evaluate
+from simulacra.evaluation.evidence import Evidence
+from simulacra.evaluation.modes import mode_counts
 from simulacra.features import Pixels, StackedDigits
 from simulacra.images import from_bytes, to_unit
 from simulacra.models import Variational
@@ -84,14 +86,14 @@ def parzen(run: Run) -> dict[str, float]:
 
 def samples(run: Run) -> dict[str, float]:
     """The Frechet distance of 10,000 samples to the test images, its floor, and how even the classes are."""
-    found = {score.metric: score.value for score in evaluate.evaluate(run, seed=run.config.seed)}
+    found = {score.metric: score.value for score in evaluate(run, seed=run.config.seed).scores}
     names = ("frechet_distance", "frechet_distance_floor", "precision", "recall", "class_coverage", "class_evenness")
     return {name: found[name] for name in names if name in found}
 
 
 def reconstructed_samples(run: Run, *, images: int = 10_000) -> dict[str, float]:
     """What `samples` measures, and the share of reconstructions that keep the class of their test image."""
-    found = {score.metric: score.value for score in evaluate.evaluate(run, n=images, seed=run.config.seed)}
+    found = {score.metric: score.value for score in evaluate(run, n=images, seed=run.config.seed).scores}
     names = ("frechet_distance", "frechet_distance_floor", "precision", "recall", "class_agreement")
     return {name: found[name] for name in names if name in found}
 
@@ -100,7 +102,7 @@ def modes(run: Run, *, samples: int = 26_000) -> dict[str, float]:
     """How far the modes of samples of `stacked-mnist` are from the data's, in nats, and how many are found."""
     train = run.splits.train
     assert train.labels is not None
-    counts = evaluate.mode_counts(run.model, StackedDigits(), samples, seed=run.config.seed)
+    counts = mode_counts(run.model, StackedDigits(), samples, seed=run.config.seed)
     return {
         "reverse_kl": metrics.reverse_kl(counts, stacked.mode_shares(train.labels)),
         "modes": float((counts > 0).sum()),
@@ -109,8 +111,8 @@ def modes(run: Run, *, samples: int = 26_000) -> dict[str, float]:
 
 def codes(run: Run, *, images: int = 10_000) -> dict[str, float]:
     """The accuracy in % of the best-matched categorical code on the test images, learned without labels."""
-    evaluation = evaluate.Evaluation(run, images, run.config.seed, Pixels(run.shape), None, warnings.warn)
-    return {score.metric: 100 * score.value for score in evaluation.codes_of_classes()}
+    evidence = Evidence(run, images, run.config.seed, Pixels(run.shape))
+    return {score.metric: 100 * score.value for score in classes.measure_codes(evidence)}
 
 
 def fitted_priors(
@@ -118,18 +120,16 @@ def fitted_priors(
 ) -> dict[str, float]:
     """The Frechet distance of samples by the prior that was fitted to the codes of the training images."""
     seed, train = run.config.seed, run.splits.train
-    evaluation = evaluate.Evaluation(run, images, seed, None, None, warnings.warn)
+    evidence = Evidence(run, images, seed)
     known = run.codes(train, seed=seed)
-    count, latent = len(evaluation.x), known.shape[1]
+    count, latent = len(evidence.x), known.shape[1]
     noise = normal(count, latent, like=known, generator=torch.Generator().manual_seed(seed))
     drawn = {
         kind: priors.fit(kind, known, train.labels, seed=seed).sample(count, torch.Generator().manual_seed(seed))
         for kind in kinds
     }
     return {
-        name: metrics.frechet_distance(
-            evaluation.real, evaluation.extractor.features(generate.decode(run.model, latents))
-        )
+        name: metrics.frechet_distance(evidence.real, evidence.extractor.features(generate.decode(run.model, latents)))
         for name, latents in {**drawn, "unfitted": noise}.items()
     }
 
@@ -137,7 +137,7 @@ def fitted_priors(
 def disentanglement(run: Run) -> dict[str, float]:
     """How well single latents stand for the known factors of the test images."""
     test = run.splits.test
-    found = evaluate.disentanglement(run.encode(_images(run, test)), test, seed=run.config.seed)
+    found = factors.disentanglement(run.encode(_images(run, test)), test, seed=run.config.seed)
     return {name: found[name] for name in sorted(found, key=lambda name: name != "mutual_information_gap")}
 
 
@@ -180,7 +180,7 @@ def _labels(x: Tensor) -> Tensor:
 
 
 def _translated(run: Run) -> dict[str, float]:
-    return {score.metric: score.value for score in evaluate.evaluate(run, seed=run.config.seed)}
+    return {score.metric: score.value for score in evaluate(run, seed=run.config.seed).scores}
 
 
 def _scores(run: Run, *names: str) -> dict[str, float]:
@@ -189,7 +189,7 @@ def _scores(run: Run, *names: str) -> dict[str, float]:
 
 
 def _log_likelihood(run: Run, x: Tensor, samples: int, generator: torch.Generator) -> Tensor:
-    return evaluate.log_likelihood(cast(Variational, run.model), x, samples, generator)
+    return likelihood.log_likelihood(cast(Variational, run.model), x, samples, generator)
 
 
 def _images(run: Run, dataset: Dataset) -> Tensor:

@@ -13,7 +13,7 @@ from simulacra.cli.parser import Verbs, add_prior, changes, count, natural
 from simulacra.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:
-    from simulacra.evaluation.scorecard import Score
+    from simulacra.evaluation.scores import Score
     from simulacra.features import Extractor
     from simulacra.runs.run import Run
 
@@ -54,7 +54,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
     _refuse_options_of_downstream(options)
-    from simulacra.evaluation import evaluate, scorecard
+    from simulacra.evaluation import evaluate, evidence, scores
     from simulacra.pages import evaluation
     from simulacra.runs.folder import EVALUATION
 
@@ -63,8 +63,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         _evaluate_downstream(options, run)
         return
     path = target(options, run, EVALUATION)
-    evaluate.check(run, options.n)
-    measured = evaluate.measure(
+    evidence.check(run, options.n)
+    measured = evaluate.evaluate(
         run,
         n=options.n,
         seed=options.seed,
@@ -75,7 +75,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     _show_scores(measured.scores)
     _tell_part("pictures")
-    say(scorecard.save(measured.scores, path))
+    say(scores.save(measured.scores, path))
     say(evaluation.write(measured, path.with_suffix(".html")))
 
 
@@ -87,7 +87,7 @@ def _refuse_options_of_downstream(options: argparse.Namespace) -> None:
 
 
 def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
-    from simulacra.evaluation import downstream, scorecard
+    from simulacra.evaluation import downstream, scores
 
     path = target(options, run, "downstream.json")
     found = downstream.measure(
@@ -98,10 +98,10 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
         seed=options.seed,
         progress=lambda part: _tell(f"training on {part} ..."),
     )
-    scores = downstream.scores(found, len(run.splits.test), options.seed)
-    _show_scores(scores)
+    measured = downstream.scores(found, len(run.splits.test), options.seed)
+    _show_scores(measured)
     print(downstream.protocol(run, options.labels))
-    say(scorecard.save(scores, path))
+    say(scores.save(measured, path))
 
 
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor:

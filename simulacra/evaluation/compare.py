@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from simulacra.errors import ConfigError, RunError
-from simulacra.evaluation import scorecard
-from simulacra.evaluation.scorecard import Score
+from simulacra.evaluation import scores
+from simulacra.evaluation.scores import Score
 from simulacra.metrics.meanings import by_group, meaning
 from simulacra.models import summary
 from simulacra.runs.folder import ENVIRONMENT, EVALUATION, MODEL
@@ -159,9 +159,9 @@ def _entry(run: Run, path: Path, name: str) -> Entry:
     file = folder / EVALUATION if folder.is_dir() else folder.with_suffix(".json")
     if not file.is_file():
         raise RunError(f"{path} has not been evaluated. Type: {_command(path)}")
-    scores = {score.metric: score for score in scorecard.load(file)}
+    found = {score.metric: score for score in scores.load(file)}
     history = Run(folder, run.model, run.config).history()
-    return Entry(name, run, scores, history, _environment(folder / ENVIRONMENT))
+    return Entry(name, run, found, history, _environment(folder / ENVIRONMENT))
 
 
 def _command(path: Path) -> str:
@@ -209,7 +209,7 @@ def _refuse_other_measurements(entries: Sequence[Entry]) -> None:
     """Refuse scores of one name that were measured otherwise: once evaluated alike, they would compare."""
     for a, b in itertools.combinations(entries, 2):
         common = [metric for metric in a.scores if metric in b.scores]
-        reasons = {m: reason for m in common if (reason := scorecard.comparable(a.scores[m], b.scores[m]))}
+        reasons = {m: reason for m in common if (reason := scores.comparable(a.scores[m], b.scores[m]))}
         if reasons:
             reason = next(iter(reasons.values()))
             more = f" The same holds for {len(reasons) - 1} more." if len(reasons) > 1 else ""

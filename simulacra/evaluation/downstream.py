@@ -18,7 +18,7 @@ from torch import Tensor
 from simulacra import images
 from simulacra.data import Dataset, derived_seed
 from simulacra.errors import CapabilityError, ConfigError, DataError
-from simulacra.evaluation.scorecard import Score
+from simulacra.evaluation.scores import Score
 from simulacra.features import learning
 from simulacra.machine import extra
 from simulacra.models import Model, Translating

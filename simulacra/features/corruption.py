@@ -16,7 +16,14 @@ from torch.nn import functional as F
 from simulacra.errors import ConfigError
 from simulacra.features.base import Extractor
 from simulacra.metrics import frechet_distance
+from simulacra.metrics.meanings import SAMPLES, declare
 
+# fmt: off
+FEATURES_SELF_TEST = declare(
+    "features_self_test", SAMPLES, "share",
+    "Share of corruptions that raise the distance as they get stronger; below 1, do not trust these features.",
+)
+# fmt: on
 LEVELS = (1, 2, 3)  # of every corruption; 0 would leave images as they are
 FEWEST = 4  # images: so that there are duplicates
 

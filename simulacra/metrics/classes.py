@@ -11,8 +11,45 @@ from torch import Tensor
 from simulacra.errors import ConfigError
 from simulacra.machine import extra
 from simulacra.metrics.common import distance_blocks, labels_of, matrices, matrix, positive
+from simulacra.metrics.meanings import CLASSES, KINDS, declare
+
+__all__ = [
+    "ClassCoverage",
+    "ClassifierScore",
+    "Matching",
+    "MixtureModes",
+    "class_coverage",
+    "classifier_score",
+    "match_codes",
+    "mixture_modes",
+    "reverse_kl",
+]
 
 MODE_RADIUS = 3.0  # standard deviations about a centre within which a sample belongs to it
+
+# fmt: off
+CLASSIFIER_SCORE = declare(
+    "classifier_score", KINDS, "classes",
+    "How clearly samples belong to a class and how evenly they cover all classes: from 1 to the number of "
+    "classes.", "higher",
+)
+CLASS_COVERAGE = declare(
+    "class_coverage", KINDS, "share",
+    "Share of the classes that occur among the samples.", "higher",
+)
+CLASS_EVENNESS = declare(
+    "class_evenness", KINDS, "share",
+    "How evenly the classes occur: entropy relative to its maximum; best near the value of the data.",
+)
+REVERSE_KL = declare(
+    "reverse_kl", KINDS, "nats",
+    "KL divergence of the samples' modes from those of the data (stacked-mnist only).", "lower",
+)
+CODE_ACCURACY = declare(
+    "code_accuracy", CLASSES, "share",
+    "Share of test images whose most probable category was matched to their class; training saw no label.", "higher",
+)
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,53 @@ from torch import Tensor
 from simulacra.errors import ConfigError
 from simulacra.machine import extra
 from simulacra.metrics.common import integers, matrix, positive
+from simulacra.metrics.meanings import FACTORS, declare
+
+__all__ = [
+    "DCI",
+    "dci",
+    "dci_from_importances",
+    "disentanglement_scores",
+    "equal_frequency_bins",
+    "factor_vae_score",
+    "mutual_information",
+    "mutual_information_gap",
+    "sap",
+]
 
 BINS = 10  # of a continuous factor
+
+# fmt: off
+LATENTS_IN_USE = declare(
+    "latents_in_use", FACTORS, "latents",
+    "Latents that vary enough to be read; all others are set to 0 before the scores that follow.",
+)
+MUTUAL_INFORMATION_GAP = declare(
+    "mutual_information_gap", FACTORS, "score",
+    "How much more the best latent tells about a factor than the second best, relative to the factor's "
+    "entropy.", "higher",
+)
+FACTOR_VAE = declare(
+    "factor_vae", FACTORS, "score",
+    "Accuracy of guessing which factor was held fixed from the latent that varies least.", "higher",
+)
+SAP = declare(
+    "sap", FACTORS, "score",
+    "Gap between the two latents that predict a factor best, each alone; at most 1 - 1/K for K values.", "higher",
+)
+DCI_DISENTANGLEMENT = declare(
+    "dci_disentanglement", FACTORS, "score",
+    "Whether each latent serves one factor only, by the importances of random forests.", "higher",
+)
+DCI_COMPLETENESS = declare(
+    "dci_completeness", FACTORS, "score",
+    "Whether each factor is told by one latent only.", "higher",
+)
+DCI_INFORMATIVENESS = declare(
+    "dci_informativeness", FACTORS, "score",
+    "Accuracy of these forests on held-out images: whether the factors can be read at all.", "higher",
+)
+# fmt: on
 
 
 def disentanglement_scores(

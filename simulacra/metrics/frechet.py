@@ -12,8 +12,23 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import matrices, matrix
+from simulacra.metrics.meanings import SAMPLES, declare
+
+__all__ = ["frechet_distance", "frechet_from_moments", "moments"]
 
 NAMES = ("real", "fake")
+
+# fmt: off
+FRECHET_DISTANCE = declare(
+    "frechet_distance", SAMPLES, "distance^2",
+    "Distance between Gaussians fitted to the features of test images and of samples; read it beside its "
+    "floor.", "lower",
+)
+FRECHET_DISTANCE_FLOOR = declare(
+    "frechet_distance_floor", SAMPLES, "distance^2",
+    "The same distance between test images and training images: what a perfect generator would get.",
+)
+# fmt: on
 
 
 def frechet_distance(real: Tensor, fake: Tensor) -> float:

@@ -15,8 +15,19 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import matrices
+from simulacra.metrics.meanings import SAMPLES, declare
+
+__all__ = ["KernelDistance", "kernel_distance", "squared_discrepancy"]
 
 NORMAL_95 = 1.959964  # a standard normal lies within this of 0 with probability 0.95
+
+# fmt: off
+KERNEL_DISTANCE = declare(
+    "kernel_distance", SAMPLES, "distance^2",
+    "Squared maximum mean discrepancy of the features; it does not depend on the number of images, near 0 "
+    "is perfect.", "lower",
+)
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,30 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import BLOCK_ELEMENTS, matrices, matrix
+from simulacra.metrics.meanings import LATENTS, declare
+
+__all__ = ["KLDecomposition", "active_units", "kl_decomposition"]
 
 LOG_2PI = math.log(2 * math.pi)
+
+# fmt: off
+ACTIVE_UNITS = declare(
+    "active_units", LATENTS, "latents",
+    "Latents whose posterior mean varies over the images (variance above 0.01); the others carry nothing.",
+)
+KL_MUTUAL_INFORMATION = declare(
+    "kl_mutual_information", LATENTS, "nats",
+    "Part of the KL divergence that tells images apart; at most log n.",
+)
+KL_TOTAL_CORRELATION = declare(
+    "kl_total_correlation", LATENTS, "nats",
+    "Part of the KL divergence that comes from latents depending on each other.",
+)
+KL_DIMENSION_WISE = declare(
+    "kl_dimension_wise", LATENTS, "nats",
+    "Part of the KL divergence that comes from single latents differing from N(0, 1).",
+)
+# fmt: on
 
 
 def active_units(means: Tensor, threshold: float = 0.01) -> int:

@@ -12,6 +12,19 @@ import torch
 from torch import Tensor
 
 from simulacra.metrics.common import distance_blocks, matrices, matrix, positive
+from simulacra.metrics.meanings import SAMPLES, declare
+
+__all__ = ["PRDC", "prdc"]
+
+# fmt: off
+PRECISION = declare(
+    "precision", SAMPLES, "share",
+    "Share of samples that lie among the test images: fidelity.", "higher",
+)
+RECALL = declare("recall", SAMPLES, "share", "Share of test images that lie among the samples: variety.", "higher")
+DENSITY = declare("density", SAMPLES, "ratio", "Fidelity, less sensitive to outliers; it can exceed 1.", "higher")
+COVERAGE = declare("coverage", SAMPLES, "share", "Variety, less sensitive to outliers.", "higher")
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from torch import Tensor
 from simulacra.errors import ConfigError
 from simulacra.images import to_unit
 
+__all__ = ["motion_score"]
+
 
 def motion_score(frames: Tensor, truth: Tensor) -> Tensor:
     """Return the smoothness and fidelity of sequences ``(n, T, C, H, W)`` in [-1, 1], one number each: ``(n,)``.

@@ -9,6 +9,17 @@ import torch
 from torch import Tensor
 
 from simulacra.metrics.common import distance_blocks, matrices, positive
+from simulacra.metrics.meanings import SAMPLES, declare
+
+__all__ = ["Memorisation", "memorisation", "nearest"]
+
+# fmt: off
+MEMORISATION = declare(
+    "memorisation", SAMPLES, "share",
+    "Share of samples nearer to a training image than the median test image is: 0.5 without copying, 1 "
+    "for copies only, lower if samples are far from all images.",
+)
+# fmt: on
 
 
 def nearest(queries: Tensor, references: Tensor) -> tuple[Tensor, Tensor]:

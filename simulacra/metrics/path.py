@@ -12,8 +12,18 @@ from torch import Tensor
 from simulacra import machine
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import matrices, matrix, positive
+from simulacra.metrics.meanings import SAMPLES, declare
+
+__all__ = ["PathLength", "perceptual_path_length"]
 
 Path = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+# fmt: off
+PERCEPTUAL_PATH_LENGTH = declare(
+    "perceptual_path_length", SAMPLES, "distance^2",
+    "How fast samples change along paths through latent space; compare it at equal Frechet distance.", "lower",
+)
+# fmt: on
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,28 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.machine import extra
+from simulacra.metrics.meanings import IMAGES, declare
+
+__all__ = ["l1", "ms_ssim", "psnr", "ssim"]
 
 WINDOW = 11  # pixels: the side of the Gaussian window of SSIM
 FEW = 4  # images whose SSIM is taken at once: with more, torch convolves small ones several times as slowly
 SCALES = 5  # of multi-scale SSIM, each half the size of the one before
+
+# fmt: off
+L1 = declare(
+    "l1", IMAGES, "of the range",
+    "Mean absolute error of a pixel; 1 is the whole range from black to white.", "lower",
+)
+PSNR = declare(
+    "psnr", IMAGES, "dB",
+    "Peak signal-to-noise ratio: the mean over images of -10 log10(mean squared error), at most 100.", "higher",
+)
+SSIM = declare(
+    "ssim", IMAGES, "index",
+    "Structural similarity in windows of 11 pixels, for images of at least 11 pixels; 1 means equal.", "higher",
+)
+# fmt: on
 
 
 def l1(images: Tensor, targets: Tensor) -> Tensor:
@@ -84,11 +102,3 @@ def _check_side(images: Tensor, least: int, user: str) -> None:
     side = min(images.shape[2:])
     if side < least:
         raise ConfigError(f"{user} needs images of at least {least} x {least} pixels; the smaller side is {side}.")
-
-
-def variety(images: Tensor, real: Tensor) -> Tensor:
-    """Return how much images ``(B, C, H, W)`` differ among each other, beside real ones: 0 where all are alike.
-
-    The ratio of the standard deviations of a pixel over the images, each the mean over pixels; NaN for one image.
-    """
-    return images.std(0).mean() / real.std(0).mean().clamp(min=1e-6)

@@ -9,6 +9,20 @@ from torch.nn import functional as F
 from simulacra.errors import ConfigError
 from simulacra.machine import extra
 from simulacra.metrics.common import distance_blocks, labels_of, matrices
+from simulacra.metrics.meanings import CLASSES, declare
+
+__all__ = ["knn_accuracy", "linear_probe"]
+
+# fmt: off
+KNN_ACCURACY = declare(
+    "knn_accuracy", CLASSES, "share",
+    "Share of test images whose nearest training image in latent space (of at most 10,000) has their class.", "higher",
+)
+LINEAR_PROBE_ACCURACY = declare(
+    "linear_probe_accuracy", CLASSES, "share",
+    "Test accuracy of logistic regression on the latents of those training images.", "higher",
+)
+# fmt: on
 
 
 def knn_accuracy(

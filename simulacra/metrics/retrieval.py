@@ -7,6 +7,16 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import distance_blocks, matrices
+from simulacra.metrics.meanings import IMAGES, declare
+
+__all__ = ["retrieval_top1"]
+
+# fmt: off
+RETRIEVAL_TOP1 = declare(
+    "retrieval_top1", IMAGES, "share",
+    "Share of translations whose nearest true image, pixel by pixel, is their own.", "higher",
+)
+# fmt: on
 
 
 def retrieval_top1(images: Tensor, targets: Tensor) -> float:

@@ -17,6 +17,8 @@ from torch import Tensor
 from simulacra.errors import ConfigError
 from simulacra.metrics.common import distance_blocks, matrices, positive
 
+__all__ = ["Parzen", "parzen", "parzen_log_density"]
+
 SIGMAS = tuple(10 ** (-1 + step / 9) for step in range(10))  # 0.1 to 1, for pixels in [0, 1]
 
 

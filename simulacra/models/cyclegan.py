@@ -19,7 +19,7 @@ from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Replay, Terms
 from simulacra.data.dataset import Images, Unpaired
 from simulacra.images import Shape
-from simulacra.metrics.pixels import variety
+from simulacra.metrics.diversity import variety
 from simulacra.models.base import Model, Redrawing, Round
 from simulacra.transforms.zoom import zoomed
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.evaluation.evaluate import Evaluation
-from simulacra.evaluation.scorecard import Score
+from simulacra.evaluation.evidence import Evidence
+from simulacra.evaluation.scores import Score
 from simulacra.metrics.meanings import FLOOR, by_group, meaning, without_floors
 from simulacra.metrics.neighbours import nearest, nearest_few
-from simulacra.models import Inferential, Translating
+from simulacra.models import Coded, Inferential, Translating
 from simulacra.pages import charts, layout
 from simulacra.pages.layout import Cell, number
 from simulacra.steering import generate, translate
@@ -28,22 +29,22 @@ LEAD = "Every number and picture on this page is of images that the model was no
 
 def write(evaluation: Evaluation, path: Path) -> Path:
     """Write the page of an evaluation. Raises `StorageError`."""
-    run = evaluation.run
+    evidence, run = evaluation.evidence, evaluation.evidence.run
     title = f"{run.path.name}: {run.config.recipe} on {run.splits.train.name}, evaluated"
-    body = [layout.facts(_facts(evaluation)), _table(evaluation.scores), *pictures(evaluation)]
+    body = [layout.facts(_facts(evidence)), _table(evaluation.scores), *pictures(evidence)]
     return layout.write(path, title, LEAD, body)
 
 
-def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
-    run = evaluation.run
+def _facts(evidence: Evidence) -> Iterable[tuple[str, str]]:
+    run = evidence.run
     yield "family", run.config.model.family
-    yield "test images", f"{len(evaluation.x):,}"
+    yield "test images", f"{len(evidence.x):,}"
     yield "size", str(run.shape)
-    yield "seed", str(evaluation.seed)
-    if evaluation.prior is not None:
-        yield "prior", evaluation.prior.identity
-    if evaluation.sampled or isinstance(run.model, Translating):
-        yield "features", f"{evaluation.extractor.name}:{evaluation.extractor.digest[:12]}"
+    yield "seed", str(evidence.seed)
+    if evidence.prior is not None:
+        yield "prior", evidence.prior.identity
+    if evidence.can_sample or isinstance(run.model, Translating):
+        yield "features", f"{evidence.extractor.name}:{evidence.extractor.digest[:12]}"
 
 
 # ------------------------------------------------------------------------------------------------ the scores
@@ -88,40 +89,40 @@ def beside(score: Score, floor: Score | None) -> str:
 # ---------------------------------------------------------------------------------------------- the pictures
 
 
-def pictures(evaluation: Evaluation) -> Iterable[str]:
+def pictures(evidence: Evidence) -> Iterable[str]:
     """The sections of pictures that a model can be shown by."""
-    if evaluation.sampled:
-        yield _samples(evaluation)
-        yield _nearest_training_images(evaluation)
-        yield _class_counts(evaluation)
-        yield _farthest_samples(evaluation)
-    if isinstance(evaluation.run.model, Inferential):
-        yield _reconstructions(evaluation)
-        yield _worst_reconstructions(evaluation)
-        yield _map(evaluation)
-    if isinstance(evaluation.run.model, Translating):
-        yield _translations(evaluation)
-        if evaluation.test.paired:
-            yield from (_worst_translations(evaluation, to) for to in evaluation.model.directions)
+    if evidence.can_sample:
+        yield _samples(evidence)
+        yield _nearest_training_images(evidence)
+        yield _class_counts(evidence)
+        yield _farthest_samples(evidence)
+    if isinstance(evidence.model, Inferential):
+        yield _reconstructions(evidence)
+        yield _worst_reconstructions(evidence)
+        yield _map(evidence)
+    if isinstance(evidence.model, Translating):
+        yield _translations(evidence)
+        if evidence.test.paired:
+            yield from (_worst_translations(evidence, to) for to in evidence.translated)
 
 
-def _samples(evaluation: Evaluation) -> str:
-    sheet = images.grid(images.magnified(evaluation.drawn[:SHEET]), FEW)
+def _samples(evidence: Evidence) -> str:
+    sheet = images.grid(images.magnified(evidence.samples[:SHEET]), FEW)
     return layout.section("Samples", "The first ones drawn, not chosen.", layout.picture(sheet, "samples"))
 
 
-def _nearest_training_images(evaluation: Evaluation) -> str:
+def _nearest_training_images(evidence: Evidence) -> str:
     """Each sample above the training images that are nearest to it in the space of features."""
-    train = evaluation.run.splits.train
-    distance, index = nearest_few(evaluation.fake[:FEW], evaluation.known, NEAREST)
-    usual = nearest(_at_equal_steps(evaluation.real, MEDIAN), evaluation.known)[0].median()
+    train = evidence.run.splits.train
+    distance, index = nearest_few(evidence.fake[:FEW], evidence.known, NEAREST)
+    usual = nearest(_at_equal_steps(evidence.real, MEDIAN), evidence.known)[0].median()
     columns = []
-    for sample, far, which in zip(evaluation.drawn, distance.tolist(), index, strict=False):
+    for sample, far, which in zip(evidence.samples, distance.tolist(), index, strict=False):
         found = zip(images.from_bytes(train.images[which]), [f"{d:.3g}" for d in far], strict=True)
         columns.append(_column([(sample, ""), *found]))
     note = (
         f"Has it learnt training images by heart? Each sample, framed, above the {NEAREST} training images nearest to "
-        f"it by {evaluation.extractor.name} features, with their distances. The median test image, which nobody "
+        f"it by {evidence.extractor.name} features, with their distances. The median test image, which nobody "
         f"copied, is {float(usual):.3g} away from its nearest training image. Copies would be much nearer, and look "
         "alike."
     )
@@ -137,18 +138,18 @@ def _column(stack: Iterable[tuple[Tensor, str]]) -> str:
     return f"<figure>{''.join(shown)}</figure>"
 
 
-def _class_counts(evaluation: Evaluation) -> str:
+def _class_counts(evidence: Evidence) -> str:
     """How often samples look like each class, where the features come with a classifier."""
-    if evaluation.probabilities is None:
+    if evidence.probabilities is None:
         return ""
-    classes = evaluation.probabilities.shape[1]
-    labels = evaluation.test.labels
+    classes = evidence.probabilities.shape[1]
+    labels = evidence.test.labels
     marks = None if labels is None else _shares(labels, classes)
-    drawn = _shares(evaluation.probabilities.argmax(1), classes)
-    note = f"What the {evaluation.extractor.name} classifier takes the {len(evaluation.drawn):,} samples for. " + (
+    drawn = _shares(evidence.probabilities.argmax(1), classes)
+    note = f"What the {evidence.extractor.name} classifier takes the {len(evidence.samples):,} samples for. " + (
         "" if marks is None else "Upright marks: the shares among test images."
     )
-    return layout.section("Classes of the samples", note, charts.bars(drawn, marks, evaluation.test.classes))
+    return layout.section("Classes of the samples", note, charts.bars(drawn, marks, evidence.test.classes))
 
 
 def _shares(labels: Tensor, classes: int) -> list[float]:
@@ -156,13 +157,11 @@ def _shares(labels: Tensor, classes: int) -> list[float]:
     return [float(count) / len(labels) for count in counts]
 
 
-def _farthest_samples(evaluation: Evaluation) -> str:
+def _farthest_samples(evidence: Evidence) -> str:
     """The samples that look least like any test image, each above the nearest one."""
-    distance, index = nearest(evaluation.fake, evaluation.real)
+    distance, index = nearest(evidence.fake, evidence.real)
     worst = distance.argsort(descending=True)[:FEW]
-    columns = [
-        _column([(evaluation.drawn[i], ""), (evaluation.x[index[i]], f"{float(distance[i]):.3g}")]) for i in worst
-    ]
+    columns = [_column([(evidence.samples[i], ""), (evidence.x[index[i]], f"{float(distance[i]):.3g}")]) for i in worst]
     note = (
         f"The worst of {len(distance):,} samples: those farthest from every test image. Each, framed, above the "
         f"nearest one with its distance (median {float(distance.median()):.3g})."
@@ -170,39 +169,37 @@ def _farthest_samples(evaluation: Evaluation) -> str:
     return layout.section("Samples least like any test image", note, layout.box("neighbours", *columns))
 
 
-def _reconstructions(evaluation: Evaluation) -> str:
-    chosen = _at_equal_steps(evaluation.x, 2 * FEW)
+def _reconstructions(evidence: Evidence) -> str:
+    chosen = _at_equal_steps(evidence.x, 2 * FEW)
     note = "Test images, framed, not chosen; below each what came back through the latents."
-    return _pairs("Reconstructions", note, evaluation, chosen, lambda _: "")
+    return _pairs("Reconstructions", note, evidence, chosen, lambda _: "")
 
 
-def _worst_reconstructions(evaluation: Evaluation) -> str:
-    error = evaluation.errors
+def _worst_reconstructions(evidence: Evidence) -> str:
+    error = evidence.reconstruction_errors
     worst = error.argsort(descending=True)[:FEW]
     note = (
         "The test images, framed, with the largest mean squared error, on the [0, 1] scale "
         f"(median {float(error.median()):.3g})."
     )
-    return _pairs(
-        "Worst reconstructions", note, evaluation, evaluation.x[worst], lambda k: f"{float(error[worst[k]]):.3g}"
-    )
+    return _pairs("Worst reconstructions", note, evidence, evidence.x[worst], lambda k: f"{float(error[worst[k]]):.3g}")
 
 
-def _pairs(title: str, note: str, evaluation: Evaluation, x: Tensor, say: Callable[[int], str]) -> str:
-    returned = generate.reconstruct(evaluation.run.model, x)
+def _pairs(title: str, note: str, evidence: Evidence, x: Tensor, say: Callable[[int], str]) -> str:
+    returned = generate.reconstruct(evidence.model, x)
     columns = [_column([(x[k], ""), (returned[k], say(k))]) for k in range(len(x))]
     return layout.section(title, note, layout.box("neighbours", *columns))
 
 
-def _translations(evaluation: Evaluation) -> str:
+def _translations(evidence: Evidence) -> str:
     note = "The first test images of each domain, translated, and what came of them."
-    picture = translate.sheet(evaluation.run.model, evaluation.test, 2 * FEW)
+    picture = translate.sheet(evidence.model, evidence.test, 2 * FEW)
     return layout.section("Translations", note, layout.picture(picture, "translations"), kind="wide")
 
 
-def _worst_translations(evaluation: Evaluation, to: str) -> str:
-    source, target = (images.from_bytes(evaluation.test.domains[name].images) for name in (translate.OTHER[to], to))
-    there = evaluation.translated[to]
+def _worst_translations(evidence: Evidence, to: str) -> str:
+    source, target = (images.from_bytes(evidence.test.domains[name].images) for name in (translate.OTHER[to], to))
+    there = evidence.translated[to]
     error = (there - target).abs().flatten(1).mean(1) / 2
     worst = error.argsort(descending=True)[:FEW].tolist()
     columns = [_column([(source[k], ""), (there[k], ""), (target[k], f"{float(error[k]):.3g}")]) for k in worst]
@@ -213,16 +210,24 @@ def _worst_translations(evaluation: Evaluation, to: str) -> str:
     return layout.section(f"Worst translations to {to}", note, layout.box("neighbours", *columns))
 
 
-def _map(evaluation: Evaluation) -> str:
+def _map(evidence: Evidence) -> str:
     """The codes of test images, two latents as they are, more by their two principal components."""
-    codes, labels = _at_equal_steps(evaluation.untold, POINTS), evaluation.test.labels
+    labels = evidence.test.labels
+    codes = _at_equal_steps(_without_label(evidence), POINTS)
     if codes.shape[1] < 2:
         return ""
     points, note = (codes, "The two latents of") if codes.shape[1] == 2 else _principal(codes)
     colours = " No classes are known." if labels is None else " A colour for each class, its name at the median."
     labels = None if labels is None else _at_equal_steps(labels, POINTS)
-    drawing = charts.scatter(points, labels, evaluation.test.classes)
+    drawing = charts.scatter(points, labels, evidence.test.classes)
     return layout.section("Map of the latents", f"{note} {len(codes):,} test images.{colours}", drawing)
+
+
+def _without_label(evidence: Evidence) -> Tensor:
+    """The latents ``(n, D)`` of the test images without the label, where a model is told one."""
+    if evidence.conditional and isinstance(evidence.model, Coded):
+        return evidence.codes[:, : evidence.model.codes.noise]
+    return evidence.codes
 
 
 def _principal(codes: Tensor) -> tuple[Tensor, str]:

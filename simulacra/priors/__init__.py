@@ -6,43 +6,8 @@ N(0, I) exactly, and a prior fitted to them often samples better. Decoder and en
 Source: From Variational to Deterministic Autoencoders (2020), section 4, https://arxiv.org/abs/1903.12436
 """
 
-from __future__ import annotations
-
-from torch import Tensor
-
-from simulacra.errors import ConfigError, nearest
-from simulacra.priors.base import Prior
-from simulacra.priors.files import load, save
-from simulacra.priors.flow import Flow, fit_flow
-from simulacra.priors.mixture import Mixture, fit_mixture, fit_normal, fit_per_class
-
-__all__ = [
-    "KINDS", "Flow", "Mixture", "Prior", "fit", "fit_flow", "fit_mixture", "fit_normal", "fit_per_class", "load",
-    "save",
-]  # fmt: skip
-
-KINDS = ("normal", "gmm", "flow", "per-class")
-COMPONENTS = {"gmm": 10, "per-class": 1}  # of the mixture; of each class
-
-
-def fit(
-    kind: str, codes: Tensor, labels: Tensor | None = None, *, components: int | None = None, seed: int = 0
-) -> Prior:
-    """Fit a prior of one of `KINDS` to latents ``(n, D)``, with labels ``(n,)`` for ``per-class``.
-
-    ``components`` is how many Gaussians ``gmm`` has (10), or ``per-class`` has in each class (1).
-    Raises `ConfigError`.
-    """
-    if kind not in KINDS:
-        raise ConfigError(f"There is no prior '{kind}'.{nearest(kind, KINDS)} Priors: {', '.join(KINDS)}.")
-    if components is not None and kind not in COMPONENTS:
-        raise ConfigError(f"{kind} has no components; --components goes with {' or '.join(COMPONENTS)}.")
-    if kind == "per-class" and labels is None:
-        raise ConfigError("per-class needs images with classes; these have none. Try gmm.")
-    if kind == "normal":
-        return fit_normal(codes)
-    if kind == "flow":
-        return fit_flow(codes, seed=seed)
-    if labels is not None and kind == "per-class":
-        return fit_per_class(codes, labels, components or COMPONENTS[kind], seed=seed)
-    return fit_mixture(codes, components or COMPONENTS[kind], seed=seed)
+from simulacra.priors.base import *
+from simulacra.priors.files import *
+from simulacra.priors.fitting import *
+from simulacra.priors.flow import *
+from simulacra.priors.mixture import *

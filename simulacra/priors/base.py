@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from simulacra.errors import ConfigError
 
+__all__ = ["Prior"]
+
 FEWEST = 2  # latents, below which there is nothing to fit
 THINNEST = 1e-3  # of the widest dimension's spread: a narrower one counts as this wide
 

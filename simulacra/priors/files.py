@@ -17,6 +17,8 @@ from simulacra.priors.flow import Flow
 from simulacra.priors.mixture import Mixture
 from simulacra.storage import atomic
 
+__all__ = ["load", "save"]
+
 FORMAT = "simulacra-prior-1"
 LONGEST = 64  # characters of a name
 TOLERANCE = 1e-6  # of the sum of weights

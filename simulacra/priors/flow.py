@@ -16,6 +16,8 @@ from simulacra.distributions import normal
 from simulacra.machine import extra
 from simulacra.priors.base import Prior, standardised
 
+__all__ = ["Flow", "fit_flow"]
+
 TRANSFORMS = 4
 HIDDEN = (64, 64)
 STEPS, BATCH, RATE = 600, 256, 2e-3

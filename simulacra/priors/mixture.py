@@ -20,6 +20,8 @@ from simulacra.machine import extra
 from simulacra.metrics.common import labels_of
 from simulacra.priors.base import Prior, standardised
 
+__all__ = ["Mixture", "fit_mixture", "fit_normal", "fit_per_class"]
+
 RIDGE = 1e-6  # added to each variance of standardised codes, so that no component collapses
 ITERATIONS = 300  # of expectation-maximisation at most
 
