@@ -23,7 +23,7 @@ import torch
 
 from simulacra import Run, config, data, machine, models
 from simulacra.config import Config
-from simulacra.data import Loader
+from simulacra.data import ImageLoader
 from simulacra.evaluation import compare, evaluate, scores
 from simulacra.pages import comparison
 from simulacra.runs import checkpoint
@@ -159,7 +159,7 @@ def _affordable(family: str, name: str, seconds: float) -> int:
     values = values.model_copy(update={"data": values.data.model_copy(update=sizes)})
     model = models.build(values.model, checkpoint.shape_of(values))
     settings = values.train.model_copy(update={"precision": "float32"})
-    trainer = Trainer(model, Loader(splits.train, values.train.batch), settings)
+    trainer = Trainer(model, ImageLoader(splits.train, values.train.batch), settings)
     trainer.advance()
     start, steps = time.process_time(), 0
     while time.process_time() - start < PROBE_SECONDS:

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from simulacra import config, machine
 from simulacra.config import Optimizer, Train
-from simulacra.data import Dataset, Loader
+from simulacra.data import Dataset, ImageLoader
 from simulacra.images import Shape
 from simulacra.models import Model
 from simulacra.models.cgan import CGAN
@@ -241,7 +241,7 @@ def play(model: Model, precision: str, steps: int) -> float:
     pixels = torch.randint(256, (10 * BATCH, model.shape.channels, model.shape.size, model.shape.size))
     dataset = Dataset("noise", pixels.to(torch.uint8), torch.arange(10 * BATCH) % CLASSES)
     values = Train(batch=BATCH, precision=precision, optimizer=Optimizer(rate=RATE, betas=BETAS))  # type: ignore[arg-type]
-    trainer = Trainer(model.to(memory_format=torch.channels_last), Loader(dataset, BATCH), values)  # type: ignore[call-overload]
+    trainer = Trainer(model.to(memory_format=torch.channels_last), ImageLoader(dataset, BATCH), values)  # type: ignore[call-overload]
     for _ in range(WARM_UP):
         trainer.advance()
     start = time.process_time()

@@ -12,7 +12,7 @@ from simulacra import config, models
 from simulacra.adversarial import OBJECTIVES, PENALTIES
 from simulacra.config import NETWORKS as NETWORK_SECTIONS
 from simulacra.config import TRANSLATORS, Conv, Mlp, Optimizer, Patch, Resnet, ResnetTranslator, Train, Unet
-from simulacra.data import LOADERS, Loader
+from simulacra.data import LOADERS, ImageLoader
 from simulacra.images import Shape
 from simulacra.models import FAMILIES, Generative, Inferential, Model, Scored, Translating
 from simulacra.steering.translate import OTHER
@@ -303,7 +303,7 @@ def one_player_overfits_a_batch(model: Model) -> None:
         return
     dataset = noise_images(4, model.shape.channels, model.shape.size)
     values = Train(images=4 * 250, batch=4, log=40, optimizer=Optimizer(rate=1e-2))
-    play = Trainer(model, Loader(dataset, 4), values)
+    play = Trainer(model, ImageLoader(dataset, 4), values)
     before, floor = next(iter(play.score(dataset).values())), _floor(dataset, model)
     after = before
     for _ in range(5):

@@ -19,7 +19,7 @@ from PIL import Image
 
 from simulacra import data
 from simulacra.config import Data
-from simulacra.data import files
+from simulacra.data import folders, reading
 from simulacra.errors import DataError
 from simulacra.images import batch
 
@@ -84,7 +84,8 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 
 
 def load(path: Path, **values: object) -> tuple[data.Dataset, data.Dataset | None, tuple[str, ...]]:
-    return files.load(path, Data.model_validate({"name": str(path), **values}))
+    found = folders.load(path, Data.model_validate({"name": str(path), **values}))
+    return found.train, found.test, found.skipped
 
 
 def levels(dataset: data.Dataset | None) -> list[int]:
@@ -145,14 +146,26 @@ def test_train_and_test_at_the_top_are_splits(made: Make) -> None:
     assert test.classes == train.classes == ("a", "b")
 
 
-def test_what_lies_beside_train_is_left_out_and_reported(made: Make) -> None:
-    train, test, skipped = load(
-        made({"train/a/1.png": grey(1), "train/b/2.png": grey(2), "val/a/3.png": grey(3), "test/a/4.png": grey(4)})
-    )
-    assert levels(train) == [1, 2]
-    assert levels(test) == [4]
-    assert train.classes == ("a", "b")
-    assert skipped == ("1 images that are in neither train/ nor test/.",)
+def test_validation_images_are_held_out_and_never_trained_on(made: Make) -> None:
+    members = {"train/a/1.png": grey(1), "train/b/2.png": grey(2), "val/a/3.png": grey(3), "test/a/4.png": grey(4)}
+    splits = data.load(Data(name=str(made(members | {"extra/5.png": grey(5)}))))
+    assert [levels(part) for part in (splits.train, splits.validation, splits.test)] == [[1, 2], [3], [4]]
+    assert splits.train.classes == ("a", "b")
+    assert splits.describe() == [
+        "2 classes: a 1, b 1",
+        "images for testing: 1, the source's own test split",
+        "images for validation: 1, the source's own split, not trained on",
+        "left out: 1 image beside the folders train and test, such as extra/5.png",
+    ]
+
+
+def test_where_held_out_images_come_from_is_said(made: Make) -> None:
+    path = made({f"{'ab'[i % 2]}/{i:02}.png": grey(i) for i in range(40)})
+    assert data.load(Data(name=str(path), validation=0.25)).describe() == [
+        "2 classes: a 13, b 14",
+        "images for testing: 4, held out (0.1 of all, data.test)",
+        "images for validation: 9, held out (0.25 of the training images, data.validation)",
+    ]
 
 
 def test_without_train_everything_outside_test_is_for_training(made: Make) -> None:
@@ -315,7 +328,7 @@ def test_skipped_files_are_left_out_and_reported(made: Make) -> None:
 
 
 def test_nothing_left_after_skipping_is_refused(made: Make) -> None:
-    with pytest.raises(DataError, match=r"None of the 2 image files .* First: a.png "):
+    with pytest.raises(DataError, match=r"None of the training images in .* can be read. First: a.png "):
         load(made({"a.png": TEXT, "b.png": b""}), corrupt="skip")
 
 
@@ -401,7 +414,7 @@ def test_the_smallest_sets_that_can_be_split(made: Make) -> None:
 
 def test_one_image_file_is_a_source_too(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(grey(42))
-    names, images = files.read_all(tmp_path / "one.png", 16, 3, Data())
+    names, images = reading.read_all(tmp_path / "one.png", 16, 3, Data())
     assert names == ["one.png"]
     assert images.shape == (1, 3, 16, 16)
     assert (images == 42).all()
@@ -409,7 +422,7 @@ def test_one_image_file_is_a_source_too(tmp_path: Path) -> None:
 
 def test_read_all_brings_everything_to_one_size_and_names_what_it_cannot_read(made: Make) -> None:
     path = made({"b/2.png": colour(9, 30, 20), "a.png": grey(5, 12, 12)})
-    names, images = files.read_all(path, 8, 1, Data())
+    names, images = reading.read_all(path, 8, 1, Data())
     assert images.shape == (2, 1, 8, 8)
     assert names[0] == "a.png"
     assert names[1].endswith("2.png")
@@ -418,7 +431,7 @@ def test_read_all_brings_everything_to_one_size_and_names_what_it_cannot_read(ma
 
 def test_read_all_names_what_it_cannot_read(made: Make) -> None:
     with pytest.raises(DataError, match=r"^b.png is not an image .* Remove them"):
-        files.read_all(made({"a.png": grey(1), "b.png": TEXT}), 8, 1, Data())
+        reading.read_all(made({"a.png": grey(1), "b.png": TEXT}), 8, 1, Data())
 
 
 # ---------------------------------------------------------------------------------------------- hostile archives

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from simulacra import data
 from simulacra.config import Data
-from simulacra.data import idx
+from simulacra.data import idx, places
 from simulacra.errors import DataError
 
 CODES = {np.uint8: 0x08, np.int8: 0x09, np.int16: 0x0B, np.int32: 0x0C, np.float32: 0x0D, np.float64: 0x0E}
@@ -128,12 +128,12 @@ def test_parsed_tensors_can_be_written_to() -> None:
 
 
 def test_roots_are_in_order(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path: Path) -> None:
-    assert idx.roots() == [cache]
+    assert places.roots() == [cache]
     monkeypatch.setenv("SIMULACRA_DATA", str(tmp_path / "env"))
-    assert idx.roots(tmp_path / "root") == [tmp_path / "root", tmp_path / "env", cache]
+    assert places.roots(tmp_path / "root") == [tmp_path / "root", tmp_path / "env", cache]
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert idx.roots()[-1] == tmp_path / "home" / ".cache" / "simulacra" / "data"
+    assert places.roots()[-1] == tmp_path / "home" / ".cache" / "simulacra" / "data"
 
 
 def test_the_first_place_that_has_the_files_wins(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path: Path) -> None:
@@ -169,9 +169,9 @@ def test_a_folder_that_lacks_one_file_is_not_found(tmp_path: Path) -> None:
         (lambda packed: packed[:-12], "truncated"),
         (lambda packed: packed[:-6] + bytes([packed[-6] ^ 1]) + packed[-5:], "damaged"),
         (lambda packed: packed[:20] + b"\xff" * 8 + packed[28:], "damaged"),
-        (lambda packed: gzip.compress(b"another file"), "not the published content"),
-        (lambda packed: b"<html>captive portal</html>", "not the published content"),
-        (lambda packed: b"", "not the published content"),
+        (lambda packed: gzip.compress(b"another file"), "not match the published file"),
+        (lambda packed: b"<html>captive portal</html>", "not match the published file"),
+        (lambda packed: b"", "not match the published file"),
     ],
     ids=["truncated", "checksum", "stream", "other", "html", "empty"],
 )

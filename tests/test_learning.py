@@ -11,7 +11,7 @@ from torch import nn
 from benchmarks import mixtures
 from simulacra import Run, config, data, images
 from simulacra.config import Data, Train
-from simulacra.data import Loader
+from simulacra.data import ImageLoader
 from simulacra.distributions import DiagonalGaussian
 from simulacra.evaluation.evaluate import evaluate
 from simulacra.models.bigan import BiGAN
@@ -110,7 +110,7 @@ def classifier(root: Path) -> nn.Module:
     """A small network that tells MNIST digits, trained for five epochs (about 97 % of the test images right)."""
     torch.manual_seed(0)
     splits = data.load(Data(name="mnist"), root)
-    loader = Loader(splits.train, 128)
+    loader = ImageLoader(splits.train, 128)
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     for step in range(5 * 60_000 // Train().batch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from simulacra import data
 from simulacra.config import Data
-from simulacra.data import Dataset, Labelled, Loader, derived_seed
+from simulacra.data import Dataset, ImageLoader, Labelled, Splits, derived_seed
 from simulacra.images import from_bytes, to_bytes
 from simulacra.transforms import Pipeline
 
@@ -32,7 +33,7 @@ def numbered(count: int, size: int = 2, classes: bool = True) -> Dataset:
     )
 
 
-def seen(loader: Loader, step: int) -> list[int]:
+def seen(loader: ImageLoader, step: int) -> list[int]:
     """Which images are in a batch."""
     return to_bytes(loader.batch(step).image)[:, 0, 0, 0].tolist()
 
@@ -47,7 +48,7 @@ def generator(seed: int = 0) -> torch.Generator:
 @given(st.integers(1, 60), st.integers(1, 90), st.integers(0, 5))
 @settings(max_examples=60, deadline=None)
 def test_every_epoch_has_every_image_exactly_once(count: int, batch: int, seed: int) -> None:
-    loader = Loader(numbered(count), batch, seed=seed)
+    loader = ImageLoader(numbered(count), batch, seed=seed)
     steps = -(-3 * count // batch)
     stream = [index for step in range(steps) for index in seen(loader, step)]
     assert len(stream) == steps * batch, "batches are always full"
@@ -56,7 +57,7 @@ def test_every_epoch_has_every_image_exactly_once(count: int, batch: int, seed: 
 
 
 def test_epochs_have_different_orders() -> None:
-    loader = Loader(numbered(50), 50)
+    loader = ImageLoader(numbered(50), 50)
     orders = [seen(loader, step) for step in range(4)]
     assert len({tuple(order) for order in orders}) == 4
     assert list(range(50)) not in orders
@@ -65,9 +66,9 @@ def test_epochs_have_different_orders() -> None:
 @given(st.integers(2, 40), st.integers(1, 50), st.lists(st.integers(0, 200), min_size=1, max_size=12))
 @settings(max_examples=40, deadline=None)
 def test_a_batch_is_a_function_of_the_step_alone(count: int, batch: int, steps: list[int]) -> None:
-    used = Loader(numbered(count), batch, seed=7, augment=("flip", "shift"))
+    used = ImageLoader(numbered(count), batch, seed=7, augment=("flip", "shift"))
     for step in steps:
-        fresh = Loader(numbered(count), batch, seed=7, augment=("flip", "shift"))
+        fresh = ImageLoader(numbered(count), batch, seed=7, augment=("flip", "shift"))
         a, b = used.batch(step), fresh.batch(step)
         assert torch.equal(a.image, b.image)
         assert isinstance(a, Labelled)
@@ -76,7 +77,7 @@ def test_a_batch_is_a_function_of_the_step_alone(count: int, batch: int, steps: 
 
 
 def test_batches_are_what_models_expect() -> None:
-    loader = Loader(numbered(10, size=4), 4)
+    loader = ImageLoader(numbered(10, size=4), 4)
     batch = loader.batch(0)
     assert isinstance(batch, Labelled)
     assert len(batch) == 4
@@ -86,21 +87,21 @@ def test_batches_are_what_models_expect() -> None:
     indices = to_bytes(batch.image)[:, 0, 0, 0].long()
     assert torch.equal(batch.label, indices % 3), "labels stay with their images"
     assert torch.equal(batch.image[:, 0, 0, 0], from_bytes(indices.to(torch.uint8)))
-    assert not isinstance(Loader(numbered(10, classes=False), 4).batch(0), Labelled)
+    assert not isinstance(ImageLoader(numbered(10, classes=False), 4).batch(0), Labelled)
 
 
 def test_a_batch_may_be_larger_than_the_data_set() -> None:
-    counts = Counter(seen(Loader(numbered(3), 10), 0))
+    counts = Counter(seen(ImageLoader(numbered(3), 10), 0))
     assert sum(counts.values()) == 10
     assert set(counts) == {0, 1, 2}
     assert max(counts.values()) - min(counts.values()) <= 1
-    assert seen(Loader(numbered(1), 4), 5) == [0, 0, 0, 0]
+    assert seen(ImageLoader(numbered(1), 4), 5) == [0, 0, 0, 0]
 
 
 def test_seed_and_retry_change_the_order() -> None:
-    loader = Loader(numbered(100), 100, seed=0)
+    loader = ImageLoader(numbered(100), 100, seed=0)
     first = seen(loader, 0)
-    assert seen(Loader(numbered(100), 100, seed=1), 0) != first
+    assert seen(ImageLoader(numbered(100), 100, seed=1), 0) != first
     loader.retry = 1
     again = seen(loader, 0)
     assert again != first
@@ -111,7 +112,7 @@ def test_seed_and_retry_change_the_order() -> None:
 
 def test_retry_changes_the_augmentation_too() -> None:
     noise = Dataset("noise", torch.randint(0, 256, (1, 1, 16, 16), generator=generator(), dtype=torch.uint8))
-    loader = Loader(noise, 8, augment=("binarize",))
+    loader = ImageLoader(noise, 8, augment=("binarize",))
     first = loader.batch(0).image
     assert not torch.equal(loader.batch(1).image, first)
     loader.retry = 1
@@ -121,14 +122,14 @@ def test_retry_changes_the_augmentation_too() -> None:
 def test_the_data_set_is_left_as_it_was() -> None:
     dataset = numbered(10, size=8)
     before = dataset.images.clone()
-    loader = Loader(dataset, 16, augment=("flip", "shift", "binarize"))
+    loader = ImageLoader(dataset, 16, augment=("flip", "shift", "binarize"))
     for step in range(3):
         loader.batch(step).image.zero_()
     assert torch.equal(dataset.images, before)
 
 
 def test_the_memory_of_orders_stays_small() -> None:
-    loader = Loader(numbered(4), 2)
+    loader = ImageLoader(numbered(4), 2)
     for step in range(100):
         loader.batch(step)
     assert len(loader._orders) <= 2
@@ -145,18 +146,18 @@ def test_derived_seeds_differ_and_stay() -> None:
 
 def test_a_data_set_is_measured_once_in_order() -> None:
     dataset = numbered(10)
-    found = list(Loader(dataset, 4).fixed(dataset, 4))
+    found = list(ImageLoader(dataset, 4).fixed(dataset, 4))
     assert [len(batch) for batch in found] == [4, 4, 2]
     assert torch.equal(torch.cat([to_bytes(batch.image) for batch in found]), dataset.images)
     assert dataset.labels is not None
     assert torch.equal(torch.cat([batch.label for batch in found if isinstance(batch, Labelled)]), dataset.labels)
     unlabelled = numbered(3, classes=False)
-    assert not isinstance(next(Loader(unlabelled, 2).fixed(unlabelled)), Labelled)
+    assert not isinstance(next(ImageLoader(unlabelled, 2).fixed(unlabelled)), Labelled)
 
 
 def test_binarised_training_is_measured_on_binarised_images_the_same_each_time() -> None:
     dataset = numbered(10)
-    loader = Loader(dataset, 4, augment=("flip", "binarize"))
+    loader = ImageLoader(dataset, 4, augment=("flip", "binarize"))
     first, again = (torch.cat([batch.image for batch in loader.fixed(dataset, 4)]) for _ in range(2))
     assert torch.equal(first, again)
     assert set(first.unique().tolist()) <= {-1.0, 1.0}
@@ -246,7 +247,7 @@ def test_binarize_draws_by_the_grey_level() -> None:
 )
 def test_the_loader_applies_augmentations_in_order(augment: tuple[str, ...], check: Callable[[Tensor], bool]) -> None:
     noise = Dataset("noise", torch.randint(0, 256, (6, 1, 8, 8), generator=generator(), dtype=torch.uint8))
-    plain, changed = Loader(noise, 6).batch(0).image, Loader(noise, 6, augment=augment).batch(0).image
+    plain, changed = ImageLoader(noise, 6).batch(0).image, ImageLoader(noise, 6, augment=augment).batch(0).image
     assert check(changed)
     assert not torch.equal(plain, changed)
 
@@ -285,6 +286,39 @@ def test_digest_tells_pixels_apart() -> None:
     assert dataset.digest() == numbered(10, classes=False).digest()
     assert dataset.take(torch.arange(9)).digest() != dataset.digest()
     assert dataset.digest() == Dataset("strided", dataset.images.flip(0).flip(0).transpose(2, 3)).digest()
+
+
+def splits_of(dataset: Dataset, validation: Dataset | None = None) -> Splits:
+    return Splits(dataset.take(torch.arange(8)), dataset.take(torch.arange(8, 10)), validation)
+
+
+def test_a_fingerprint_tells_pixels_labels_classes_and_splits_apart() -> None:
+    dataset = numbered(10, size=8)
+    first = splits_of(dataset)
+    assert dataset.labels is not None
+    others = [
+        splits_of(numbered(10, size=9)),
+        splits_of(replace(dataset, labels=dataset.labels.flip(0))),
+        splits_of(replace(dataset, classes=("a", "b", "d"))),
+        splits_of(numbered(10, size=8, classes=False)),
+        Splits(dataset.take(torch.arange(7)), dataset.take(torch.arange(7, 10))),
+        splits_of(dataset, validation=dataset),
+        splits_of(replace(dataset, other=dataset)),
+    ]
+    assert first.fingerprint() == splits_of(numbered(10, size=8)).fingerprint()
+    assert first.fingerprint().startswith("2:")
+    assert len({splits.fingerprint() for splits in [first, *others]}) == 8
+    assert first.matches(first.fingerprint())
+    assert not any(splits.matches(first.fingerprint()) for splits in others)
+
+
+def test_the_digests_of_older_runs_cover_the_pixels_and_are_accepted() -> None:
+    dataset = numbered(10, size=8)
+    first = splits_of(dataset)
+    assert first.digest() == "bef8d007c426c6811f7dca8b98513c9ca0f463fe0f8e16c9cbf51e44a46e73b1"
+    assert splits_of(numbered(10, size=8, classes=False)).matches(first.digest())
+    assert splits_of(dataset, validation=dataset).matches(first.digest())
+    assert not splits_of(numbered(10, size=9)).matches(first.digest())
 
 
 def test_binarised_once_is_the_same_every_time_and_follows_the_grey_level() -> None:

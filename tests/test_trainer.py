@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from simulacra.config import Optimizer, OptimizerChange, Schedule, Train
-from simulacra.data import Images, Loader
+from simulacra.data import ImageLoader, Images
 from simulacra.errors import ConfigError, DivergenceError
 from simulacra.images import Shape
 from simulacra.models import Model, Round
@@ -68,7 +68,7 @@ class Slope(Model):
 def sgd(model: Model, *, rate: float = 0.1, images: int = 80, **options: object) -> Trainer:
     optimizer = Optimizer(kind="sgd", rate=rate, betas=(0.0, 0.0))
     values = Train(images=images, batch=8, log=16, optimizer=optimizer, **options)  # type: ignore[arg-type]
-    return Trainer(model, Loader(noise_images(16, 1, 8), 8), values)
+    return Trainer(model, ImageLoader(noise_images(16, 1, 8), 8), values)
 
 
 def test_players_of_one_round_move_simultaneously() -> None:
@@ -199,7 +199,7 @@ def test_bfloat16_stays_near_float32() -> None:
     for precision in ("float32", "bfloat16"):
         model = contract.build("vae", "conv", Shape(1, 8))
         values = Train(images=64, batch=8, log=64, precision=precision)  # type: ignore[arg-type]
-        trainer = Trainer(model, Loader(noise_images(32, 1, 8), 8), values)
+        trainer = Trainer(model, ImageLoader(noise_images(32, 1, 8), 8), values)
         results.append(next(iter(trainer.train())).terms["model/nll"])
     assert results[0] != results[1]
     assert results[0] == pytest.approx(results[1], rel=0.02)

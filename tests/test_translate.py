@@ -145,6 +145,53 @@ def test_the_shapes_are_two_domains_with_a_known_truth() -> None:
     assert 0.1 < float((a - b).abs().mean() / 2) < 0.5
 
 
+def test_validation_images_of_two_domains_are_held_out(tmp_path: Path) -> None:
+    root = folders(tmp_path / "set", {"trainA": 3, "trainB": 3, "validA": 2, "validB": 2, "TestA": 1, "TestB": 1})
+    splits = data.load(Data(name=str(root), size=8), None, Pairs)
+    assert splits.validation is not None
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [3, 2, 1]
+    assert splits.validation.paired
+    assert "images for validation: 2 + 2, the source's own split, not trained on" in splits.describe()
+
+
+def bar(path: Path, size: tuple[int, int], rows: slice) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.zeros((size[1], size[0]), np.uint8)
+    pixels[rows] = 255
+    Image.fromarray(pixels).save(path)
+
+
+def test_pairs_of_unlike_proportions_are_refused_unless_both_are_distorted(tmp_path: Path) -> None:
+    for index in range(3):  # a bar over the same quarter of the height in both
+        bar(tmp_path / "set" / "A" / f"{index}.png", (32, 64), slice(16, 32))
+        bar(tmp_path / "set" / "B" / f"{index}.png", (32, 32), slice(8, 16))
+    for fit in ("crop", "pad"):
+        with pytest.raises(DataError, match=r"A/0.png has 32 x 64 pixels and its counterpart B/0.png has 32 x 32"):
+            data.load(Data(name=str(tmp_path / "set"), size=16, fit=fit), None, Pairs)
+    assert len(data.load(Data(name=str(tmp_path / "set"), size=16), None, Unpaired).train) == 2
+    a, b = data.load(Data(name=str(tmp_path / "set"), size=16, fit="stretch"), None, Pairs).train.domains.values()
+    assert torch.equal(a.images[:, 0, :, 0] > 127, b.images[:, 0, :, 0] > 127)
+
+
+def test_pairs_of_one_proportion_and_two_sizes_are_cut_alike(tmp_path: Path) -> None:
+    for index in range(3):
+        bar(tmp_path / "set" / "A" / f"{index}.png", (32, 65), slice(16, 32))
+        bar(tmp_path / "set" / "B" / f"{index}.png", (64, 130), slice(32, 64))
+    a, b = data.load(Data(name=str(tmp_path / "set"), size=16), None, Pairs).train.domains.values()
+    assert int((a.images.int() - b.images.int()).abs().max()) <= 8
+
+
+def test_halves_that_are_wider_than_high_are_both_cut_alike(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for index in range(3):
+        half = np.zeros((16, 24), np.uint8)
+        half[:, 4:8] = 255
+        Image.fromarray(np.concatenate([half, half // 2], 1)).save(tmp_path / "set" / f"{index}.png")
+    a, b = data.load(Data(name=str(tmp_path / "set"), size=16), None, Pairs).train.domains.values()
+    assert a.images[0, 0, 0].tolist() == [255] * 4 + [0] * 12
+    assert b.images[0, 0, 0].tolist() == [127] * 4 + [0] * 12
+
+
 WRONG = {
     "an empty domain": (
         {"trainA": 2, "trainB": 0, "testB": 1},
@@ -153,7 +200,7 @@ WRONG = {
     ),
     "three domains": ({"trainA": 2, "trainB": 2, "trainC": 2}, Unpaired, "3 domains: A, B, C"),
     "one domain": ({"trainA": 2}, Unpaired, "domain A only"),
-    "no domains": ({"cats": 2, "dogs": 2}, Unpaired, "no two domains, but folders cats, dogs"),
+    "no domains": ({"cats": 2, "dogs": 2}, Unpaired, "does not hold two domains, but the folders cats, dogs"),
     "no counterpart": ({"A": 3, "B": 2}, Pairs, "1 image has no counterpart .* other domain: 2 in A. Remove it, or"),
     "no counterparts": ({"A": 4, "B": 2}, Pairs, "2 images have no counterpart .* such as 2 in A. Remove them, or"),
     "no training images": ({"testA": 2, "testB": 2}, Unpaired, "no training images"),
@@ -178,7 +225,9 @@ def test_a_damaged_file_is_skipped_with_its_counterpart(tmp_path: Path) -> None:
     said = " ".join(splits.skipped)
     assert len(splits.skipped) == 4
     assert all(name in said for name in ("trainA/1.png is not an image", "testB/0.png is not an image"))
-    assert all(f"{name} is sound, but its counterpart" in said for name in ("trainB/1.png", "testA/0.png"))
+    assert all(
+        f"{name}: the image that it is paired with cannot be read" in said for name in ("trainB/1.png", "testA/0.png")
+    )
     unpaired = data.load(Data(name=str(root), size=8, corrupt="skip"), None, Unpaired)
     assert [len(part) for part in unpaired.train.domains.values()] == [3, 4]
 

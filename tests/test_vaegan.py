@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from simulacra import Run, config, models, networks
 from simulacra.adversarial import PENALTIES
 from simulacra.config import Conv, Mlp, Optimizer, Train
-from simulacra.data import Images, Loader, derived_seed
+from simulacra.data import ImageLoader, Images, derived_seed
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
 from simulacra.models.vaegan import VAEGAN, feature_nll
@@ -45,7 +45,7 @@ def play(model: VAEGAN) -> Trainer:
     """A trainer whose step moves every weight by its gradient times the rate."""
     optimizer = Optimizer(kind="sgd", rate=RATE, betas=(0.0, 0.0))
     values = Train(images=BATCH, batch=BATCH, optimizer=optimizer)
-    return Trainer(model, Loader(noise_images(BATCH, 1, 8), BATCH, seed=SEED), values, seed=SEED)
+    return Trainer(model, ImageLoader(noise_images(BATCH, 1, 8), BATCH, seed=SEED), values, seed=SEED)
 
 
 def isolated(model: VAEGAN, x: torch.Tensor, player: str, rules: dict[str, Any]) -> torch.Tensor:

@@ -11,16 +11,16 @@ https://arxiv.org/abs/1712.04086
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import cast
 
 import torch
 from torch import Tensor
 
 from simulacra import models
 from simulacra.config import Config
-from simulacra.data import Images, Loader, derived_seed
-from simulacra.images import Shape
+from simulacra.data import Dataset, Images, derived_seed
+from simulacra.images import Shape, from_bytes
 from simulacra.metrics import MixtureModes, mixture_modes
 from simulacra.steering import generate
 from simulacra.training import Trainer
@@ -74,13 +74,16 @@ class Points:
         points = self.mixture.sample(self.size, generator) / self.mixture.extent
         return Images(points.view(-1, 2, 1, 1))
 
+    def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
+        """Yield the points of a data set once, in order."""
+        yield from map(Images, torch.split(from_bytes(dataset.images), batch))
+
 
 def trainer(mixture: Mixture, values: Config) -> Trainer:
     """Prepare the training of a GAN on a mixture."""
     torch.manual_seed(derived_seed(values.seed, "weights"))
     model = models.build(values.model, POINT)
-    loader = cast(Loader, Points(mixture, values.train.batch, values.seed))
-    return Trainer(model, loader, values.train, seed=values.seed)
+    return Trainer(model, Points(mixture, values.train.batch, values.seed), values.train, seed=values.seed)
 
 
 def modes(trained: Trainer, mixture: Mixture) -> MixtureModes:

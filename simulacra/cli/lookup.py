@@ -28,13 +28,13 @@ def _recipes(_: argparse.Namespace) -> None:
 def _data(options: argparse.Namespace) -> None:
     from rich.table import Table
 
-    from simulacra.data import SOURCES, domains
+    from simulacra.data import SOURCES, archives
 
     table = Table("name", "holds", "images", "on this machine", box=None, pad_edge=False)
     for name, source in SOURCES.items():
         table.add_row(name, source.title, source.images, source.where(options.data_root) or "no: downloaded when used")
-    for name, (title, holds) in domains.ARCHIVES.items():
-        found = domains.where(name, options.data_root)
+    for name, (title, holds) in archives.ARCHIVES.items():
+        found = archives.where(name, options.data_root)
         table.add_row(name, title, holds, str(found) if found else f"no: put {name}.zip into --data-root")
     table.add_row(
         "a path",

@@ -91,10 +91,10 @@ def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
 
     train = data.load(values.data, options.data_root, models.FAMILIES[values.model.family].batch).train
     seed = values.seed if options.seed is None else options.seed
-    plain = data.Loader(train, PREVIEWED, seed=seed).batch(0).image
+    plain = data.ImageLoader(train, PREVIEWED, seed=seed).batch(0).image
     rows = [("before", plain)]
     for draw in range(PREVIEW_DRAWS):
-        loader = data.Loader(train, PREVIEWED, seed=seed, augment=values.data.augment)
+        loader = data.ImageLoader(train, PREVIEWED, seed=seed, augment=values.data.augment)
         rows.append((f"draw {draw + 1}", loader.augmented(plain, draw)))
     say(images.save(images.labelled_rows(rows), options.preview))
 
@@ -143,8 +143,8 @@ def _follow(session: Session, *, resuming: bool = False) -> None:
     train, test = session.splits.train, session.splits.test
     print(f"{values.recipe} ({values.model.family}) on {train.name}: {len(train):,} training images "
           f"of {trainer.model.shape}, {len(test):,} for testing")  # fmt: skip
-    for problem in session.splits.skipped:
-        print(f"  left out: {problem}")
+    for line in session.splits.describe():
+        print(f"  {line}")
     for player, parameters in summary.totals(trainer.model).items():
         layers = [layer for layer in summary.layers(trainer.model) if layer.player == player and layer.parameters]
         print(f"  {player}: {parameters:,} parameters in {len(layers)} layers")

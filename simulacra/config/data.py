@@ -13,6 +13,11 @@ from simulacra.errors import ConfigError
 __all__ = ["Data"]
 
 
+def is_binarised(augment: tuple[str, ...]) -> bool:
+    """Whether augmentations draw every pixel black or white anew for each batch."""
+    return "binarize" in augment
+
+
 class Data(Section):
     """Which images, and how they are made equal in size and channels."""
 
@@ -61,3 +66,8 @@ class Data(Section):
         except ConfigError as error:
             raise ValueError(str(error).rstrip(".")) from None
         return steps
+
+    @property
+    def binarised(self) -> bool:
+        """Whether every pixel is black or white, drawn anew for each batch or once for all."""
+        return self.binarize_once or is_binarised(self.augment)

@@ -12,20 +12,23 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.config import Data
-from simulacra.data import digits, domains, files, idx, shapes, stacked
-from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Splits, Unpaired
-from simulacra.data.loader import LOADERS, Loader, PairsLoader, UnpairedLoader, derived_seed
+from simulacra.data import digits, domains, folders, idx, shapes, stacked
+from simulacra.data.archives import ARCHIVES
+from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
+from simulacra.data.loader import LOADERS, ImageLoader, Loader, PairsLoader, UnpairedLoader, derived_seed
 from simulacra.errors import DataError, nearest
 
 __all__ = [
     "LOADERS",
     "SOURCES",
     "Dataset",
+    "ImageLoader",
     "Images",
     "Labelled",
     "Loader",
     "Pairs",
     "PairsLoader",
+    "Parts",
     "Splits",
     "Unpaired",
     "UnpairedLoader",
@@ -86,39 +89,60 @@ def load(data: Data, root: Path | None = None, batch: type[Images] = Images) -> 
     ``root`` is a folder to look in first. A source without a test split of its own gets one by `Data.test`.
     The splits depend on the data alone, never on the seed of a training. Raises `DataError`.
     """
-    test: Dataset | None
-    skipped: tuple[str, ...] = ()
+    return completed(_read(data, root, batch), data)
+
+
+def _read(data: Data, root: Path | None, batch: type[Images]) -> Parts:
     if batch is Unpaired or batch is Pairs:
-        train, test, skipped = domains.load(data, batch, root)
-    elif data.name in SOURCES:
-        train, test = SOURCES[data.name].load(data, root)
-    elif os.path.exists(data.name):  # noqa: PTH110 - unlike Path.exists it is false for impossible names
-        train, test, skipped = files.load(Path(data.name), data)
-    elif data.name in domains.ARCHIVES:
+        return domains.load(data, batch, root)
+    if data.name in SOURCES:
+        return Parts(*SOURCES[data.name].load(data, root))
+    if os.path.exists(data.name):  # noqa: PTH110 - unlike Path.exists it is false for impossible names
+        return folders.load(Path(data.name), data)
+    if data.name in ARCHIVES:
         raise DataError(
             f"{data.name} has two domains, which the families cyclegan and pix2pix translate. "
             f"Type: simulacra train cyclegan --data {data.name}"
         )
-    else:
-        names = ", ".join(SOURCES)
-        raise DataError(
-            f"There is no data set or path '{data.name}'.{nearest(data.name, SOURCES)} "
-            f"Names: {names}; or a folder or a zip of images."
-        )
+    names = ", ".join(SOURCES)
+    raise DataError(
+        f"There is no data set or path '{data.name}'.{nearest(data.name, SOURCES)} "
+        f"Names: {names}; or a folder or a zip of images."
+    )
+
+
+def completed(parts: Parts, data: Data) -> Splits:
+    """Bring all splits to the size and channels asked for, and hold out those that the source does not have.
+
+    Raises `DataError` for too few images.
+    """
+    train, test, validation, remarks = parts.train, parts.test, parts.validation, list(parts.remarks)
     smaller = min(train.domains.values(), key=len, default=train)
-    needed = max(2, 1 + (test is None) + (data.validation > 0))
+    dividing = validation is None and data.validation > 0
+    needed = max(2, 1 + (test is None) + dividing)
     if len(smaller) < needed:
         raise DataError(f"{data.name} has too few images to train on ({len(smaller)}): at least {needed} are needed.")
     train = _fitted(train, data)
     if test is None:
         train, test = train.divide(data.test, seed=1)
+        remarks.append(f"images for testing: {_counted(test)}, held out ({data.test:.3g} of all, data.test)")
+    else:
+        remarks.append(f"images for testing: {_counted(test)}, the source's own test split")
     test = _fitted(test, data)
     if data.per_class is not None:
         train = train.few(data.per_class, data.draw)
-    if data.validation > 0:
+    if validation is not None:
+        validation = _fitted(validation, data)
+        remarks.append(f"images for validation: {_counted(validation)}, the source's own split, not trained on")
+    elif dividing:
         train, validation = train.divide(data.validation, seed=2)
-        return Splits(train, test, validation, skipped)
-    return Splits(train, test, skipped=skipped)
+        held = f"held out ({data.validation:.3g} of the training images, data.validation)"
+        remarks.append(f"images for validation: {_counted(validation)}, {held}")
+    return Splits(train, test, validation, parts.skipped, tuple(remarks))
+
+
+def _counted(dataset: Dataset) -> str:
+    return " + ".join(f"{len(part):,}" for part in dataset.domains.values() or [dataset])
 
 
 def _fitted(dataset: Dataset, data: Data) -> Dataset:

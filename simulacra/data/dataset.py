@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from simulacra.errors import DataError
 from simulacra.images import Shape
+
+FINGERPRINT = 2  # version of what `Splits.fingerprint` covers
+NAMED = 12  # classes that are described by name
 
 
 @dataclass(frozen=True)
@@ -113,23 +117,74 @@ class Dataset:
         return self.take(torch.cat(kept).sort().values)
 
     def digest(self) -> str:
-        """SHA-256 of the pixels, to tell data sets apart."""
+        """Return the SHA-256 of the pixels."""
         digest = hashlib.sha256(self.images.contiguous().numpy().tobytes())
         if self.other is not None:
             digest.update(self.other.digest().encode())
         return digest.hexdigest()
 
+    def content(self) -> dict[str, object]:
+        """Return what a model can learn of: digests of pixels and labels, the names of classes, and domain B."""
+        labels = None if self.labels is None else hashlib.sha256(self.labels.long().numpy().tobytes()).hexdigest()
+        return {
+            "pixels": hashlib.sha256(self.images.contiguous().numpy().tobytes()).hexdigest(),
+            "shape": list(self.images.shape),
+            "labels": labels,
+            "classes": list(self.classes),
+            "other": None if self.other is None else self.other.content(),
+        }
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a source holds: training images, splits of its own, lines on what it left out, and other remarks."""
+
+    train: Dataset
+    test: Dataset | None = None
+    validation: Dataset | None = None
+    skipped: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set's parts, equal in size and channels, and the files that were left out with the reason."""
+    """A data set's splits, equal in size and channels.
+
+    ``skipped`` names what was left out with the reason; ``remarks`` say what a person might not expect.
+    """
 
     train: Dataset
     test: Dataset
     validation: Dataset | None = None
     skipped: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def describe(self) -> list[str]:
+        """Return lines for a person: the classes with their training images, the remarks, and what was left out."""
+        train, lines = self.train, []
+        if train.labels is not None:
+            numbers = torch.bincount(train.labels, minlength=len(train.classes)).tolist()
+            named = [f"{name} {number:,}" for name, number in zip(train.classes, numbers, strict=False)]
+            more = f", and {len(named) - NAMED} more" if len(named) > NAMED else ""
+            lines.append(f"{len(named):,} classes: {', '.join(named[:NAMED])}{more}")
+        return [*lines, *self.remarks, *(f"left out: {line}" for line in self.skipped)]
 
     def digest(self) -> str:
-        """SHA-256 over the pixels of all parts, to tell whether a data set is still the same."""
+        """Return the SHA-256 over the pixels of all splits."""
         parts = (self.train, self.test, self.validation)
         return hashlib.sha256("".join(part.digest() for part in parts if part is not None).encode()).hexdigest()
+
+    def fingerprint(self) -> str:
+        """Return ``2:`` and a SHA-256 over pixels, labels, names of classes, and which split each image belongs to."""
+        parts = {"train": self.train, "test": self.test, "validation": self.validation}
+        told = {name: part.content() for name, part in parts.items() if part is not None}
+        return f"{FINGERPRINT}:{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()}"
+
+    def matches(self, recorded: str) -> bool:
+        """Whether a recorded fingerprint is this data set's; those of older runs, without a version, cover pixels only.
+
+        Older runs knew no validation images but those divided off the training images.
+        """
+        if recorded.startswith(f"{FINGERPRINT}:"):
+            return recorded == self.fingerprint()
+        return recorded in (self.digest(), replace(self, validation=None).digest())

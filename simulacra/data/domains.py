@@ -1,45 +1,39 @@
 """Images of two domains: folders or zips of your own, and sets with a name.
 
-Domains are told by folders, ``trainA trainB testA testB`` or ``A B`` (with ``train`` and ``test`` above or below), or
-lie side by side in each picture, A at the left. In folders equal names are pairs.
+Domains are told by folders, ``trainA trainB testA testB`` or ``A B`` (with the splits' names above or below), or lie
+side by side in each picture, A at the left. In folders equal names are pairs.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-import torch
-from PIL import Image
-
-from simulacra import images, machine
 from simulacra.config import Data
-from simulacra.data import files, shapes
-from simulacra.data.dataset import Dataset, Pairs, Unpaired
-from simulacra.data.files import DEFAULT_SIZE, LARGEST_NATIVE
+from simulacra.data import archives, reading, shapes
+from simulacra.data.archives import ARCHIVES
+from simulacra.data.dataset import Dataset, Pairs, Parts, Unpaired
+from simulacra.data.layout import SPLIT_WORDS, split_of
+from simulacra.data.reading import Pixels
 from simulacra.errors import DataError, nearest
 from simulacra.images.files import Entry
 from simulacra.images.files import find as find_files
 
-FOLDER = re.compile(r"^(train|test|val)?[ _-]?([A-Z])$", re.IGNORECASE)
-SPLIT_NAMES = ("train", "test", "val", "valid", "validation")
+FOLDER = re.compile(rf"^({SPLIT_WORDS})?[ _-]?([A-Z])$", re.IGNORECASE)
 LAYOUTS = (
     "Two domains are given by folders trainA and trainB (and testA, testB), or A and B; or side by side in pictures "
-    "that are twice as wide as high."
+    "that are at least twice as wide as high."
 )
-ARCHIVES = {
-    "emoji-noto2twemoji": ("emoji in two styles: Noto, Twemoji", "675 + 693, 128 test pairs, colour, 64 x 64"),
-    "facades": ("house fronts beside their labels (CMP)", "400 + 106 pairs, colour, 256 x 256"),
-}
+SQUARE_PROPORTIONS = 2  # width by height, from which on a picture holds two side by side
+SPLITS = ("train", "test", "validation")
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An image file, the split and the domain it is of, and its name there; side by side it is of both."""
+    """An image file, its split and domain ("AB" side by side), and the name by which a pair is known."""
 
     entry: Entry
     split: str
@@ -47,64 +41,54 @@ class Placed:
     name: str
 
 
-def load(
-    data: Data, batch: type[Unpaired | Pairs], root: Path | None
-) -> tuple[Dataset, Dataset | None, tuple[str, ...]]:
-    """Read two domains; return the training set, the test set if there is one, and what was skipped.
+Decoded = tuple[Placed, Pixels]
 
-    Raises `DataError` for sources without two domains, and for pairs where names differ.
+
+def load(data: Data, batch: type[Unpaired | Pairs], root: Path | None) -> Parts:
+    """Read two domains in the splits that they have.
+
+    Raises `DataError` for sources without two domains, and for pairs where names or proportions differ.
     """
     if data.name == "shapes":
         train, test = shapes.domains(data.size or 32, paired=batch is Pairs)
-        return _swapped(train, data), _swapped(test, data), ()
-    path = find(data.name, root) if data.name in ARCHIVES or not os.path.exists(data.name) else Path(data.name)  # noqa: PTH110
+        return Parts(_swapped(train, data), _swapped(test, data))
+    path = _source(data.name, root)
     placed = _placed(find_files(path), path)
+    if batch is Pairs:
+        _refuse_unlike_proportions(placed, data)
     decoded, problems = _decoded(placed, data)
     if batch is Pairs:
         decoded, bereft = _whole_pairs(placed, decoded)
         problems += bereft
     parts = {
         split: _dataset(path, [item for item in decoded if item[0].split == split], data, split)
-        for split in ("train", "test")
+        for split in SPLITS
         if split == "train" or any(item[0].split == split for item in decoded)
     }
     if batch is Pairs:
-        parts = {split: _in_pairs(part, path) for split, part in parts.items()}
-    left = Counter(item.split for item in placed if item.split not in ("train", "test"))
-    problems += [f"{count} images of {split}" for split, count in left.items()]
-    return parts["train"], parts.get("test"), tuple(problems)
+        for part in parts.values():
+            _refuse_alone(part, path)
+    return Parts(parts["train"], parts.get("test"), parts.get("validation"), tuple(problems))
 
 
 def of_domain(entries: Sequence[Entry], domain: str) -> list[Entry]:
-    """The images of one domain where folders tell the domain of every image, else all of them."""
+    """Return the images of one domain where folders tell the domain of every image, else all of them."""
     placed = [place for entry in entries for place in [_place(entry)] if place is not None]
     told = len(placed) == len(entries)
     return [place.entry for place in placed if place.domain == domain] if told else list(entries)
 
 
-def find(name: str, root: Path | None) -> Path:
-    """Find the zip of a known name in ``root``, ``$SIMULACRA_DATA`` or the user cache. Raises `DataError`."""
-    if name not in ARCHIVES:
-        names = ", ".join(["shapes", *ARCHIVES])
-        raise DataError(
-            f"There is no data set of two domains, or path, '{name}'.{nearest(name, ['shapes', *ARCHIVES])} "
-            f"Names: {names}; or a folder or a zip. {LAYOUTS}"
-        )
-    found = where(name, root)
-    if found is None:
-        raise DataError(
-            f"{name}.zip is not on this machine. Put it into a folder, and name that with --data-root or in "
-            "$SIMULACRA_DATA; docs/data.md says where it comes from."
-        )
-    return found
-
-
-def where(name: str, root: Path | None) -> Path | None:
-    """Return the zip of a known name, or None where it is not on this machine."""
-    given = os.environ.get("SIMULACRA_DATA")
-    folders = [root, Path(given) if given else None, machine.cache() / "data"]
-    candidates = [folder / f"{name}.zip" for folder in folders if folder is not None]
-    return next((path for path in candidates if path.is_file()), None)
+def _source(name: str, root: Path | None) -> Path:
+    """The path of a known zip or of a folder or zip of one's own."""
+    if name in ARCHIVES:
+        return archives.find(name, root)
+    if os.path.exists(name):  # noqa: PTH110 - unlike Path.exists it is false for impossible names
+        return Path(name)
+    names = ", ".join(["shapes", *ARCHIVES])
+    raise DataError(
+        f"There is no data set of two domains, or path, '{name}'.{nearest(name, ['shapes', *ARCHIVES])} "
+        f"Names: {names}; or a folder or a zip. {LAYOUTS}"
+    )
 
 
 def _placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
@@ -120,7 +104,7 @@ def _placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
         )
     if known != ["A", "B"]:
         raise DataError(f"{path} holds images of domain {known[0]} only. {LAYOUTS}")
-    for split in {place.split for place in placed} & {"train", "test"}:
+    for split in sorted({place.split for place in placed}):
         there = {place.domain for place in placed if place.split == split}
         if len(there) < 2:
             lacking = "B" if "A" in there else "A"
@@ -142,9 +126,9 @@ def _place(entry: Entry) -> Placed | None:
     for part in entry.name.parts[:-1]:
         match = FOLDER.match(part)
         if match and not domain:
-            split, domain = (match[1] or split).lower(), match[2].upper()
-        elif part.lower() in SPLIT_NAMES:
-            split = part.lower()
+            split, domain = split_of(match[1] or "") or split, match[2].upper()
+        elif named := split_of(part):
+            split = named
         else:
             rest.append(part)
     name = str(PurePosixPath(*rest, PurePosixPath(entry.name.name).stem))
@@ -152,78 +136,74 @@ def _place(entry: Entry) -> Placed | None:
 
 
 def _side_by_side(entries: Sequence[Entry], path: Path) -> list[Placed]:
-    """Pictures that are twice as wide as high hold both domains."""
-    known = [(entry, images.dimensions(source)) for entry in entries if (source := files.source_of(entry)) is not None]
-    wrong = [(entry, size) for entry, size in known if size is not None and size[0] != 2 * size[1]]
+    """Pictures that are at least twice as wide as high hold both domains."""
+    known = [(entry, reading.dimensions(entry)) for entry in entries]
+    wrong = [(entry, size) for entry, size in known if size is not None and size[0] < SQUARE_PROPORTIONS * size[1]]
     if wrong:
         folders = sorted({entry.name.parts[0] for entry, _ in wrong if len(entry.name.parts) > 1})
-        found = f"folders {', '.join(folders[:5])}" if folders else f"{wrong[0][0].name} of {wrong[0][1]} pixels"
-        raise DataError(f"{path} holds no two domains, but {found}. {LAYOUTS}")
-    splits = [
-        next((part.lower() for part in e.name.parts[:-1] if part.lower() in SPLIT_NAMES), "train") for e in entries
-    ]
-    return [Placed(e, split, "AB", str(e.name.with_suffix(""))) for e, split in zip(entries, splits, strict=True)]
+        found = f"the folders {', '.join(folders[:5])}" if folders else f"{wrong[0][0].name} of {wrong[0][1]} pixels"
+        raise DataError(f"{path} does not hold two domains, but {found}. {LAYOUTS}")
+    return [Placed(entry, _split(entry), "AB", str(entry.name.with_suffix(""))) for entry in entries]
 
 
-def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[tuple[Placed, Image.Image]], list[str]]:
-    """Read the files of both splits: squares, two for pictures side by side; and what cannot be read."""
-    wanted = [place for place in placed if place.split in ("train", "test")]
-    size, halves = data.size or _common_size(wanted), wanted[0].domain == "AB"
-    read, problems = files.pictures([place.entry for place in wanted], data, size, halves=halves)
-    if problems and data.corrupt == "refuse":
-        raise DataError(files.refusal(problems, "To leave such files out: --data.corrupt skip"))
-    found = [(place, picture) for place, picture in zip(wanted, read, strict=True) if picture is not None]
+def _split(entry: Entry) -> str:
+    return next((split for part in entry.name.parts[:-1] if (split := split_of(part))), "train")
+
+
+def _refuse_unlike_proportions(placed: Sequence[Placed], data: Data) -> None:
+    """Raise `DataError` for a pair whose images would be cut or padded apart, so that they no longer show the same."""
+    if data.fit == "stretch" or placed[0].domain == "AB":
+        return
+    of_a = {(place.split, place.name): place for place in placed if place.domain == "A"}
+    for b in (place for place in placed if place.domain == "B"):
+        a = of_a.get((b.split, b.name))
+        sizes = None if a is None else (reading.dimensions(a.entry), reading.dimensions(b.entry))
+        if a is None or sizes is None or None in sizes:
+            continue
+        (width, height), (other_width, other_height) = sizes  # type: ignore[misc]
+        if abs(width * other_height - height * other_width) > max(width, height, other_width, other_height):
+            verb = "cut" if data.fit == "crop" else "padded"
+            raise DataError(
+                f"{a.entry.name} has {width} x {height} pixels and its counterpart {b.entry.name} has {other_width} x "
+                f"{other_height}: {verb} to squares they would no longer show the same. Give both the same "
+                "proportions, or distort both to squares with --data.fit stretch"
+            )
+
+
+def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[Decoded], list[str]]:
+    """Read the files: squares, two for pictures side by side; and what cannot be read."""
+    entries, halves = [place.entry for place in placed], placed[0].domain == "AB"
+    size = data.size or reading.common_size(entries, halves=halves)
+    read, problems = reading.squares(entries, data, size, halves=halves)
+    found = [(place, pixels) for place, pixels in zip(placed, read, strict=True) if pixels is not None]
     if not halves:
         return found, problems
-    cuts = {"A": (0, 0, size, size), "B": (size, 0, 2 * size, size)}
-    return [(replace(p, domain=domain), both.crop(cut)) for p, both in found for domain, cut in cuts.items()], problems
+    cuts = {"A": slice(0, size), "B": slice(size, 2 * size)}
+    return [(replace(p, domain=domain), both[:, cut]) for p, both in found for domain, cut in cuts.items()], problems
 
 
-def _whole_pairs(
-    placed: Sequence[Placed], decoded: Sequence[tuple[Placed, Image.Image]]
-) -> tuple[list[tuple[Placed, Image.Image]], list[str]]:
+def _whole_pairs(placed: Sequence[Placed], decoded: Sequence[Decoded]) -> tuple[list[Decoded], list[str]]:
     """Leave out the counterparts of files that cannot be read; return the others, and one line for each left out."""
     read = {place.entry.name for place, _ in decoded}
     lost = {(place.split, place.name) for place in placed if place.entry.name not in read}
     bereft = [place.entry.name for place, _ in decoded if (place.split, place.name) in lost]
-    kept = [(place, picture) for place, picture in decoded if (place.split, place.name) not in lost]
-    return kept, [f"{name} is sound, but its counterpart cannot be read." for name in bereft]
+    kept = [(place, pixels) for place, pixels in decoded if (place.split, place.name) not in lost]
+    return kept, [f"{name}: the image that it is paired with cannot be read." for name in bereft]
 
 
-def _common_size(placed: Sequence[Placed]) -> int:
-    """The side where all are equal squares of a moderate size, else the default."""
-    sizes = {images.dimensions(source) for place in placed if (source := files.source_of(place.entry)) is not None} - {
-        None
-    }
-    width, height = sizes.pop() or (0, 0) if len(sizes) == 1 else (0, 0)
-    side = height if placed[0].domain == "AB" else width
-    return side if height == side and 8 <= side <= LARGEST_NATIVE else DEFAULT_SIZE
-
-
-def _dataset(path: Path, decoded: Sequence[tuple[Placed, Image.Image]], data: Data, split: str) -> Dataset:
+def _dataset(path: Path, decoded: Sequence[Decoded], data: Data, split: str) -> Dataset:
     asked = {"A": data.channels, "B": data.channels_b or data.channels}
     if data.swap:
         asked = {"A": asked["B"], "B": asked["A"]}
     parts = []
-    for domain in ("A", "B"):
-        chosen = [(place.name, picture) for place, picture in decoded if place.domain == domain]
-        if not chosen:
+    for domain, option in (("A", "channels"), ("B", "channels_b")):
+        names = tuple(place.name for place, _ in decoded if place.domain == domain)
+        pixels = [pixels for place, pixels in decoded if place.domain == domain]
+        if not pixels:
             raise DataError(f"{path}: none of the {split} images of domain {domain} can be read.")
-        channels = asked[domain] or _common_channels(domain, [picture for _, picture in chosen])
-        pixels = torch.stack([images.to_tensor(picture, channels) for _, picture in chosen])
-        parts.append(Dataset(path.stem, pixels, names=tuple(name for name, _ in chosen)))
+        found = asked[domain] or reading.common_channels(pixels, names, of=f" of domain {domain}", option=option)
+        parts.append(Dataset(path.stem, reading.stack(pixels, found), names=names))
     return _swapped(replace(parts[0], other=parts[1]), data)
-
-
-def _common_channels(domain: str, pictures: Sequence[Image.Image]) -> int:
-    modes = Counter(picture.mode for picture in pictures)
-    if len(modes) > 1:
-        option = "--data.channels" if domain == "A" else "--data.channels_b"
-        raise DataError(
-            f"{modes['RGB']} images of domain {domain} are in colour and {modes['L']} are grey. "
-            f"Say which is meant: {option} 3 or {option} 1"
-        )
-    return 1 if "L" in modes else 3
 
 
 def _swapped(dataset: Dataset, data: Data) -> Dataset:
@@ -233,8 +213,8 @@ def _swapped(dataset: Dataset, data: Data) -> Dataset:
     return replace(b, other=a)
 
 
-def _in_pairs(dataset: Dataset, path: Path) -> Dataset:
-    """The pictures that have a counterpart; all must have one. Raises `DataError`."""
+def _refuse_alone(dataset: Dataset, path: Path) -> None:
+    """Raise `DataError` unless every image has exactly one counterpart of the same name."""
     a, b = dataset.domains.values()
     alone = sorted(set(a.names) ^ set(b.names))
     if alone:
@@ -246,5 +226,4 @@ def _in_pairs(dataset: Dataset, path: Path) -> Dataset:
             f"{'them' if several else 'it'}, or train without pairs: simulacra train cyclegan --data {path}"
         )
     if len(set(a.names)) < len(a.names):
-        raise DataError(f"{path}: two images of domain A have the same name, so pairs cannot be told.")
-    return dataset
+        raise DataError(f"{path}: two images of domain A have the same name, so it is unclear which belongs to which.")

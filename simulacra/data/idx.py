@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import urllib.request
 import zlib
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simulacra import machine
 from simulacra.data.dataset import Dataset
+from simulacra.data.places import ROOT_VARIABLE, roots
 from simulacra.errors import DataError
 from simulacra.storage import atomic
 
 TYPES = {0x08: np.uint8, 0x09: np.int8, 0x0B: np.int16, 0x0C: np.int32, 0x0D: np.float32, 0x0E: np.float64}
 LARGEST = 512 << 20  # bytes after decompression, far above any file here: a guard against hostile archives
-ROOT_VARIABLE = "SIMULACRA_DATA"
 
 
 @dataclass(frozen=True)
@@ -81,14 +79,6 @@ def load(source: Source, root: Path | None = None) -> tuple[Dataset, Dataset]:
 def _split(source: Source, arrays: dict[str, Tensor], split: str) -> Dataset:
     images = arrays[f"{split}-images-idx3-ubyte"].unsqueeze(1)
     return Dataset(source.name, images, arrays[f"{split}-labels-idx1-ubyte"].long(), source.classes)
-
-
-def roots(root: Path | None = None) -> list[Path]:
-    """The folders in which data sets are looked up, in order; the last is the user cache."""
-    places = [root] if root is not None else []
-    if os.environ.get(ROOT_VARIABLE):
-        places.append(Path(os.environ[ROOT_VARIABLE]))
-    return [*places, machine.cache() / "data"]
 
 
 def find(source: Source, root: Path | None = None) -> Path | None:
@@ -155,7 +145,7 @@ def _check(content: bytes, digest: str, origin: str) -> None:
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
         raise DataError(
-            f"{origin} has not the published content (SHA-256 {found[:12]}..., expected {digest[:12]}...). "
+            f"{origin} does not match the published file (SHA-256 {found[:12]}..., expected {digest[:12]}...). "
             "Delete it and try again."
         )
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from simulacra.config.data import is_binarised
 from simulacra.config.operations import operation
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Unpaired
 from simulacra.errors import ConfigError
@@ -27,11 +29,26 @@ def derived_seed(*parts: object) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-class Loader:
-    """Endless training batches of one size from a resident data set.
+class Loader(Protocol):
+    """What a trainer draws its batches from; anything with these members is one.
 
     ``retry`` counts roll-backs: each gives another order, so that a diverged training does not repeat itself.
     """
+
+    retry: int
+    device: torch.device
+
+    def batch(self, step: int) -> Images:
+        """Return the batch of a training step: a function of the step, of ``retry`` and of the loader's seed."""
+        ...
+
+    def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
+        """Yield a data set once, in order, for measuring."""
+        ...
+
+
+class ImageLoader:
+    """Endless training batches of one size from a resident data set, by a new permutation in each epoch."""
 
     def __init__(
         self,
@@ -42,16 +59,20 @@ class Loader:
         device: torch.device | str = "cpu",
         augment: tuple[str, ...] = (),
     ) -> None:
-        self.dataset = dataset
         self.batch_size = batch
         self.seed = seed
         self.retry = 0
         self.device = torch.device(device)
+        self.augment = augment
+        self._pipeline = Pipeline.parse(augment)
+        self._orders: dict[tuple[int, int], Tensor] = {}
+        self._hold(dataset)
+
+    def _hold(self, dataset: Dataset) -> None:
+        """Put what batches are gathered from on the device."""
+        self.dataset = dataset
         self._images = dataset.images.to(self.device)
         self._labels = None if dataset.labels is None else dataset.labels.to(self.device)
-        self._pipeline = Pipeline.parse(augment)
-        self._binarized = "binarize" in augment
-        self._orders: dict[tuple[int, int], Tensor] = {}
 
     def batch(self, step: int) -> Images:
         """Return the batch of a step, with labels where the data set has classes."""
@@ -67,14 +88,14 @@ class Loader:
         return self._pipeline(x, generator)
 
     def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
-        """Yield a data set once, in order, for measuring: not augmented, but binarised if the training images are.
+        """Yield a data set once, in order, for measuring: binarised if training images are, not augmented otherwise.
 
         The binarisation is drawn from a fixed seed, so that two measurements are of the same images.
         """
         generator = torch.Generator().manual_seed(derived_seed("binarize"))
         for start in range(0, len(dataset), batch):
             x = from_bytes(dataset.images[start : start + batch].to(self.device))
-            x = binarize(x, generator=generator) if self._binarized else x
+            x = binarize(x, generator=generator) if is_binarised(self.augment) else x
             labels, x = dataset.labels, x.contiguous(memory_format=torch.channels_last)
             yield Images(x) if labels is None else Labelled(x, labels[start : start + batch].to(self.device))
 
@@ -98,21 +119,14 @@ class Loader:
         return self._orders[key]
 
 
-class UnpairedLoader(Loader):
+class UnpairedLoader(ImageLoader):
     """Batches of two domains, each in an order of its own and changed by draws of its own."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        batch: int,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        augment: tuple[str, ...] = (),
-    ) -> None:
+    def _hold(self, dataset: Dataset) -> None:
         a, b = dataset.domains.values()
-        super().__init__(a, batch, seed=seed, device=device, augment=augment)
-        self._other = Loader(b, batch, seed=derived_seed(seed, "domain B"), device=device, augment=augment)
+        super()._hold(a)
+        seed = derived_seed(self.seed, "domain B")
+        self._other = ImageLoader(b, self.batch_size, seed=seed, device=self.device, augment=self.augment)
 
     def batch(self, step: int) -> Unpaired:
         """Return the batch of a step."""
@@ -120,26 +134,21 @@ class UnpairedLoader(Loader):
         return Unpaired(super().batch(step).image, self._other.batch(step).image)
 
 
-class PairsLoader(Loader):
-    """Batches of pairs: both images lie on each other's channels while they are changed, so that they stay aligned."""
+class PairsLoader(ImageLoader):
+    """Batches of pairs: both images lie on each other's channels while they are changed, so that they stay aligned.
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        batch: int,
-        *,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        augment: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(_stacked(dataset), batch, seed=seed, device=device, augment=augment)
+    Raises `ConfigError` for augmentations that do not move pixels: they cannot be done to both images alike.
+    """
+
+    def _hold(self, dataset: Dataset) -> None:
+        super()._hold(_stacked(dataset))
+        self._channels = dataset.shape.channels
         wrong = [step.name for step in self._pipeline.steps if not operation(step.name).geometric]
         if wrong:
             raise ConfigError(
                 f"data.augment: {wrong[0]} does not move pixels, so it cannot be done to both images of a pair alike. "
                 "For pairs: flip, shift, rotate, affine, perspective, elastic."
             )
-        self._channels = dataset.shape.channels
 
     def batch(self, step: int) -> Pairs:
         """Return the batch of a step."""
@@ -160,9 +169,9 @@ def _stacked(dataset: Dataset) -> Dataset:
     return replace(a, images=torch.cat([a.images, b.images], 1), labels=None)
 
 
-LOADERS: dict[type[Images], type[Loader]] = {
-    Images: Loader,
-    Labelled: Loader,
+LOADERS: dict[type[Images], type[ImageLoader]] = {
+    Images: ImageLoader,
+    Labelled: ImageLoader,
     Unpaired: UnpairedLoader,
     Pairs: PairsLoader,
 }

@@ -50,8 +50,7 @@ class Entry:
     @property
     def binarised(self) -> bool:
         """Whether its images, also those that it is measured on, are black or white only."""
-        values = self.run.config.data
-        return values.binarize_once or "binarize" in values.augment
+        return self.run.config.data.binarised
 
     @property
     def count(self) -> int:

@@ -139,7 +139,7 @@ class Evidence:
 
     def cache_key(self, what: str, dataset: Dataset) -> str:
         """Everything that a value computed from the features of a data set depends on."""
-        binarised = "binarize" in self.run.config.data.augment
+        binarised = self.run.config.data.binarised
         shape = tuple(dataset.images.shape)
         return cache.key(what, CACHE_VERSION, self.extractor.digest, dataset.digest(), shape, binarised)
 

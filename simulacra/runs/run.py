@@ -14,7 +14,7 @@ from torch import Tensor
 
 from simulacra import data, images, priors
 from simulacra.config import Config
-from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, files
+from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, reading
 from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
 from simulacra.images import Shape
 from simulacra.images.batch import refuse_taken
@@ -301,7 +301,7 @@ class Run:
 
         def read(entry: Entry) -> Tensor:
             channels = translating.domains[source].channels
-            return files.read_one(entry, channels, values, convert=convert, size=size)
+            return reading.read_one(entry, channels, values, convert=convert, size=size)
 
         for entry in counted(entries, len(entries), "looking at pictures"):
             read(entry)
@@ -325,7 +325,7 @@ class Run:
 
     def read(self, path: str | Path) -> tuple[list[str], Tensor]:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
-        names, pixels = files.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)
+        names, pixels = reading.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)
         return names, images.from_bytes(pixels)
 
 

@@ -77,6 +77,7 @@ class Session:
         self.trainer = trainer
         self.data_root = data_root
         self.digest = splits.digest()
+        self.fingerprint = splits.fingerprint()
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
         self.best: float | None = None
         self._lock: IO[str] | None = None
@@ -136,10 +137,10 @@ class Session:
     def _open(self, exists: bool) -> None:
         latest = self.checkpoints.latest() if exists else None
         state = None if latest is None else checkpoint.load(latest)
-        if state is not None and state.get("data") != self.digest:
+        if state is not None and not self.splits.matches(str(state.get("data"))):
             raise ConfigError(
-                f"The images of {self.config.data.name} are not those that {self.path} was trained on. "
-                "Restore them, or choose another folder with --out."
+                f"The images of {self.config.data.name}, their classes or their splits are not those that {self.path} "
+                "was trained on. Restore them, or choose another folder with --out."
             )
         if state is not None:
             self._restore(state, latest)
@@ -343,7 +344,7 @@ class Session:
         """Write the checkpoint and the model; the name of the latest comes last, it makes the others valid."""
         if not self.trainer.healthy():
             raise DivergenceError(f"a weight became NaN or infinite before step {self.trainer.step:,}")
-        path = self.checkpoints.write({**self.trainer.state_dict(), "best": self.best, "data": self.digest})
+        path = self.checkpoints.write({**self.trainer.state_dict(), "best": self.best, "data": self.fingerprint})
         if best or self.config.train.keep == "last" or self.checkpoints.best() is None:
             try:
                 checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)

@@ -1,0 +1,170 @@
+"""Image files to pixels of one size: several at a time, with every file that cannot be read named."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from simulacra import images
+from simulacra.config import Data
+from simulacra.errors import DataError
+from simulacra.images.batch import PARALLEL, each
+from simulacra.images.files import Entry, find
+
+DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
+LARGEST_NATIVE = 256  # pixels: larger equal squares are reduced unless asked for
+COLOUR_SHARE = 0.98  # of the files: from here on a mixture of grey and colour counts as colour
+
+Pixels = npt.NDArray[np.uint8]  # (H, W) grey or (H, W, 3) in colour
+
+
+def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str], Tensor]:
+    """Read every image of a file, folder or zip: the names, and uint8 ``(N, channels, size, size)``.
+
+    The options of ``data`` for fit, background and the largest file apply. Raises `DataError` that names the files
+    that cannot be read.
+    """
+    entries, strict = find(path), data.model_copy(update={"corrupt": "skip"})
+    read, problems = squares(entries, strict, size)
+    if problems:
+        raise DataError(_refusal(problems, "Remove them and try again."))
+    return [str(entry.name) for entry in entries], stack([pixels for pixels in read if pixels is not None], channels)
+
+
+def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, size: int | None = None) -> Tensor:
+    """Read an image as it is, or with the shorter side of ``size`` pixels: uint8 ``(channels, H, W)``.
+
+    Raises `DataError` for a grey file where colour is needed, and the reverse, unless they shall be converted; and,
+    before pixels are decoded, for more megapixels than ``data`` allows, in the file or once it is resized.
+    """
+    source, name = entry.source(), str(entry.name)
+    if size is not None:
+        _refuse_huge_result(source, name, size, data.max_megapixels)
+    picture = images.read(
+        source, name, max_megapixels=data.max_megapixels, background=data.background, remedy="--max-megapixels"
+    )
+    if not convert and (picture.mode == "L") != (channels == 1):
+        have, need = ("grey", "in colour") if picture.mode == "L" else ("in colour", "grey")
+        raise DataError(
+            f"{entry.name} is {have}, and the images that this model was trained to translate are {need}. "
+            "To translate it all the same: --convert"
+        )
+    if size is not None:
+        scale = size / min(picture.size)
+        width, height = (max(1, round(scale * side)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    return images.to_tensor(picture, channels)
+
+
+def _refuse_huge_result(source: Path | bytes, name: str, size: int, max_megapixels: float) -> None:
+    """Refuse a shorter side that makes a picture too large; what has no readable header is left to `images.read`."""
+    sides = images.dimensions(source)
+    if sides is None:
+        return
+    ratio = max(sides) / min(sides)
+    if size**2 * ratio > max_megapixels * 1e6:
+        raise DataError(
+            f"--size {size} would make {name} a picture of {size**2 * ratio / 1e6:,.1f} megapixels; the limit is "
+            f"{max_megapixels:g}. Choose --size {math.isqrt(int(max_megapixels * 1e6 / ratio))} or less, or raise the "
+            "limit with --max-megapixels."
+        )
+
+
+def common_size(entries: Sequence[Entry], *, halves: bool = False) -> int:
+    """Return the side where all files, or all their halves, are equal squares of a moderate size; else the default."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        sizes = {size for entry in entries for size in [dimensions(entry)] if size is not None}
+    width, height = sizes.pop() if len(sizes) == 1 else (0, 0)
+    width = width // 2 if halves and width % 2 == 0 else width
+    return width if width == height and 8 <= width <= LARGEST_NATIVE else DEFAULT_SIZE
+
+
+def dimensions(entry: Entry) -> tuple[int, int] | None:
+    """Return width and height as a file's header has them; None where it cannot be unpacked or has no header."""
+    try:
+        return images.dimensions(entry.source())
+    except (DataError, OSError):
+        return None
+
+
+def common_channels(pixels: Sequence[Pixels], names: Sequence[str], *, of: str = "", option: str = "channels") -> int:
+    """Return 1 for grey files and 3 for colour, also where at most 2 % are grey. Raises `DataError` for a mixture.
+
+    ``of`` follows the word "images" in the message, ``option`` is the key of the section data that decides.
+    """
+    grey = [name for name, values in zip(names, pixels, strict=True) if values.ndim == 2]
+    colours = len(pixels) - len(grey)
+    if colours >= COLOUR_SHARE * len(pixels) or not colours:
+        return 3 if colours else 1
+    raise DataError(
+        f"{colours:,} images{of} are in colour and {len(grey):,} are grey (such as {grey[0]}). "
+        f"Choose one: --data.{option} 3 or --data.{option} 1"
+    )
+
+
+def stack(pixels: Sequence[Pixels], channels: int) -> Tensor:
+    """Return pictures of one size as one tensor, uint8 ``(N, channels, H, W)``."""
+    height, width = pixels[0].shape[:2]
+    whole = torch.empty(len(pixels), channels, height, width, dtype=torch.uint8)
+    for row, values in zip(whole, pixels, strict=True):
+        row.copy_(images.to_tensor(Image.fromarray(values), channels))
+    return whole
+
+
+def squares(
+    entries: Sequence[Entry], data: Data, size: int, *, halves: bool = False
+) -> tuple[list[Pixels | None], list[str]]:
+    """Read files as squares of a size, or with ``halves`` as two of them side by side.
+
+    Returns pixels or None for each file, and one line for each file that cannot be read. Raises `DataError` with
+    these lines unless ``data.corrupt`` allows to skip them.
+    """
+
+    def one(entry: Entry) -> Pixels | str:
+        try:
+            picture = images.read(
+                entry.source(),
+                str(entry.name),
+                max_megapixels=data.max_megapixels,
+                draft=2 * size,
+                background=data.background,
+            )
+            square = _halves(picture, size, data) if halves else _square(picture, size, data)
+            return np.array(square)
+        except (DataError, OSError) as error:
+            return str(error)
+
+    results = list(each(entries, one, PARALLEL))
+    problems = [result for result in results if isinstance(result, str)]
+    if problems and data.corrupt == "refuse":
+        raise DataError(_refusal(problems, "To leave such files out: --data.corrupt skip"))
+    return [None if isinstance(result, str) else result for result in results], problems
+
+
+def _square(picture: Image.Image, size: int, data: Data) -> Image.Image:
+    return images.square(picture, size, data.fit, data.background)
+
+
+def _halves(picture: Image.Image, size: int, data: Data) -> Image.Image:
+    """The left and the right half, each a square of a size."""
+    middle, height = picture.width // 2, picture.height
+    both = Image.new(picture.mode, (2 * size, size))
+    for index, left in enumerate((0, picture.width - middle)):
+        both.paste(_square(picture.crop((left, 0, left + middle, height)), size, data), (index * size, 0))
+    return both
+
+
+def _refusal(problems: Sequence[str], remedy: str) -> str:
+    """One line that names the first files that cannot be read, counts the others, and says what to do."""
+    shown = " ".join(problems[:3])
+    more = f" (and {len(problems) - 3} more files)" if len(problems) > 3 else ""
+    return f"{shown}{more} {remedy}"
