@@ -288,7 +288,7 @@ def test_images_without_classes_are_refused(pets: Path, tmp_path: Path) -> None:
 
 
 def test_other_classes_than_the_datas_are_refused(pets: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="are not those of pets"):
+    with pytest.raises(ConfigError, match="differ from those of pets"):
         Session.start("cgan", data_name=str(pets), out=tmp_path / "run", changes={"model": {"classes": ["a", "b"]}})
 
 

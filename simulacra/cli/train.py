@@ -150,8 +150,8 @@ def _follow(session: Session, *, resuming: bool = False) -> None:
         print(f"  {player}: {parameters:,} parameters in {len(layers)} layers")
         for layer in layers:
             print(f"    {layer.place:<16} {layer.description:<44} {layer.parameters:>12,}")
-    if getattr(values.model, "zoom", 1.0) != 1:
-        print(f"  things are {values.model.zoom:g} times as large in B as in A (model.zoom)")  # type: ignore[union-attr]
+    for remark in trainer.model.remarks():
+        print(f"  {remark}")
     print(f"  device {trainer.loader.device}, {values.train.precision}, batch {values.train.batch}, "
           f"{values.train.images:,} images, into {session.path}/", flush=True)  # fmt: skip
     if trainer.step:

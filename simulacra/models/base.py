@@ -5,8 +5,9 @@ it, the terms whose sum is that player's loss; players of one round move simulta
 weights have changed. `simulacra.training.Trainer` plays any such game and knows no family.
 
 What else a model can do follows from the methods it has: `Generative` models turn noise into images,
-`Inferential` ones turn images into latents, `Coded` ones have named codes in them, `Recognising` ones read these off
-images, `Scored` ones measure themselves on held-out images, `Variational` ones also estimate log p(x).
+`Inferential` ones turn images into latents, `Coded` ones have named codes in their latents, `Conditional` ones are told
+classes, `Recognising` ones infer the codes of images, `Translating` ones turn images of one domain into another,
+`Scored` ones measure themselves on held-out images, `Variational` ones also estimate log p(x).
 """
 
 from __future__ import annotations
@@ -17,10 +18,28 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from simulacra.data.dataset import Images
+from simulacra.config import ModelConfig
+from simulacra.data.dataset import Dataset, Images
 from simulacra.distributions import DiagonalGaussian, normal
 from simulacra.images import Shape
 from simulacra.models.codes import Codes
+
+__all__ = [
+    "Coded",
+    "Conditional",
+    "Generative",
+    "HasPosterior",
+    "Inferential",
+    "Model",
+    "Posterior",
+    "Recognising",
+    "Round",
+    "Scored",
+    "Terms",
+    "Translating",
+    "Variational",
+    "mean_score",
+]
 
 Terms = dict[str, Tensor]
 Round = dict[str, Terms]
@@ -36,6 +55,15 @@ class Model(nn.Module):
         self.shape = shape
         self.watched: Terms = {}
 
+    @classmethod
+    def completed(cls, values: ModelConfig, dataset: Dataset) -> ModelConfig:
+        """Return the config with what the training images decide, such as the classes.
+
+        Raises `DataError` for images that the family cannot learn from, `ConfigError` for values that contradict them.
+        """
+        del dataset
+        return values
+
     def players(self) -> dict[str, nn.Module]:
         """Return the players, a partition of all trainable parameters."""
         raise NotImplementedError
@@ -48,8 +76,12 @@ class Model(nn.Module):
         """Put a scalar into the log that no player minimises, such as an accuracy."""
         self.watched[name] = value.detach()
 
+    def remarks(self) -> list[str]:
+        """Return what a person should know about this model before it is trained, one sentence each."""
+        return []
+
     def diagnose(self, means: Mapping[str, float]) -> list[str]:
-        """Say what is going wrong, a sentence for each fault, from the means of the log."""
+        """Return what is going wrong, one sentence for each fault, judged by the means of the logged values."""
         del means
         return []
 
@@ -92,6 +124,15 @@ class Coded(Protocol):
 
 
 @runtime_checkable
+class Conditional(Coded, Protocol):
+    """A model that is told the class of each training image, and has the class as the code ``label``."""
+
+    def conditioned(self, z: Tensor, label: Tensor) -> Tensor:
+        """Put labels ``(B,)`` behind noise ``(*, B, D)``: latents ``(*, B, latent)``."""
+        ...
+
+
+@runtime_checkable
 class Recognising(Coded, Protocol):
     """A model that can read its named codes off images, though not always the noise beside them."""
 
@@ -120,20 +161,6 @@ class Translating(Protocol):
         ...
 
 
-class Redrawing:
-    """Translation as drawing anew what has been arranged; unless a family says so, things stay where they are."""
-
-    def arrange(self, x: Tensor, to: str) -> Tensor:
-        """Leave the images as they are."""
-        del to
-        return x
-
-    def translate(self, x: Tensor, to: str) -> Tensor:
-        """Return images ``(n, C', H, W)`` of domain ``to`` for images ``(n, C, H, W)`` in [-1, 1] of the other."""
-        assert isinstance(self, Translating)
-        return self.redraw(self.arrange(x, to), to)
-
-
 @runtime_checkable
 class Scored(Protocol):
     """A model with a number of its own for held-out images; lower is better."""
@@ -156,16 +183,19 @@ def mean_score(model: Scored, batches: Iterable[Images], generator: torch.Genera
 
 
 @runtime_checkable
-class Posterior(Protocol):
-    """A model whose encoder is a distribution."""
+class HasPosterior(Protocol):
+    """A model whose encoder is a distribution q(z | x)."""
 
     def posterior(self, x: Tensor) -> DiagonalGaussian:
         """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
         ...
 
 
+Posterior = HasPosterior  # its name until 0.1.0
+
+
 @runtime_checkable
-class Variational(Scored, Posterior, Protocol):
+class Variational(Scored, HasPosterior, Protocol):
     """A model with a likelihood and a posterior; its score holds "negative_elbo", "nll" and "kl"."""
 
     def log_likelihood(

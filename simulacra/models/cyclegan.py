@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, Replay, Terms
-from simulacra.data.dataset import Images, Unpaired
+from simulacra.data.dataset import Dataset, Images, Unpaired
 from simulacra.images import Shape
 from simulacra.metrics.diversity import variety
-from simulacra.models.base import Model, Redrawing, Round
-from simulacra.transforms.zoom import zoomed
+from simulacra.models.base import Model, Round
+from simulacra.models.translation import Redrawing
+from simulacra.transforms import zoom
 
 INVERTED, COLLAPSED = -0.3, 0.2  # thresholds of `diagnose`
 
@@ -47,8 +48,8 @@ class CycleGAN(Redrawing, Model):
         self.loss = OBJECTIVES[values.loss]
         self.adversarial = values.adversarial
         self.cycle = {"A": values.cycle_a, "B": values.cycle_b}  # by the domain that is left and returned to
-        zoom = values.zoom or 1.0
-        self.zoom = {"B": zoom, "A": 1 / zoom}  # by the domain that is translated to
+        factor = values.zoom or 1.0
+        self.zoom = {"B": factor, "A": 1 / factor}  # by the domain that is translated to
         self.identity = values.identity if domains["A"].channels == domains["B"].channels else 0.0
 
     @classmethod
@@ -62,6 +63,21 @@ class CycleGAN(Redrawing, Model):
             domains,
             values,
         )
+
+    @classmethod
+    def completed(cls, values: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
+        """Fill in the channels of domain B and, where it was left open, the zoom that the training images show."""
+        values = super().completed(values, dataset)
+        assert isinstance(values, config.CycleGAN)
+        if dataset.other is None or values.zoom:
+            return values
+        a, b = dataset.domains.values()
+        return values.model_copy(update={"zoom": round(zoom.measure(a.images, b.images), 3)})
+
+    def remarks(self) -> list[str]:
+        """Return by how much objects are enlarged before they are drawn as those of domain B."""
+        factor = self.zoom["B"]
+        return [] if factor == 1 else [f"Objects are {factor:g} times as large in B as in A (model.zoom)."]
 
     def players(self) -> dict[str, nn.Module]:
         """Two players: both translators, and both critics."""
@@ -95,7 +111,7 @@ class CycleGAN(Redrawing, Model):
 
     def arrange(self, x: Tensor, to: str) -> Tensor:
         """Bring things to the size that they are drawn at in domain ``to``."""
-        return zoomed(x, self.zoom[to])
+        return zoom.zoomed(x, self.zoom[to])
 
     def redraw(self, x: Tensor, to: str) -> Tensor:
         """Return images of domain ``to`` for images ``(B, C, H, W)`` in [-1, 1] of its sizes."""

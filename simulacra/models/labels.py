@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from simulacra.data.dataset import Images, Labelled
-from simulacra.errors import ConfigError
+from simulacra.config import ModelConfig
+from simulacra.data.dataset import Dataset, Images, Labelled
+from simulacra.errors import ConfigError, DataError
 from simulacra.models.base import CodePrior
 from simulacra.models.codes import Categorical, Codes
 
@@ -28,6 +29,19 @@ class LabelPrior(CodePrior):
     """What conditional families share: batches with labels, and a label at the end of a latent."""
 
     batch: ClassVar[type[Images]] = Labelled
+
+    @classmethod
+    def completed(cls, values: ModelConfig, dataset: Dataset) -> ModelConfig:
+        """Fill in the classes. Raises `DataError` for images without labels, `ConfigError` for other classes."""
+        if dataset.labels is None:
+            raise DataError(
+                f"{values.family} needs labels, and {dataset.name} has none. Put the images of each class into a "
+                "subfolder of its own, such as photos/cats/ and photos/dogs/; or train a family without labels."
+            )
+        classes = dataset.classes or tuple(map(str, range(int(dataset.labels.max()) + 1)))
+        if cast(Any, values).classes not in ((), classes):
+            raise ConfigError(f"model.classes differ from those of {dataset.name}. Leave them out: the data has them.")
+        return values.model_copy(update={"classes": classes})
 
     @property
     def classes(self) -> int:

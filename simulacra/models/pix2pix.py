@@ -17,7 +17,8 @@ from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES
 from simulacra.data.dataset import Images, Pairs
 from simulacra.images import Shape
-from simulacra.models.base import Model, Redrawing, Round
+from simulacra.models.base import Model, Round
+from simulacra.models.translation import Redrawing
 
 
 class Pix2Pix(Redrawing, Model):

@@ -11,11 +11,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from simulacra import config, machine, models
 from simulacra.config import Config
-from simulacra.data import Dataset, Labelled, Splits
-from simulacra.errors import ConfigError, DataError
+from simulacra.data import Splits
+from simulacra.errors import ConfigError
 from simulacra.models import Model, Scored
 from simulacra.runs.folder import CONFIG
-from simulacra.transforms import zoom
 
 MAY_CHANGE = {
     "images", "log", "sheet", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries", "tensorboard",
@@ -35,42 +34,10 @@ def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
             "data": values.data.model_copy(
                 update=sizes if other is None else {**sizes, "channels_b": other.shape.channels}
             ),
-            "model": _with_domains(_with_classes(values.model, splits.train), splits.train),
+            "model": models.FAMILIES[values.model.family].completed(values.model, splits.train),
             "train": values.train.model_copy(update={"precision": precision}),
         }
     )
-
-
-def _with_classes(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
-    """Fill in the classes of a family that is told them; raises `DataError` for images without labels."""
-    if models.FAMILIES[model.family].batch is not Labelled:
-        return model
-    if dataset.labels is None:
-        raise DataError(
-            f"{model.family} needs labels, and {dataset.name} has none. Put the images of each class into a subfolder "
-            "of its own, such as photos/cats/ and photos/dogs/; or train a family without labels."
-        )
-    classes = dataset.classes or tuple(map(str, range(int(dataset.labels.max()) + 1)))
-    if getattr(model, "classes", ()) not in ((), classes):
-        raise ConfigError(f"model.classes are not those of {dataset.name}. Leave them out: the data says them.")
-    return model.model_copy(update={"classes": classes})
-
-
-def _with_domains(model: config.ModelConfig, dataset: Dataset) -> config.ModelConfig:
-    """Fill in what the domains say: B's channels, and the zoom; raises `ConfigError` where others were asked for."""
-    if dataset.other is None or not isinstance(model, config.CycleGAN | config.Pix2Pix):
-        return model
-    channels = dataset.other.shape.channels
-    if model.channels_b not in (None, channels):
-        raise ConfigError(
-            f"model.channels_b is {model.channels_b}, and the images of domain B have {channels}. Leave it out, or set "
-            f"--data.channels_b {model.channels_b}."
-        )
-    found: dict[str, Any] = {"channels_b": channels}
-    if isinstance(model, config.CycleGAN) and not model.zoom:
-        a, b = dataset.domains.values()
-        found["zoom"] = round(zoom.measure(a.images, b.images), 3)
-    return model.model_copy(update=found)
 
 
 def saved_config(path: Path) -> Config:
