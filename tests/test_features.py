@@ -210,7 +210,7 @@ def test_the_settings_bound_the_cost() -> None:
         assert chosen.side % 4 == 0
         assert 16 <= chosen.side <= 32
         assert chosen.batch <= count
-        assert min(count, learning.SEEN) * chosen.epochs <= learning.SEEN
+        assert min(count, learning.IMAGES_SEEN) * chosen.epochs <= learning.IMAGES_SEEN
 
 
 # --------------------------------------------------------------------------------------------------- given

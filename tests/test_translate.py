@@ -327,7 +327,7 @@ def test_evaluate_says_why_it_takes_long(
     monkeypatch.setattr(domains, "VERSION", -1)  # none of these is in the cache
     assert run_verb("evaluate", str(run.path), "--n", "20", "--out", str(tmp_path / "e.json")) == 0
     said = capsys.readouterr()
-    assert "training a classifier of the domains of shapes" in said.err
+    assert "Training a classifier that tells the two domains of shapes apart" in said.err
     assert "domain_accuracy" in said.out
 
 

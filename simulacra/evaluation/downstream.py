@@ -19,7 +19,7 @@ from simulacra import images
 from simulacra.data import Dataset, derived_seed
 from simulacra.errors import CapabilityError, ConfigError, DataError
 from simulacra.evaluation.scores import Score
-from simulacra.features import learning
+from simulacra.features import fitting, learning
 from simulacra.machine import extra
 from simulacra.models import Model, Translating
 from simulacra.runs.run import Run
@@ -100,8 +100,9 @@ def accuracy(
 ) -> float:  # fmt: skip
     """Return the share of test images that a classifier tells right, which learned from what an arm says."""
     network = learning.untrained(learning.chosen(real).side, real, seed)
-    learning.learn(network, _batches(real, pool, ARMS[arm], steps, augment, seed), steps)
-    return learning.accuracy(network, test)
+    batches = _batches(real, pool, ARMS[arm], steps, augment, seed)
+    fitting.fit_classifier(network, batches, steps=steps, learning_rate=learning.LEARNING_RATE)
+    return fitting.accuracy(network, test)
 
 
 def protocol(run: Run, per_class: int | None) -> str:

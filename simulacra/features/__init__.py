@@ -69,7 +69,7 @@ def extractor(
     if choice == "pixels":
         return Pixels(splits.train.shape)
     found = ready(data, splits.train.shape)
-    if isinstance(found, Pixels) and (choice == "classifier" or learning.labelled(splits, learning.FEWEST)):
+    if isinstance(found, Pixels) and (choice == "classifier" or learning.labelled(splits, learning.MIN_PER_CLASS)):
         return learned(splits, tell)
     return found
 

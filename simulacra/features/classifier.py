@@ -7,10 +7,9 @@ Those of known data sets are shipped with the package (``weights/NAME.safetensor
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from importlib import resources
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from safetensors.torch import load as deserialise
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 
 from simulacra.errors import ConfigError, nearest
 from simulacra.features.base import CHUNK, coloured, resized
+from simulacra.features.fitting import facts
 
 CLASSIFIERS = ("digits", "mnist", "fashion-mnist")  # data sets whose classifier is shipped
 WIDTHS, DENSE = (32, 64), 64
@@ -82,14 +82,14 @@ class Classifier:
         if name not in CLASSIFIERS:
             raise ConfigError(
                 f"There is no classifier for '{name}'.{nearest(name, CLASSIFIERS)} "
-                f"There are: {', '.join(CLASSIFIERS)}; any other data is compared by features.Pixels."
+                f"Classifiers: {', '.join(CLASSIFIERS)}. Any other data is compared by features.Pixels."
             )
         return cls.read(name, (resources.files("simulacra") / "weights" / f"{name}.safetensors").read_bytes())
 
     @classmethod
     def read(cls, name: str, content: bytes) -> Self:
         """Read a classifier from the bytes that `learning.fit` returns; its digest is their SHA-256."""
-        return cls(name, Network.holding(deserialise(content)), hashlib.sha256(content).hexdigest(), _facts(content))
+        return cls(name, Network.holding(deserialise(content)), hashlib.sha256(content).hexdigest(), facts(content))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -109,9 +109,3 @@ class Classifier:
     def probabilities(self, x: Tensor) -> Tensor:
         """Return the class probabilities ``(N, K)`` of images ``(N, C, H, W)`` in [-1, 1]."""
         return torch.cat([self.network(part).softmax(1) for part in torch.split(x.cpu(), CHUNK)])
-
-
-def _facts(content: bytes) -> dict[str, Any]:
-    """The record in the header: one entry of JSON, so that equal trainings give equal bytes."""
-    length = int.from_bytes(content[:8], "little")
-    return cast(dict[str, Any], json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["classifier"]))

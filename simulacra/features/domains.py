@@ -10,32 +10,30 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import cast
 
 import torch
 from safetensors.torch import load as deserialise
-from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from simulacra import images
 from simulacra.data import Dataset, Splits, derived_seed
-from simulacra.features import cache, learning
+from simulacra.features import cache, fitting
 from simulacra.features.base import CHUNK, coloured, resized
 
 WIDTHS = (32, 64, 64)
-SIDE = 64  # pixels at most that it sees
-STEEP = 20.0  # the slope of small differences; those of 13 grey levels reach three quarters of their range
-RATE = 5e-3
-SEEN, SEEN_SIDE = 72_000, 32  # images seen in its training, and their side; as many pixels of any other side
+MAX_SIDE = 64  # pixels that it sees
+EDGE_GAIN = 20.0  # the slope of small differences; those of 13 grey levels reach three quarters of their range
+LEARNING_RATE = 5e-3
+IMAGES_SEEN, SIDE_SEEN = 72_000, 32  # images seen in its training, and their side; as many pixels of any other side
 BATCH = 50
 SEED = 0
 VERSION = 3  # of this file: other code must not find the classifiers of today in the cache
 
 
-class Windows(nn.Module):
+class PatchClassifier(nn.Module):
     """Convolutions that see 18 x 18 pixels, averaged over the image, and the logits of the two domains."""
 
     def __init__(self, channels: int) -> None:
@@ -62,7 +60,7 @@ def magnified(x: Tensor) -> Tensor:
     """Return images ``(N, 3 C, H, W)``: ``x``, and ``tanh(20 (x - its neighbour))`` to the left and above."""
     padded = F.pad(x, (1, 0, 1, 0), mode="replicate")
     neighbours = torch.cat([padded[:, :, 1:, :-1], padded[:, :, :-1, 1:]], 1)
-    return torch.cat([x, torch.tanh(STEEP * (x.repeat(1, 2, 1, 1) - neighbours))], 1)
+    return torch.cat([x, torch.tanh(EDGE_GAIN * (x.repeat(1, 2, 1, 1) - neighbours))], 1)
 
 
 class DomainClassifier:
@@ -72,10 +70,9 @@ class DomainClassifier:
     dimensions = WIDTHS[-1]
 
     def __init__(self, content: bytes) -> None:
-        length = int.from_bytes(content[:8], "little")
-        self.facts: dict[str, Any] = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["classifier"])
+        self.facts = fitting.facts(content)
         self.digest = hashlib.sha256(content).hexdigest()
-        self.network = Windows(self.facts["channels"])
+        self.network = PatchClassifier(self.facts["channels"])
         self.network.load_state_dict(deserialise(content))
         self.network.requires_grad_(False).eval()
 
@@ -102,8 +99,11 @@ def domain_classifier(splits: Splits, tell: Callable[[str], None] | None = None)
 
     def train() -> bytes:
         if tell is not None:
-            tell(f"training a classifier of the domains of {splits.train.name}: a minute or two, only once")
-        with learning.one_thread():
+            tell(
+                f"Training a classifier that tells the two domains of {splits.train.name} apart. "
+                "This takes a minute or two and is done only once."
+            )
+        with fitting.one_thread():
             return _fit(splits)
 
     key = cache.key("domains", VERSION, splits.digest(), tuple(splits.train.images.shape))
@@ -115,32 +115,27 @@ def as_classes(dataset: Dataset) -> Dataset:
     a, b = dataset.domains.values()
     channels = max(a.shape.channels, b.shape.channels)
     pixels = torch.cat([images.with_channels(part.images, channels) for part in (a, b)])
-    pixels = images.resize(pixels, min(SIDE, dataset.shape.size))
+    pixels = images.resize(pixels, min(MAX_SIDE, dataset.shape.size))
     labels = torch.arange(2).repeat_interleave(torch.tensor([len(a), len(b)]))
     return Dataset(dataset.name, pixels, labels, ("A", "B"))
 
 
-@torch.enable_grad()
 def _fit(splits: Splits) -> bytes:
-    """Adam with a cosine rate after a short rise; the global generator is left as it was."""
+    """Train the network; the global generator is left as it was."""
     train, test = as_classes(splits.train), as_classes(splits.test)
+    steps = max(1, IMAGES_SEEN * SIDE_SEEN**2 // (BATCH * train.shape.size**2))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        network = Windows(train.shape.channels)
-        steps = max(1, SEEN * SEEN_SIDE**2 // (BATCH * train.shape.size**2))
-        optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
-        for x, y in itertools.islice(_batches(train), steps):
-            optimizer.zero_grad()
-            F.cross_entropy(network(x), y).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-    network.eval()
+        network = PatchClassifier(train.shape.channels)
+        batches = itertools.islice(_batches(train), steps)
+        fitting.fit_classifier(network, batches, steps=steps, learning_rate=LEARNING_RATE)
     facts = {
-        "channels": train.shape.channels, "side": train.shape.size, "test_accuracy": round(_accuracy(network, test), 4),
-        "feature_rms": round(_feature_rms(network, train), 4),
-    }  # fmt: skip
-    return serialise(network.state_dict(), {"classifier": json.dumps(facts)})
+        "channels": train.shape.channels,
+        "side": train.shape.size,
+        "test_accuracy": round(fitting.accuracy(lambda x: _logits(network, x), test), 4),
+        "feature_rms": round(fitting.feature_rms(network.features, train), 4),
+    }
+    return fitting.packed(network.state_dict(), facts)
 
 
 def _batches(dataset: Dataset) -> Iterator[tuple[Tensor, Tensor]]:
@@ -171,20 +166,7 @@ def _joined(x: Tensor, shares: Tensor, generator: torch.Generator) -> tuple[Tens
     return torch.where(kept, x, x[other]), torch.lerp(shares[other], shares, column / side)
 
 
-def _logits(network: Windows, x: Tensor) -> Tensor:
+def _logits(network: PatchClassifier, x: Tensor) -> Tensor:
     """The logits ``(N, 2)``, as a mean over the image and its mirror images, which the training shows too."""
     views = (x, x.flip(-1), x.flip(-2), x.transpose(-1, -2))
     return torch.stack([cast(Tensor, network(view)) for view in views]).mean(0)
-
-
-@torch.no_grad()
-def _accuracy(network: Windows, dataset: Dataset) -> float:
-    assert dataset.labels is not None
-    logits = [_logits(network, images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
-    return float((torch.cat(logits).argmax(1) == dataset.labels).double().mean())
-
-
-@torch.no_grad()
-def _feature_rms(network: Windows, dataset: Dataset) -> float:
-    features = [network.features(images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
-    return float(torch.cat(features).double().square().mean().sqrt())

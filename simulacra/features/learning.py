@@ -1,4 +1,4 @@
-"""Training of the small classifier, for the shipped data sets and for labelled data of your own.
+"""The small classifier of images of classes, trained for the shipped data sets and for labelled data of your own.
 
 It runs on one thread, because its result depends on the order of sums: on one kind of machine a data set always
 gives the same weights, to the byte.
@@ -7,13 +7,10 @@ gives the same weights, to the byte.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 import torch
-from safetensors.torch import save as serialise
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,18 +18,18 @@ from simulacra import images
 from simulacra.data import Dataset, Splits, derived_seed
 from simulacra.errors import ConfigError
 from simulacra.features import cache
-from simulacra.features.base import CHUNK
 from simulacra.features.classifier import Classifier, Network
+from simulacra.features.fitting import accuracy, feature_rms, fit_classifier, one_thread, packed
 
 SEED = 0
-RATE = 2e-3
-REACH = 1  # pixels by which training images are moved; more costs accuracy where the clothes are centred
+LEARNING_RATE = 2e-3
+MAX_SHIFT = 1  # pixels by which training images are moved; more costs accuracy where the clothes are centred
 VERSION = 1  # of this file and the network: other code must not find the classifiers of today in the cache
 NAME = "classifier"  # of those that are trained when needed
-SEEN = 100_000  # images seen in such a training
-EPOCHS = 100  # at most
-SIDES = (16, 32)  # pixels that it sees: between these
-FEWEST = 50  # training images of a class, below which pixels are preferred unless asked otherwise
+IMAGES_SEEN = 100_000  # in such a training, drawn with repetition
+MAX_EPOCHS = 100
+MIN_SIDE, MAX_SIDE = 16, 32  # pixels that it sees
+MIN_PER_CLASS = 50  # training images: with fewer, pixels are preferred unless asked otherwise
 
 
 @dataclass(frozen=True)
@@ -54,22 +51,25 @@ def learned(splits: Splits, tell: Callable[[str], None] | None = None) -> Classi
     dataset = splits.train
     if not labelled(splits):
         raise ConfigError(
-            f"{dataset.name} has no classes to train a classifier on. Put its images into one subfolder a class, "
-            "or compare pixels: --features pixels"
+            f"{dataset.name} has no classes to train a classifier on. Put its images into one subfolder per class, "
+            "or compare by pixels: --features pixels"
         )
     settings = chosen(dataset)
 
     def train_and_tell() -> bytes:
         if tell is not None:
-            tell(f"training a classifier for {dataset.name}: {len(dataset.classes)} classes, up to a minute, only once")
-        return fit(replace(splits, train=_at_most(dataset, SEEN)), settings)
+            tell(
+                f"Training a classifier of the {len(dataset.classes)} classes of {dataset.name}. "
+                "This takes up to a minute and is done only once."
+            )
+        return fit(replace(splits, train=_at_most(dataset, IMAGES_SEEN)), settings)
 
-    key = cache.key("classifier", VERSION, asdict(settings), SEEN, _digest(splits))
+    key = cache.key("classifier", VERSION, asdict(settings), IMAGES_SEEN, _digest(splits))
     return Classifier.read(NAME, cache.remembered(key, train_and_tell))
 
 
 def labelled(splits: Splits, fewest: int = 1) -> bool:
-    """Whether there are two classes or more, each with that many training images."""
+    """Return whether there are two classes or more, each with that many training images."""
     labels = splits.train.labels
     if labels is None or splits.test.labels is None or len(splits.train.classes) < 2:
         return False
@@ -78,8 +78,8 @@ def labelled(splits: Splits, fewest: int = 1) -> bool:
 
 def chosen(dataset: Dataset) -> Settings:
     """The settings for a data set of one's own: about 100,000 images seen, at most 100 times each."""
-    side = min(max(-(-dataset.shape.size // 4) * 4, SIDES[0]), SIDES[1])
-    epochs = min(max(SEEN // len(dataset), 1), EPOCHS)
+    side = min(max(-(-dataset.shape.size // 4) * 4, MIN_SIDE), MAX_SIDE)
+    epochs = min(max(IMAGES_SEEN // len(dataset), 1), MAX_EPOCHS)
     return Settings(NAME, side, epochs, batch=min(50 if len(dataset) < 5000 else 100, len(dataset)))
 
 
@@ -92,15 +92,16 @@ def fit(splits: Splits, settings: Settings) -> bytes:
         facts = {
             "data": settings.name, "data_sha256": splits.digest(), "classes": splits.test.classes, "seed": SEED,
             "epochs": settings.epochs, "test_accuracy": round(accuracy(network, splits.test), 4),
-            "feature_rms": round(feature_rms(network, splits.train), 4),
+            "feature_rms": round(feature_rms(network.features, splits.train), 4),
         }  # fmt: skip
-    return serialise(tensors, {"classifier": json.dumps(facts)})
+    return packed(tensors, facts)
 
 
 def train(dataset: Dataset, settings: Settings) -> Network:
     """Return a network trained on a data set by these settings."""
     network = untrained(settings.side, dataset, SEED)
-    return learn(network, batches(dataset, settings), settings.epochs * (len(dataset) // settings.batch))
+    steps = settings.epochs * (len(dataset) // settings.batch)
+    return fit_classifier(network, batches(dataset, settings), steps=steps, learning_rate=LEARNING_RATE)
 
 
 def untrained(side: int, dataset: Dataset, seed: int) -> Network:
@@ -108,19 +109,6 @@ def untrained(side: int, dataset: Dataset, seed: int) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Network(side, dataset.shape.channels, len(dataset.classes))
-
-
-@torch.enable_grad()
-def learn(network: Network, batches: Iterable[tuple[Tensor, Tensor]], steps: int) -> Network:
-    """Minimise the cross-entropy of batches ``(x, y)``, a step each: Adam with a cosine rate after a short rise."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
-    for x, y in batches:
-        optimizer.zero_grad()
-        F.cross_entropy(network(x), y).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-    return network.eval()
 
 
 def batches(dataset: Dataset, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
@@ -139,27 +127,12 @@ def batches(dataset: Dataset, settings: Settings) -> Iterator[tuple[Tensor, Tens
 
 
 def moved(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Move each image by up to `REACH` pixels along each axis; black comes in at the border."""
+    """Move each image by up to `MAX_SHIFT` pixels along each axis; black comes in at the border."""
     count, channels, side, _ = x.shape
-    padded = F.pad(x, (REACH,) * 4, value=-1.0)
-    rows, columns = torch.randint(0, 2 * REACH + 1, (2, count, 1), generator=generator) + torch.arange(side)
+    padded = F.pad(x, (MAX_SHIFT,) * 4, value=-1.0)
+    rows, columns = torch.randint(0, 2 * MAX_SHIFT + 1, (2, count, 1), generator=generator) + torch.arange(side)
     sample, channel = torch.arange(count).view(-1, 1, 1, 1), torch.arange(channels).view(1, -1, 1, 1)
     return padded[sample, channel, rows.view(count, 1, side, 1), columns.view(count, 1, 1, side)]
-
-
-@torch.no_grad()
-def accuracy(network: Network, dataset: Dataset) -> float:
-    """The share of images whose most probable class is theirs."""
-    assert dataset.labels is not None
-    logits = [network(images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
-    return float((torch.cat(logits).argmax(1) == dataset.labels).double().mean())
-
-
-@torch.no_grad()
-def feature_rms(network: Network, dataset: Dataset) -> float:
-    """The root mean square of the features of all images."""
-    features = [network.features(images.from_bytes(part)) for part in torch.split(dataset.images, CHUNK)]
-    return float(torch.cat(features).double().square().mean().sqrt())
 
 
 def _at_most(dataset: Dataset, count: int) -> Dataset:
@@ -173,13 +146,3 @@ def _digest(splits: Splits) -> str:
     labels = [part.labels.numpy().tobytes() for part in parts if part.labels is not None]
     described = repr([(part.digest(), tuple(part.images.shape), part.classes) for part in parts])
     return hashlib.sha256(described.encode() + b"".join(labels)).hexdigest()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
