@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from simulacra.cli import augment, bench, compare, evaluate, inpaint, invert, lookup, sample, train, transform
+from simulacra.cli import anomaly, augment, bench, compare, evaluate, inpaint, invert, lookup, sample, train, transform
 from simulacra.cli.parser import Verbs
 from simulacra.errors import SimulacraError
 
@@ -45,6 +45,6 @@ def verb_names() -> list[str]:
 
 def _verbs() -> Verbs:
     verbs = Verbs()
-    for module in (train, lookup, sample, invert, inpaint, transform, augment, evaluate, compare, bench):
+    for module in (train, lookup, sample, invert, inpaint, anomaly, transform, augment, evaluate, compare, bench):
         module.add_verbs(verbs)
     return verbs
