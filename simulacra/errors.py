@@ -16,6 +16,7 @@ SimulacraError               every message says what was wrong, what is allowed 
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -80,3 +81,20 @@ def nearest(name: str, allowed: Iterable[str], *, prefix: str = "") -> str:
     """
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
     return f" Did you mean '{prefix}{close[0]}'?" if close else ""
+
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENXIO, errno.EROFS}  # it refuses whatever the name
+LONGEST = 2_000  # characters of a message
+ENDING = 400  # of these, those of its end, which says what to type
+
+
+def printable(text: str) -> str:
+    """Return a text as one line that no terminal acts on: control and invisible characters are written as escapes.
+
+    Names of files and texts from files may hold line breaks, escape sequences, marks that turn the direction of
+    writing, and halves of characters that cannot be encoded. A text above 2,000 characters loses its middle.
+    """
+    if len(text) > LONGEST:
+        left_out = len(text) - LONGEST
+        text = f"{text[: LONGEST - ENDING]} [... {left_out:,} characters left out ...] {text[-ENDING:]}"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)

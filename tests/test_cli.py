@@ -17,9 +17,11 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import Run, cli, config, images, machine
+from simulacra import Run, cli, config, machine
+from simulacra.cli.train import _follow_with_lines as follow_with_lines
 from simulacra.errors import ConfigError
 from simulacra.evaluation.scores import Score, save
+from simulacra.images import write
 from simulacra.training.session import Session
 from tests.conftest import SHORT
 
@@ -302,7 +304,7 @@ def test_a_video_needs_ffmpeg(
         assert "simulacra[video]" in capsys.readouterr().err
         assert not (tmp_path / "walk.mp4").exists()
     try:
-        images._ffmpeg()
+        write._ffmpeg()
     except ConfigError:
         pytest.skip("there is no ffmpeg here")
     assert call(*options) == 0
@@ -532,6 +534,29 @@ def _features(*options: str) -> Mistake:
     return prepare
 
 
+def _recipe(name: str, content: str | Path) -> Mistake:
+    """Train from a recipe file with a content, or one that is a link."""
+
+    def prepare(_: Path, tmp: Path) -> list[object]:
+        if isinstance(content, Path):
+            (tmp / name).symlink_to(content)
+        else:
+            (tmp / name).write_text(content)
+        return ["train", tmp / name, "--out", tmp / "out"]
+
+    return prepare
+
+
+def _pipe(_: Path, tmp: Path) -> list[object]:
+    os.mkfifo(tmp / "pipe.toml")
+    return ["train", tmp / "pipe.toml"]
+
+
+def _link_to_itself(_: Path, tmp: Path) -> list[object]:
+    (tmp / "loop").symlink_to("loop")
+    return ["sample", tmp / "loop"]
+
+
 MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no such verb": (lambda *_: ["smaple", "x"], "Did you mean 'sample'"),
     "no such option": (lambda *_: ["sample", "x", "--seeds", 3], "Did you mean '--seed'"),
@@ -546,6 +571,52 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     ),
     "key without its section": (lambda *_: ["train", "vae", "--batch", 3], "Did you mean --train.batch?"),
     "key without a value": (lambda *_: ["train", "vae", "--train.batch"], "--train.batch needs a value"),
+    "unknown option without a value": (
+        lambda *_: ["sample", "x", "--forse"],
+        "Unknown option --forse. Did you mean '--force'",
+    ),
+    "unknown option of a training without a value": (
+        lambda *_: ["train", "vae", "--resum"], "Unknown option --resum. Did you mean '--resume'"),
+    "a key before the recipe": (lambda *_: ["train", "--train.batch", 0, "vae"], "train.batch must be greater than 0"),
+    "unknown key without a value": (
+        lambda *_: ["train", "vae", "--train.batc"], "Unknown option --train.batc. Did you mean '--train.batch'"),
+    "a known option without a value": (lambda *_: ["sample", "x", "--n"], "--n needs a value. See: simulacra sample"),
+    "an unknown option before the verb": (
+        lambda *_: ["--debg", "sample"],
+        "Unknown option --debg. Did you mean '--debug'",
+    ),
+    "nothing as a name": (
+        lambda runs, _: ["sample", runs / "vae", "--out", ""],
+        "--out is empty. Type . for the working",
+    ),
+    "a strength that is no number": (
+        lambda runs, _: ["arithmetic", runs / "vae", "--plus", 1, "--minus", 2, "--strength", "nan"],
+        "--strength must be a finite number, not nan"),
+    "a name of 300 characters": (lambda runs, _: ["sample", runs / "vae", "--out", "x" * 300], "File name too long"),
+    "a path of 5,000 characters": (lambda *_: ["train", "vae", "--data", "x/" * 2500], "File name too long"),
+    "a run of 300 characters": (lambda *_: ["sample", "x" * 300], "RUN cannot be 'xxx"),
+    "a link to itself": (_link_to_itself, "Too many levels of symbolic links"),
+    "a recipe that never ends": (_recipe("x.toml", Path("/dev/zero")), "x.toml is not a file"),
+    "a recipe that is a pipe": (_pipe, "pipe.toml is not a file"),
+    "a recipe of a folder's name": (lambda _, t: ["train", t.rename(t.with_suffix(".toml"))], "is not a file"),
+    "a recipe of megabytes": (_recipe("x.toml", "#" * (1 << 21)), "recipes have at most 1,048,576"),
+    "a recipe about nothing": (_recipe("x.toml", "about = 5"), "about must be a table"),
+    "a recipe of a list of families": (_recipe("x.toml", '[model]\nfamily = ["vae"]'), "model.family"),
+    "a number of 5,000 digits": (_recipe("x.toml", f"seed = {'1' * 5000}"), "is not valid TOML"),
+    "20,000 brackets": (_recipe("x.toml", "a = " + "[" * 20_000), "is not valid TOML"),
+    "an option of 20,000 brackets": (
+        lambda *_: ["train", "vae", "--model.latent", "[" * 20_000],
+        "model.latent must be",
+    ),
+    "an option of 5,000 digits": (lambda *_: ["train", "vae", "--model.latent", "1" * 5000], "model.latent must be"),
+    "more samples than fit": (lambda runs, _: ["sample", runs / "vae", "--n", 10**12], "Ask for fewer"),
+    "a larger manifold than fits": (lambda runs, _: ["manifold", runs / "vae", "--side", 10**6], "Ask for fewer"),
+    "more steps than fit": (lambda runs, _: ["interpolate", runs / "gan", "--steps", 10**12], "Ask for fewer"),
+    "more steps of a fade than fit": (
+        lambda runs, _: ["interpolate", runs / "gan", "--route", "fade", "--steps", 10**12], "Ask for fewer"),
+    "a longer row than fits": (lambda runs, _: ["traverse", runs / "infogan", "--steps", 10**12], "Ask for fewer"),
+    "a longer way than fits": (
+        lambda runs, _: ["arithmetic", runs / "vae", "--plus", 1, "--minus", 2, "--steps", 10**12], "Ask for fewer"),
     "stray word": (lambda *_: ["train", "vae", "mnist"], "Unexpected word 'mnist'"),
     "value out of range": (lambda *_: ["train", "vae", "--model.latent", -1], "model.latent must be greater than 0"),
     "penalty beside batch normalisation": (
@@ -561,7 +632,10 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
         "train.batch must be a multiple of model.packing",
     ),
     "negative count": (lambda runs, _: ["sample", runs / "vae", "--n", 0], "must be at least 1"),
-    "number that is none": (lambda runs, _: ["sample", runs / "vae", "--seed", "x"], "'x' is not a whole number"),
+    "number that is none": (
+        lambda runs, _: ["sample", runs / "vae", "--seed", "x"],
+        "--seed must be a whole number, not 'x'",
+    ),
     "no such code": (lambda runs, _: ["sample", runs / "infogan", "--code", "digti=3"], "Did you mean 'digit'? Codes:"),
     "no such category": (lambda runs, _: ["sample", runs / "infogan", "--code", "digit=10"], "number from 0 to 9)"),
     "a code too far": (lambda runs, _: ["sample", runs / "infogan", "--code", "c1=-2.5"], "from -2 to 2"),
@@ -639,11 +713,17 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "arithmetic with half a difference": (lambda runs, t: ["arithmetic", runs / "vae", "--plus", "1"], "--minus"),
     "no prior to sample from": (lambda runs, _: ["sample", runs / "autoencoder"], "simulacra fit-prior RUN"),
     "prior that was not fitted": (lambda runs, _: ["sample", runs / "vae", "--prior", "fitted"], "There is no prior"),
-    "prior of no kind": (lambda runs, _: ["sample", runs / "vae", "--prior", "best"], "neither model nor fitted"),
+    "prior of no kind": (
+        lambda runs, _: ["sample", runs / "vae", "--prior", "best"],
+        "must be model, fitted or a .safetensors file, not 'best'",
+    ),
     "truncation of nothing": (lambda runs, _: ["sample", runs / "gan", "--truncation", 0], "must be a positive number"),
     "a prior without codes": (lambda runs, _: ["fit-prior", runs / "gan"], "fit-prior needs an encoder; gan has none"),
     "a prior beside named codes": (lambda runs, _: ["fit-prior", runs / "cvae"], "latents without named codes; cvae"),
-    "an unknown prior": (lambda runs, _: ["fit-prior", runs / "vae", "--prior", "gnm"], "invalid choice: 'gnm'"),
+    "an unknown prior": (
+        lambda runs, _: ["fit-prior", runs / "vae", "--prior", "gnm"],
+        "--prior cannot be 'gnm'. Choose one of 'normal'",
+    ),
     "more components than images": (lambda runs, _: ["fit-prior", runs / "vae", "--components", 9999], "there are 15"),
     "a prior named otherwise": (lambda runs, _: ["fit-prior", runs / "vae", "--out", "p.npz"], ".safetensors, not"),
     "nothing to invert": (lambda runs, t: ["invert", runs / "gan", t / "none"], "none"),
@@ -683,13 +763,13 @@ def test_a_mistake_gets_one_clear_line_and_status_2(
 ) -> None:
     prepare, expected = MISTAKES[name]
     arguments = prepare(runs, tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
+    before = {path: path.lstat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
     assert call(*arguments) == 2
     said = capsys.readouterr()
     assert expected in said.err
     assert said.err.startswith("simulacra: ")
     assert said.err.count("\n") == 1, "more than one line"
-    after = {path: path.stat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
+    after = {path: path.lstat().st_mtime_ns for path in [*runs.rglob("*"), *tmp_path.rglob("*")]}
     assert after == before, "something was written"
 
 
@@ -767,7 +847,7 @@ def test_progress_fits_a_line_and_ends_at_the_end(tmp_path: Path, capsys: pytest
     train = {**SHORT["train"], "images": 100, "log": 32}  # type: ignore[dict-item]
     changes = {"data": SHORT["data"], "model": players, "train": train}
     session = Session.start("infogan", out=tmp_path / "a", changes=changes)
-    train._follow_with_lines(session)
+    follow_with_lines(session)
     line = capsys.readouterr().out.splitlines()[-1]
     assert "100 of 100 images" in line
     assert len(line) < 170

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from simulacra import priors
-from simulacra.cli import invert
+from simulacra.cli import fit_prior
 from simulacra.errors import ConfigError, RunError
 from simulacra.priors import Flow, Mixture, Prior
 
@@ -198,5 +198,5 @@ def test_a_prior_of_other_dimensions_is_refused(fitted: dict[str, Prior], tmp_pa
 
 
 def test_the_command_line_offers_every_kind() -> None:
-    assert invert.PRIORS == priors.KINDS
+    assert fit_prior.PRIORS == priors.KINDS
     assert isinstance(priors.fit_flow(known(50)[0], steps=1), Flow)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulacra import config
-from simulacra.cli.output import refuse_existing, refuse_picture_name, say
+from simulacra.cli.output import refuse_existing, refuse_picture_name, say, show, tell
 from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive
 from simulacra.errors import ConfigError
 
@@ -68,7 +67,7 @@ def _augment(options: argparse.Namespace) -> None:
     values = given if run is None else _as_seen_by(run, given)
     splits = data.load(values, options.data_root)
     for problem in splits.skipped:
-        print(f"left out: {problem}", file=sys.stderr)
+        tell(f"left out: {problem}")
     real, makers = splits.train, _makers(options, splits.train, run)
     largest = int(real.labels.bincount().max()) if real.labels is not None else len(real)
     per_class = options.per_class or 2 * largest
@@ -77,7 +76,7 @@ def _augment(options: argparse.Namespace) -> None:
         return
     made = enlarge.enlarge(
         real, makers, per_class, seed=options.seed, duplicate=options.duplicate,
-        progress=lambda part: print(f"making {part} ...", file=sys.stderr, flush=True),
+        progress=lambda part: tell(f"making {part} ..."),
     )  # fmt: skip
     about = _about(options, values, splits, run, per_class)
     path = enlarge.write(made, splits, options.out, about, force=options.force)
@@ -166,4 +165,4 @@ def _report(made: Enlarged, path: Path, real: int) -> None:
     total = len(made.records)
     say(path, f"{total:,} training images: {real:,} real, {total - real:,} added; where each is from: manifest.jsonl")
     for name, lacking in made.missing.items():
-        print(f"  {name or 'all'}: {lacking:,} fewer than asked, as what was drawn repeats images. Lower --duplicate.")
+        show(f"  {name or 'all'}: {lacking:,} fewer than asked, as what was drawn repeats images. Lower --duplicate.")

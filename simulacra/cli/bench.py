@@ -1,33 +1,46 @@
-"""The verb that measures this package against what was published."""
+"""The verb bench: this package against what was published."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.output import print_table, say
+from simulacra.cli.output import say, show_rows, tell
 from simulacra.cli.parser import Verbs, add_data_root, count
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulacra.bench.rows import Row
 
-LINE_SECONDS = 30  # between two lines of progress
+LINE_SECONDS = 30  # at least between two lines of progress
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    sub = verbs.add("bench", _bench, "Repeat published figures: train and measure rows of the ledger, write its page.")
-    sub.add_argument("what", choices=["ledger"], help="ledger: published figures beside ours")
-    sub.add_argument("rows", nargs="*", metavar="ROW", help="rows to fill (all that take minutes)")
-    sub.add_argument("--list", action="store_true", help="list the rows, and do nothing")
-    sub.add_argument("--seeds", type=count, metavar="N", help="trainings of each row (as the row says)")
-    sub.add_argument("--page", type=Path, default=Path("docs/ledger.md"), metavar="FILE.md", help="(docs/ledger.md)")
-    sub.add_argument("--out", type=Path, default=Path("runs/ledger"), metavar="DIR", help="the runs (runs/ledger)")
+    sub = verbs.add(
+        "bench", _bench, "Repeat published results: train and measure rows of the ledger, and write its page."
+    )
+    sub.add_argument("what", choices=["ledger"], help="ledger: the table of published results beside ours")
+    sub.add_argument("rows", nargs="*", metavar="ROW", help="rows to fill (default: all that take minutes)")
+    sub.add_argument("--list", action="store_true", help="list the rows and stop")
+    sub.add_argument("--seeds", type=count, metavar="N", help="trainings per row (default: what the row says)")
+    sub.add_argument(
+        "--page",
+        type=Path,
+        default=Path("docs/ledger.md"),
+        metavar="FILE.md",
+        help="page to write (default: docs/ledger.md)",
+    )
+    sub.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/ledger"),
+        metavar="DIR",
+        help="folder for the runs (default: runs/ledger)",
+    )
     add_data_root(sub)
 
 
@@ -43,29 +56,26 @@ def _bench(options: argparse.Namespace) -> None:
     from simulacra.bench.ledger import Ledger
 
     ledger = Ledger(options.page, options.out, data_root=options.data_root)
-    show = _sparsely(_tell)
+    sparse = _sparsely(tell)
     for row in chosen:
-        ledger.fill(row, options.seeds or row.seeds, _tell, show)
+        ledger.fill(row, options.seeds or row.seeds, tell, sparse)
     ledger.write()
     say(options.page, f"{len(ledger.results)} results")
 
 
 def _list(rows: Sequence[Row]) -> None:
-    from rich.table import Table
-
-    table = Table("row", "what", "published", "size", "seeds", box=None, pad_edge=False)
-    for row in rows:
-        published = "-" if row.published is None else f"{row.published:g} {row.unit}"
-        table.add_row(row.name, row.title, published, row.size, str(row.seeds))
-    print_table(table)
+    show_rows(
+        ("row", "what", "published", "size", "seeds"),
+        [(row.name, row.title, _published(row), row.size, str(row.seeds)) for row in rows],
+    )
 
 
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+def _published(row: Row) -> str:
+    return "-" if row.published is None else f"{row.published:g} {row.unit}"
 
 
 def _sparsely(tell: Callable[[str], None]) -> Callable[[str], None]:
-    """Tell one line in half a minute, and drop the others."""
+    """Pass on at most one line in half a minute."""
     last = 0.0
 
     def show(line: str) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.output import print_table, say
+from simulacra.cli.output import print_table, say, show, tell
 from simulacra.cli.parser import Verbs, add_data_root
 from simulacra.errors import ConfigError
 
@@ -31,7 +30,7 @@ def _compare(options: argparse.Namespace) -> None:
 
     found = compare.compare(options.runs, options.data_root)
     for reason in found.refusals:
-        print(f"simulacra: {reason}", file=sys.stderr)
+        tell(f"simulacra: {reason}")
     _show_comparison(found)
     say(comparison.write(found, options.out))
 
@@ -49,7 +48,7 @@ def _show_comparison(comparison: Comparison) -> None:
     for row in (row for rows in comparison.groups.values() for row in rows):
         table.add_row(row.metric, *(_value(row, index) for index in range(len(row.scores))))
     print_table(table)
-    print("* the best of a row; - not measured for this family" + ("; x not compared" if comparison.refusals else ""))
+    show("* the best of a row; - not measured for this family" + ("; x not compared" if comparison.refusals else ""))
 
 
 def _value(row: Row, index: int) -> str:

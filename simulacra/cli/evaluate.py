@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.output import open_run, print_table, say, target
+from simulacra.cli.output import open_run, print_table, say, show, target, tell
 from simulacra.cli.parser import Verbs, add_prior, changes, count, natural
 from simulacra.errors import CapabilityError, ConfigError
 
@@ -71,7 +70,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         extractor=_extractor(options, run),
         prior=options.prior,
         progress=_tell_part,
-        warn=_tell,
+        warn=tell,
     )
     _show_scores(measured.scores)
     _tell_part("pictures")
@@ -96,11 +95,11 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
         repeats=options.repeats or downstream.REPEATS,
         augment=options.classical or downstream.AUGMENT,
         seed=options.seed,
-        progress=lambda part: _tell(f"training on {part} ..."),
+        progress=lambda part: tell(f"training on {part} ..."),
     )
     measured = downstream.scores(found, len(run.splits.test), options.seed)
     _show_scores(measured)
-    print(downstream.protocol(run, options.labels))
+    show(downstream.protocol(run, options.labels))
     say(scores.save(measured, path))
 
 
@@ -120,16 +119,12 @@ def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
     if options.features is not None and not sampled:
         generate.require_prior(run.model, "evaluate --features")
     return features.extractor(
-        run.config.data.name, run.splits, options.features, sha256=options.features_sha256, tell=_tell
+        run.config.data.name, run.splits, options.features, sha256=options.features_sha256, tell=tell
     )
 
 
 def _tell_part(name: str) -> None:
-    _tell(f"measuring {name} ...")
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    tell(f"measuring {name} ...")
 
 
 def _show_scores(scores: Sequence[Score]) -> None:
@@ -144,9 +139,9 @@ def _show_scores(scores: Sequence[Score]) -> None:
         table.add_row(score.metric, _value(score), score.unit, f"{score.n:,}", score.split)
     print_table(table)
     for name in {score.features: None for score in scores if score.features}:
-        print(f"samples are compared by the features {name}")
+        show(f"samples are compared by the features {name}")
     for name in {score.prior: None for score in scores if score.prior}:
-        print(f"samples are drawn from the fitted prior {name}")
+        show(f"samples are drawn from the fitted prior {name}")
 
 
 def _value(score: Score) -> str:

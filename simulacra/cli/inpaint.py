@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.output import open_run, picture_target, say
+from simulacra.cli.output import open_run, picture_target, say, show
 from simulacra.cli.parser import Verbs, add_out, count, natural
 from simulacra.errors import DataError
 
@@ -39,7 +39,7 @@ def _inpaint(options: argparse.Namespace) -> None:
     known = _known(run, options.mask, names)
     y = run.inpaint(x, known, steps=options.steps, seed=options.seed)
     _save([("original", x), ("known", x * known), ("filled in", y)], names, path)
-    print(f"mean squared difference to what the mask hides: {inpaint.masked_error(x, y, known).mean():.4f}")
+    show(f"mean squared difference to what the mask hides: {inpaint.masked_error(x, y, known).mean():.4f}")
 
 
 def _repair(options: argparse.Namespace) -> None:
@@ -52,7 +52,7 @@ def _repair(options: argparse.Namespace) -> None:
         path,
     )
     for name, known in zip(names, repaired.known, strict=True):
-        print(f"{name}: {float((~known).double().mean()):.1%} of the pixels replaced")
+        show(f"{name}: {float((~known).double().mean()):.1%} of the pixels replaced")
 
 
 def _opened(options: argparse.Namespace, default: str) -> tuple[Run, Path, list[str], Tensor]:

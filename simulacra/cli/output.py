@@ -1,15 +1,16 @@
-"""What the verbs say, and where they write."""
+"""What the verbs say, and where they write. All text goes through `errors.printable`."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from simulacra.errors import ConfigError
+from simulacra.errors import ConfigError, StorageError, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,7 +20,34 @@ if TYPE_CHECKING:
 
 
 PLAIN_SECONDS = 10  # between two lines of progress where there is no terminal
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 Item = TypeVar("Item")
+
+
+def show(line: str = "") -> None:
+    """Print a line on standard output. Raises `StorageError` where that refuses."""
+    try:
+        print(printable(line), flush=True)
+    except OSError as error:
+        raise unprinted(error) from None
+
+
+def unprinted(error: OSError) -> Exception:
+    """Return what a failed write to standard output is; a closed pipe stays what it is."""
+    if isinstance(error, BrokenPipeError):
+        return error
+    return StorageError(f"Standard output could not be written: {error.strerror or error}.")
+
+
+def tell(line: str) -> None:
+    """Print a line on standard error: progress, remarks, what was left out. Work goes on where nobody can read it."""
+    with contextlib.suppress(OSError):
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def say(path: Path, what: str = "") -> None:
+    """Print where a result is."""
+    show(f"{path}" + (f": {what}" if what else ""))
 
 
 def counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
@@ -35,17 +63,32 @@ def counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
         yield item
         if time.monotonic() - last > PLAIN_SECONDS:
             last = time.monotonic()
-            print(f"{what}: {number:,} of {total:,}", file=sys.stderr, flush=True)
+            tell(f"{what}: {number:,} of {total:,}")
+
+
+def show_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows as a table; no text in a cell is taken for markup."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*head, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    print_table(table)
 
 
 def print_table(table: Table) -> None:
-    """Print a table at the terminal's width, or without wrapping into a file or pipe."""
+    """Print a table at the terminal's width, or without wrapping into a file or pipe. Raises `StorageError`."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 300).print(table)
+    try:
+        Console(width=None if sys.stdout.isatty() else 300).print(table)
+    except OSError as error:
+        raise unprinted(error) from None
 
 
 def open_run(options: argparse.Namespace) -> Run:
+    """Open the run that a verb was given."""
     from simulacra.runs.run import Run
 
     return Run.open(options.run, data_root=options.data_root)
@@ -77,7 +120,7 @@ def picture_target(
 def refuse_existing(path: Path, force: bool) -> None:
     """Refuse to overwrite what is there unless that was asked for."""
     if path.exists() and not force:
-        raise ConfigError(f"{path} exists already. Overwrite with --force, or choose another name.")
+        raise ConfigError(f"{path} exists already. Overwrite it with --force, or choose another name.")
 
 
 def refuse_picture_name(
@@ -88,12 +131,9 @@ def refuse_picture_name(
         return
     if video_allowed and path.suffix.lower() == ".mp4" and not path.is_dir():
         return
-    if path.is_dir() or path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp", ".gif"):
-        raise ConfigError(f"{option} {path} is no picture's name; it must end in .png (or .jpg, .webp, .gif).")
-
-
-def say(path: Path, what: str = "") -> None:
-    print(f"{path}" + (f": {what}" if what else ""))
+    if path.is_dir() or path.suffix.lower() not in PICTURES:
+        is_ = "is a folder" if path.is_dir() else "is not an image file name"
+        raise ConfigError(f"{option} {path} {is_}: it must end in .png, .jpg, .webp or .gif.")
 
 
 def save_frames(frames: Tensor, path: Path, *, force: bool = False) -> None:
@@ -116,6 +156,7 @@ def save_sheet(x: Tensor, path: Path, *, force: bool = False) -> None:
     from simulacra.images.batch import refuse_taken
 
     if path.suffix:
+        _refuse_large_sheet(x)
         say(images.save(images.grid(images.magnified(x)), path))
         return
     files = [path / f"{index:05d}.png" for index in range(len(x))]
@@ -123,3 +164,11 @@ def save_sheet(x: Tensor, path: Path, *, force: bool = False) -> None:
     for image, file in zip(x, files, strict=True):
         images.save(image, file)
     say(path, f"{len(x):,} images of {x.shape[-2]} x {x.shape[-1]}")
+
+
+def _refuse_large_sheet(x: Tensor) -> None:
+    """Refuse a sheet that would not fit into memory, enlarged as it is shown. Raises `ConfigError`."""
+    from simulacra import images, machine
+
+    enlarged = len(x) * images.magnified(x[:1]).numel() * x.element_size()
+    machine.refuse_more_than_memory(2 * enlarged, f"A sheet of {len(x):,} images", "Name a folder: --out DIR")

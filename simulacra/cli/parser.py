@@ -3,115 +3,139 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from simulacra import __version__
+from simulacra.cli.output import show
 from simulacra.errors import ConfigError, nearest
 
 Verb = Callable[[argparse.Namespace], None]
+LARGEST = 2**63 - 1
+PLAIN = [  # the parser's own messages, and the same in sentences
+    (r"argument ([^:]+): expected one argument", r"\1 needs a value"),
+    (r"argument ([^:]+): expected at least one argument", r"\1 needs at least one value"),
+    (r"argument ([^:]+): ignored explicit argument .*", r"\1 takes no value"),
+    (r"argument ([^:]+): invalid choice: (.+) \(choose from (.+)\)", r"\1 cannot be \2. Choose one of \3"),
+    (r"the following arguments are required: (.+)", r"Missing: \1"),
+    (r"argument ([^:]+): (.*)", r"\1 \2"),
+]
 
 
 class Parser(argparse.ArgumentParser):
-    """An `argparse.ArgumentParser` whose mistakes are errors of this package."""
+    """An `argparse.ArgumentParser` whose mistakes are errors of this package; a verb may have operations below it.
+
+    Words and options may stand in any order. ``rewrite`` changes the words before they are understood; with ``keys``,
+    unknown options are keys of a config and end in ``pairs``.
+    """
+
+    def __init__(self, name: str, verb: Verb, help_: str) -> None:
+        self.known: list[str] = []
+        self.operations: dict[str, Parser] = {}
+        self.rewrite: Callable[[list[str]], list[str]] = list
+        self.keys = False
+        super().__init__(prog=f"simulacra {name}", description=help_, allow_abbrev=False)
+        self.register("type", Path, path)  # whoever asks for a Path gets one that was looked at
+        self.set_defaults(verb=verb)
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        """Add an argument, and remember the option's name for suggestions."""
+        self.known += [name for name in names if name.startswith("--") and settings.get("help") != argparse.SUPPRESS]
+        return super().add_argument(*names, **settings)
 
     def error(self, message: str) -> NoReturn:
-        """Raise `ConfigError`."""
+        """Raise `ConfigError`, with the parser's message in plain words."""
+        for pattern, replacement in PLAIN:
+            message, found = re.subn(f"^{pattern}$", replacement, message, flags=re.DOTALL)
+            if found:
+                break
         raise ConfigError(f"{message}. See: {self.prog} --help")
+
+    def format_help(self) -> str:
+        """Return the help, with a line for each operation."""
+        width = max(map(len, self.operations), default=0) + 2
+        lines = [f"  {name:<{width}}{sub.description}" for name, sub in self.operations.items()]
+        return super().format_help() + ("\noperations:\n" + "\n".join(lines) + "\n" if lines else "")
+
+    def print_help(self, file: object = None) -> None:  # noqa: ARG002 - argparse passes none
+        """Print the help, or raise `StorageError`; argparse would swallow that."""
+        for line in self.format_help().splitlines():
+            show(line)
+
+    def addressed(self, words: list[str]) -> tuple[Parser, list[str]]:
+        """Return the parser of the operation that the first word names, or this one, and the words after."""
+        if not self.operations or not words or words[0].startswith("-"):
+            return self, words
+        name, *rest = words
+        if name not in self.operations:
+            raise ConfigError(f"Unknown operation '{name}'.{nearest(name, self.operations)} See: {self.prog} --help")
+        return self.operations[name], rest
+
+    def understand(self, words: list[str]) -> argparse.Namespace:
+        """Parse words; raises `ConfigError` for those that nothing is known of."""
+        words = _with_negative_values(self.rewrite(words))
+        keys, words = _parted(words) if self.keys else ([], words)
+        options, rest = self.parse_known_intermixed_args(words)
+        if rest and not self.keys:
+            self.refuse(rest[0])
+        options.pairs = pairs(keys + rest)
+        return options
+
+    def refuse(self, word: str) -> NoReturn:
+        """Raise `ConfigError` for an option, or a word, that this parser does not know."""
+        if not word.startswith("-"):
+            raise ConfigError(f"Unexpected word '{word}'. See: {self.prog} --help")
+        name = word.partition("=")[0]
+        hint = nearest(name.lstrip("-"), [known.removeprefix("--") for known in self.known], prefix="--")
+        raise ConfigError(f"Unknown option {name}.{hint} Options: {', '.join(self.known)}.")
 
 
 class Verbs:
-    """The program's parser, and the verbs that have been added to it."""
+    """The verbs of a module, as it adds them."""
 
     def __init__(self) -> None:
-        self.parser = Parser(
-            prog="simulacra",
-            description="Train, steer and measure the classic deep generative models of images.",
-            epilog="Start with: simulacra quickstart",
-            allow_abbrev=False,
-        )
-        self.parser.add_argument("--version", action="version", version=f"simulacra {__version__}")
-        self.parser.set_defaults(verb=lambda _: self.parser.print_help())
-        self._verbs = self.parser.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser)
-
-    @property
-    def choices(self) -> dict[str, Parser]:
-        """The parser of each verb."""
-        return dict(self._verbs.choices)
+        self.parsers: dict[str, Parser] = {}
 
     def add(self, name: str, verb: Verb, help_: str) -> Parser:
         """Add a verb; return its parser, for its options."""
-        sub: Parser = self._verbs.add_parser(name, help=help_, description=help_, allow_abbrev=False)
-        sub.set_defaults(verb=verb)
-        return sub
+        return self.parsers.setdefault(name, Parser(name, verb, help_))
 
     def add_on_run(self, name: str, verb: Verb, help_: str) -> Parser:
         """Add a verb that uses a run."""
         sub = self.add(name, verb, help_)
-        sub.add_argument("run", metavar="RUN", help="a run folder, or a .safetensors file")
+        sub.add_argument("run", type=source, metavar="RUN", help="a run folder, or a .safetensors file")
         add_data_root(sub)
         return sub
-
-    def parse(self, arguments: list[str]) -> argparse.Namespace:
-        """Understand a command line; ``pairs`` are the options of `train` that are keys of the config."""
-        first = next((word for word in arguments if not word.startswith("-")), None)
-        if first is not None and first not in self.choices:
-            raise ConfigError(
-                f"Unknown verb '{first}'.{nearest(first, self.choices)} Verbs: {', '.join(self.choices)}."
-            )
-        sub, words = self._addressed(arguments)
-        if first is not None and first != "train" and first == arguments[0] and sub._subparsers is None:
-            options, rest = sub.parse_known_intermixed_args(words)  # words and options in any order
-        else:
-            options, rest = self.parser.parse_known_args(arguments)
-        if rest and first != "train":
-            known = [name for action in sub._actions for name in action.option_strings if name.startswith("--")]
-            what = f"Unknown option {rest[0]}" if rest[0].startswith("-") else f"Unexpected word '{rest[0]}'"
-            hint = nearest(rest[0].lstrip("-"), [name.removeprefix("--") for name in known], prefix="--")
-            raise ConfigError(f"{what}.{hint} Options: {', '.join(known)}.")
-        options.pairs = pairs(rest)
-        return options
-
-    def _addressed(self, arguments: list[str]) -> tuple[argparse.ArgumentParser, list[str]]:
-        """The parser of the verb, or of the verb's operation, that the first words name, and the words after."""
-        parser: argparse.ArgumentParser = self.parser
-        for place, word in enumerate(arguments):
-            below = parser._subparsers._group_actions[0].choices if parser._subparsers else None
-            if word.startswith("-") or not below:
-                return parser, arguments[place:]
-            names = dict(below)
-            if word not in names:
-                raise ConfigError(f"Unknown operation '{word}'.{nearest(word, names)} See: {parser.prog} --help")
-            parser = names[word]
-        return parser, []
 
 
 class Operations:
     """The operations of a verb, each a parser of its own below it."""
 
     def __init__(self, verb: Parser, metavar: str = "OP") -> None:
+        self.verb = verb
+        verb.usage = f"{verb.prog} {metavar} ...  ({verb.prog} {metavar} --help explains an operation)"
         verb.set_defaults(verb=lambda _: verb.print_help())
-        self._parsers = verb.add_subparsers(title="operations", metavar=metavar, parser_class=Parser)
 
     def add(self, name: str, verb: Verb, help_: str) -> Parser:
         """Add an operation; return its parser, for its options."""
-        sub: Parser = self._parsers.add_parser(name, help=help_, description=help_, allow_abbrev=False)
-        sub.set_defaults(verb=verb, operation=name)
-        sub._negative_number_matcher = re.compile(r"^-\.?\d")  # -15..15 is a value, not an option
+        sub = Parser(f"{self.verb.prog.removeprefix('simulacra ')} {name}", verb, help_)
+        sub.set_defaults(operation=name)
+        self.verb.operations[name] = sub
         return sub
 
 
 def add_data_root(parser: Parser) -> None:
     """Add the option --data-root."""
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where data sets are looked up first")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder to look for data sets in first")
 
 
 def add_out(parser: Parser, metavar: str, help_: str | None = None, *, required: bool = False) -> None:
     """Add the options --out and --force of verbs that write what a person names."""
     parser.add_argument("--out", type=Path, metavar=metavar, help=help_, required=required)
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def add_prior(parser: Parser) -> None:
@@ -120,25 +144,50 @@ def add_prior(parser: Parser) -> None:
         "--prior",
         type=_prior,
         metavar="model|fitted|FILE",
-        help="where latents are drawn from (the model's own prior, or where it has none the fitted one)",
+        help="distribution to draw latents from (default: the model's own prior; if it has none, the fitted one)",
     )
 
 
-def pairs(words: list[str]) -> dict[str, str]:
-    """Turn ``--a.b 1 --c.d=2`` into ``{"a.b": "1", "c.d": "2"}``."""
-    found: dict[str, str] = {}
+def _with_negative_values(words: Iterable[str]) -> list[str]:
+    """Write ``--key -15..15`` as ``--key=-15..15``, as a value that begins with a minus sign is not an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and re.match(r"--[^=]+$", joined[-1]) and re.match(r"-\.?(\d|inf|nan)", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Part words into options of a config's keys, ``--A.B VALUE``, and all others."""
+    keys: list[str] = []
+    others: list[str] = []
+    queue = list(words)
+    while queue:
+        word = queue.pop(0)
+        is_key = re.match(r"--\w+\.", word) is not None
+        (keys if is_key else others).append(word)
+        if is_key and "=" not in word and queue and not queue[0].startswith("--"):
+            keys.append(queue.pop(0))
+    return keys, others
+
+
+def pairs(words: list[str]) -> dict[str, str | None]:
+    """Turn ``--a.b 1 --c.d=2 --e`` into ``{"a.b": "1", "c.d": "2", "e": None}``."""
+    found: dict[str, str | None] = {}
     queue = list(words)
     while queue:
         word = queue.pop(0)
         if not word.startswith("--"):
             raise ConfigError(f"Unexpected word '{word}'. Options are written --KEY.SUBKEY VALUE.")
         key, equals, value = word[2:].partition("=")
-        if not equals:
-            if not queue or queue[0].startswith("--"):
-                raise ConfigError(f"--{key} needs a value: --{key} VALUE")
-            value = queue.pop(0)
-        found[key.replace("-", "_")] = value
+        given = value if equals else queue.pop(0) if queue and not queue[0].startswith("--") else None
+        found[key.replace("-", "_")] = given
     return found
+
+
+# ------------------------------------------------------------------------------------------------ words read
 
 
 def changes(text: str) -> str:
@@ -151,34 +200,68 @@ def changes(text: str) -> str:
     return text
 
 
+def path(text: str) -> Path:
+    """A path that the system can at least look at; raises `ConfigError` for one that it cannot."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty. Type . for the working folder")
+    try:
+        os.stat(text)  # noqa: PTH116 - a Path of "" would be the working folder
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        raise argparse.ArgumentTypeError(f"cannot be '{text}': {reason}") from None
+    return Path(text)
+
+
+def source(text: str) -> str:
+    """A name or a path, with the check of `path`, as it was written."""
+    path(text)
+    return text
+
+
 def count(text: str) -> int:
-    value = natural(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+    """A whole number from 1."""
+    return _at_least(1, natural(text))
+
+
+def _at_least(least: int, value: int) -> int:
+    if value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, not {value}")
+    return value
+
+
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not '{text}'") from None
+    if not 0 <= value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 2^63 - 1, not {value}")
+    return value
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not '{text}'") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a finite number, not {text}")
     return value
 
 
 def positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
-    if not 0 < value < float("inf"):
+    """A finite number above 0."""
+    value = number(text)
+    if value <= 0:
         raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
     return value
 
 
 def _prior(text: str) -> str:
     if text not in ("model", "fitted") and not text.endswith(".safetensors"):
-        raise argparse.ArgumentTypeError(f"'{text}' is neither model nor fitted nor a .safetensors file")
-    return text
-
-
-def natural(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 2^63 - 1, not {value}")
-    return value
+        raise argparse.ArgumentTypeError(f"must be model, fitted or a .safetensors file, not '{text}'")
+    return source(text)

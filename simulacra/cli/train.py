@@ -1,4 +1,4 @@
-"""Verbs that train."""
+"""The verbs quickstart and train."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import itertools
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra import config
-from simulacra.cli.output import PLAIN_SECONDS, refuse_picture_name, say
-from simulacra.cli.parser import Verbs, add_data_root
-from simulacra.errors import ConfigError, nearest
+from simulacra.cli.output import PLAIN_SECONDS, refuse_picture_name, say, show
+from simulacra.cli.parser import Parser, Verbs, add_data_root, natural, source
+from simulacra.errors import ConfigError, nearest, printable
 
 if TYPE_CHECKING:
     from simulacra.training import Progress
@@ -29,38 +29,55 @@ EXPLAIN = "--explain"  # what --help after a recipe's name becomes
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     sub = verbs.add(
-        "quickstart", _quickstart, "Train a small VAE on embedded digits and make a report: seconds to minutes."
+        "quickstart", _quickstart, "Train a small VAE on embedded digits and write a report, in about a minute."
     )
-    sub.add_argument("--out", type=Path, metavar="DIR", help="the run folder (a new one under runs/)")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: a new one under runs/)")
+    _add_train(verbs)
 
+
+def _add_train(verbs: Verbs) -> Parser:
     sub = verbs.add("train", _train, "Train a recipe, on its own data or on yours. RECIPE --help lists every option.")
-    sub.add_argument("recipe", metavar="RECIPE", help="a name (simulacra recipes) or a .toml file")
-    sub.add_argument("--data", metavar="NAME|PATH", help="a data set's name, or a folder or a zip of images")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="the run folder (runs/RECIPE)")
-    sub.add_argument("--seed", type=int, metavar="N", help="of weights, order and noise (0)")
+    sub.rewrite, sub.keys = explained, True
+    sub.add_argument(
+        "recipe", type=source, metavar="RECIPE", help="name of a recipe (simulacra recipes), or a .toml file"
+    )
+    sub.add_argument(
+        "--data", type=source, metavar="NAME|PATH", help="name of a data set, or a folder or zip of images"
+    )
+    sub.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE)")
+    sub.add_argument("--seed", type=natural, metavar="N", help="random seed of weights, order and noise (default: 0)")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out")
-    sub.add_argument("--augment", metavar="STEPS", help="the same as --data.augment: 'flip, rotate degrees=-15..15'")
-    sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only draw training images as --augment has them")
+    sub.add_argument(
+        "--augment", metavar="STEPS", help="random changes of training images, such as 'flip, rotate degrees=-15..15'; "
+        "the same as --data.augment",
+    )  # fmt: skip
+    sub.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE.png",
+        help="picture of training images after --augment; nothing is trained",
+    )
     sub.add_argument(EXPLAIN, action="store_true", help=argparse.SUPPRESS)
     add_data_root(sub)
-    sub.epilog = "Any key of the recipe: --KEY.SUBKEY VALUE, e.g. --train.images 100_000 --model.latent 8"
+    sub.epilog = "Every key of the recipe is an option too: --train.images 100_000 --model.latent 8"
+    return sub
 
 
-def explained(arguments: list[str]) -> list[str]:
-    """Let ``train RECIPE --help`` explain the recipe rather than the verb."""
-    if arguments[:1] != ["train"] or not {"-h", "--help"} & set(arguments[2:]):
-        return arguments
-    return [word for word in arguments if word not in ("-h", "--help")] + [EXPLAIN]
+def explained(words: list[str]) -> list[str]:
+    """Let ``RECIPE --help`` explain the recipe rather than the verb."""
+    if not {"-h", "--help"} & set(words[1:]):
+        return words
+    return [word for word in words if word not in ("-h", "--help")] + [EXPLAIN]
 
 
 def _train(options: argparse.Namespace) -> None:
     recipe = config.recipe(options.recipe)
     if options.augment is not None:
         options.pairs["data.augment"] = options.augment
+    options.pairs = refuse_unknown(options.pairs, recipe)
     if options.explain:
         _explain(recipe, options.pairs)
         return
-    refuse_unknown(options.pairs, recipe)
     if options.preview is not None:
         _preview(options, recipe)
         return
@@ -101,25 +118,40 @@ def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
 
 def _explain(recipe: config.Recipe, pairs: dict[str, str]) -> None:
     values = config.parse(config.merge(recipe.values, config.override(pairs)), prefix="--")
-    print(f"simulacra train {recipe.name}: {recipe.title}\n")
-    print("  --data NAME|PATH --data-root DIR --out DIR --seed N --resume --augment STEPS --preview FILE.png, and:\n")
+    show(f"simulacra train {recipe.name}: {recipe.title}")
+    show()
+    show("  --data NAME|PATH --data-root DIR --out DIR --seed N --resume --augment STEPS --preview FILE.png, and:")
+    show()
     for option in config.options(values):
         if option.key in ("recipe", "seed"):
             continue
         value = "" if option.value is None else str(option.value).replace("'", "")
         choices = f" ({', '.join(map(str, option.choices))})" if option.choices else ""
-        print(f"  --{option.key} {value}".ljust(50) + f"  {option.meaning}{choices}".rstrip())
+        show(f"  --{option.key} {value}".ljust(50) + f"  {option.meaning}{choices}".rstrip())
 
 
-def refuse_unknown(pairs: dict[str, str], recipe: config.Recipe) -> None:
-    """Catch keys without their section (--batch for --train.batch) before anything heavy is loaded."""
+def refuse_unknown(pairs: Mapping[str, str | None], recipe: config.Recipe) -> dict[str, str]:
+    """Return the values given for keys of a recipe; refuse unknown keys, those without their section or a value."""
     known = [option.key for option in config.options(config.parse(recipe.values))]
-    for key in pairs:
-        if key.split(".")[0] not in ("data", "model", "train"):
-            leaf = next((k for k in known if k.split(".")[-1] == key.split(".")[-1]), None)
-            hint = f" Did you mean --{leaf}?" if leaf else nearest(key, [k.split(".")[-1] for k in known])
-            raise ConfigError(f"Unknown option --{key}.{hint} See: simulacra train {recipe.name} --help")
-    config.parse(config.merge(recipe.values, config.override(pairs)), prefix="--")
+    for key, value in pairs.items():
+        if key.split(".")[0] not in ("data", "model", "train") or (value is None and key not in known):
+            hint = f"{_nearest(key, known)} See: simulacra train {recipe.name} --help"
+            raise ConfigError(f"Unknown option --{key}.{hint}")
+    given = {key: value for key, value in pairs.items() if value is not None}
+    config.parse(config.merge(recipe.values, config.override(given)), prefix="--")
+    missing = next((key for key, value in pairs.items() if value is None), None)
+    if missing is not None:
+        raise ConfigError(f"--{missing} needs a value: --{missing} VALUE")
+    return given
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    """The key of the recipe that ends alike, or the nearest option."""
+    leaf = next((one for one in known if one.split(".")[-1] == key.split(".")[-1]), None)
+    if leaf is not None:
+        return f" Did you mean --{leaf}?"
+    own = [name.removeprefix("--") for name in _add_train(Verbs()).known]
+    return nearest(key, [*own, *known], prefix="--") or nearest(key, [one.split(".")[-1] for one in known])
 
 
 def _quickstart(options: argparse.Namespace) -> None:
@@ -135,46 +167,56 @@ def _unused(path: Path) -> Path:
 
 
 def _follow(session: Session, *, resuming: bool = False) -> None:
-    """Train while showing where it stands, then say what there is to look at."""
-    from simulacra.models import Generative, Translating, summary
-    from simulacra.runs.folder import scores
+    """Show what is trained, and how far it is; then say what there is to look at."""
+    from simulacra.models import summary
 
     values, trainer = session.config, session.trainer
     train, test = session.splits.train, session.splits.test
-    print(f"{values.recipe} ({values.model.family}) on {train.name}: {len(train):,} training images "
-          f"of {trainer.model.shape}, {len(test):,} for testing")  # fmt: skip
+    show(f"{values.recipe} ({values.model.family}) on {train.name}: {len(train):,} training images "
+         f"of {trainer.model.shape}, {len(test):,} test images")  # fmt: skip
     for line in session.splits.describe():
-        print(f"  {line}")
+        show(f"  {line}")
     for player, parameters in summary.totals(trainer.model).items():
         layers = [layer for layer in summary.layers(trainer.model) if layer.player == player and layer.parameters]
-        print(f"  {player}: {parameters:,} parameters in {len(layers)} layers")
+        show(f"  {player}: {parameters:,} parameters in {len(layers)} layers")
         for layer in layers:
-            print(f"    {layer.place:<16} {layer.description:<44} {layer.parameters:>12,}")
+            show(f"    {layer.place:<16} {layer.description:<44} {layer.parameters:>12,}")
     for remark in trainer.model.remarks():
-        print(f"  {remark}")
-    print(f"  device {trainer.loader.device}, {values.train.precision}, batch {values.train.batch}, "
-          f"{values.train.images:,} images, into {session.path}/", flush=True)  # fmt: skip
+        show(f"  {remark}")
+    show(f"  device {trainer.loader.device}, {values.train.precision}, batch {values.train.batch}, "
+         f"{values.train.images:,} images, into {session.path}/")  # fmt: skip
     if trainer.step:
-        print(f"  resuming at step {trainer.step:,} ({trainer.images:,} images)")
+        show(f"  resuming at step {trainer.step:,} ({trainer.images:,} images)")
     elif resuming:
-        print("  there was nothing to resume here: a new run begins")
+        show("  There was nothing to resume here: a new run begins.")
     if sys.stdout.isatty():
         _follow_with_bar(session)
     else:
         _follow_with_lines(session)
+    _conclude(session)
+
+
+def _conclude(session: Session) -> None:
+    """Say what the training came to, and what to type next."""
+    from simulacra.models import Generative, Translating
+    from simulacra.runs.folder import scores
+
+    values, trainer = session.config, session.trainer
     measured = scores(session.history(), values.train.keep)
-    print(f"\nTrained on {trainer.images:,} images in {_duration(trainer.seconds)}."
-          + "".join(f"  {name} {value:.4g}" for name, value in measured.items()))  # fmt: skip
-    print(f"Look at the report: {(session.path / 'report.html').resolve()}")
+    show()
+    show(f"Trained on {trainer.images:,} images in {_duration(trainer.seconds)}."
+         + "".join(f"  {name} {value:.4g}" for name, value in measured.items()))  # fmt: skip
+    show(f"Open the report: {(session.path / 'report.html').resolve()}")
     verb = "sample" if isinstance(trainer.model, Generative) else "reconstruct"
     words = [verb, str(session.path)]
     if isinstance(trainer.model, Translating):
         words = ["translate", str(session.path), values.data.name]
-    print(f"Then for example:   simulacra {shlex.join(words)}")
+    show(f"Then, for example:   simulacra {shlex.join(words)}")
 
 
 def _follow_with_bar(session: Session) -> None:
     from rich import progress as bars
+    from rich.text import Text
 
     columns = (
         bars.BarColumn(), bars.TaskProgressColumn(), bars.TextColumn("{task.fields[rate]} images/s"),
@@ -184,7 +226,7 @@ def _follow_with_bar(session: Session) -> None:
         total = session.config.train.images
         task = display.add_task("", total=total, completed=session.trainer.images, rate="-", terms="", left="?")
         for progress in session:
-            _tell_notice(session, display.console.print)
+            _tell_notice(session, lambda line: display.console.print(Text(printable(line))))
             display.update(
                 task, completed=progress.seen, rate=f"{progress.rate:,.0f}",
                 terms=_terms(progress, session), left=_duration(progress.seconds_left),
@@ -194,13 +236,12 @@ def _follow_with_bar(session: Session) -> None:
 def _follow_with_lines(session: Session) -> None:
     last = 0.0
     for progress in session:
-        _tell_notice(session, print)
+        _tell_notice(session, show)
         if time.monotonic() - last > PLAIN_SECONDS or session.trainer.finished:
             last = time.monotonic()
-            print(
+            show(
                 f"{progress.seen:>10,} of {progress.total:,} images  {progress.rate:,.0f} images/s  "
-                f"{_terms(progress, session)}  {_duration(progress.seconds_left)} left",
-                flush=True,
+                f"{_terms(progress, session)}  {_duration(progress.seconds_left)} left"
             )
 
 

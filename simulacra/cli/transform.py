@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say
+from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say, show, tell
 from simulacra.cli.parser import Operations, Parser, Verb, Verbs, add_out, count, natural, positive
 from simulacra.config.operations import (
     COMPOSITIONS,
@@ -241,7 +240,7 @@ def _collage(options: argparse.Namespace) -> None:
             cells.append(_reduced(files.read(entry, max_megapixels=options.max_megapixels), tallest))
         except DataError as error:
             problems += 1
-            print(f"left out: {error}", file=sys.stderr)
+            tell(f"left out: {error}")
     if not cells:
         raise DataError(f"None of the {len(entries)} files could be used; nothing was written.")
     sheet = compose.collage(cells, options.width, options.rows, options.gap)
@@ -326,11 +325,11 @@ def _tell(done: Sequence[Done], jobs: Sequence[Job], out: Path) -> None:
     if len(problems) == len(jobs) > 1 and len(reasons) == 1:
         raise DataError(f"{reasons.pop()} So it is with all {len(jobs)} files; nothing was written.")
     for one in problems:
-        print(f"left out: {one.problem}", file=sys.stderr)
+        tell(f"left out: {one.problem}")
     notes = Counter(note for one in done for note in one.notes)
     for note, number in notes.most_common():
         first = next(one.job.entry.name for one in done if note in one.notes)
-        print(f"  {number:,} {'file' if number == 1 else 'files'}: {note} (such as {first})")
+        show(f"  {number:,} {'file' if number == 1 else 'files'}: {note} (such as {first})")
     if len(problems) == len(jobs):
         raise DataError(f"None of the {len(jobs)} files could be used; nothing was written.")
     written = len(jobs) - len(problems)
@@ -349,7 +348,7 @@ def _sheet(options: argparse.Namespace, changes: Sequence[Change]) -> Any:
             picture = files.read(entry, max_megapixels=options.max_megapixels)
             columns.append([_cell(one) for one in (picture, *(change(picture) for change in changes))])
         except (ConfigError, DataError) as error:
-            print(f"left out: {error}", file=sys.stderr)
+            tell(f"left out: {error}")
         if len(columns) == PREVIEWED:
             break
     if not columns:

@@ -15,6 +15,7 @@ from simulacra.errors import ConfigError, nearest
 
 __all__ = ["Recipe", "recipe", "recipe_names"]
 
+LARGEST_FILE = 1 << 20  # bytes of a recipe, a thousand times the largest shipped one
 LARGE = "large"  # the table of what a longer, wider training changes, for a GPU
 
 
@@ -50,6 +51,8 @@ def recipe(name: str) -> Recipe:
             "or the path of a .toml file."
         )
     about = values.pop("about", {})
+    if not isinstance(about, dict):
+        raise ConfigError(f"recipe {name}: about must be a table [about] with title, expect and time, not {about!r}.")
     stem = Path(name).stem if name.endswith(".toml") else name
     return Recipe(
         name=stem,
@@ -76,7 +79,12 @@ def _shipped() -> dict[str, dict[str, Any]]:
 
 
 def _text(path: Path) -> str:
+    """The content of a recipe file; devices, pipes and files too large to be recipes are not read."""
     try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path} is not a file, so it cannot be a recipe.")
+        if path.stat().st_size > LARGEST_FILE:
+            raise ConfigError(f"{path} has {path.stat().st_size:,} bytes; recipes have at most {LARGEST_FILE:,}.")
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Recipe file {path} cannot be read: {error}.") from None
+        raise ConfigError(f"The recipe {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None

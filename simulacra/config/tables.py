@@ -21,8 +21,10 @@ def loads(text: str, origin: str = "config") -> dict[str, Any]:
     """Parse TOML text into tables; ``origin`` names the file in the error."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of numbers with thousands of digits
         raise ConfigError(f"{origin} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise ConfigError(f"{origin} is not valid TOML: its brackets are nested too deeply.") from None
 
 
 def dumps(config: Config) -> str:
@@ -90,9 +92,9 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         pass
     try:
         return tomllib.loads(f"value = [{text}]")["value"] if "," in text else text
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text

@@ -116,7 +116,7 @@ def leaves(annotation: Any) -> Iterator[Any]:
 def _choose(section: type[BaseModel], name: str, values: Any) -> type[BaseModel]:
     """The section of a field: of a union the member that the values name, else the default's; or stay here."""
     members = _members(section, name)
-    given = {values.get("family"), values.get("kind")} if isinstance(values, Mapping) else set()
+    given = [values.get("family"), values.get("kind")] if isinstance(values, Mapping) else []
     default = section.model_fields[name].default if members else None
     fallback = type(default) if isinstance(default, BaseModel) else (members or [section])[0]
     return next((member for member in members if _tag(member) in given), fallback)

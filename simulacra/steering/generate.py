@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from simulacra import machine
 from simulacra.data.dataset import Labelled
 from simulacra.errors import CapabilityError, ConfigError
 from simulacra.models import FAMILIES, Coded, Generative, Inferential, Model, Recognising
@@ -20,6 +21,7 @@ from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
 from simulacra.steering.latent import along, lerp, normal_quantiles, plane, slerp, truncated_normal
 
+FLOAT = 4  # bytes
 CHUNK = 256  # images decoded or encoded at a time
 TRAVERSED = 10  # latents shown by traverse
 TRAVERSED_NOISE = 4  # rows of noise that traverse shows for a categorical code
@@ -55,6 +57,7 @@ def latents(
     ``truncation`` redraws values of N(0, I) beyond it: samples become more typical and less varied.
     Raises `CapabilityError` for a model without a prior, or truncation of another distribution than N(0, I).
     """
+    refuse_too_many(model, n)
     generator = torch.Generator().manual_seed(seed)
     if truncation is not None:
         return truncated_normal(n, _standard_normal(model, prior).latent, truncation, generator)
@@ -95,6 +98,7 @@ def manifold(model: Model, side: int = 15) -> Tensor:
             f"manifold shows models with 2 latents; this one has {generative.latent}. "
             "Use traverse or interpolate, or train one: simulacra train vae-2d"
         )
+    refuse_too_many(model, side**2)
     return decode(model, plane(side))
 
 
@@ -103,6 +107,7 @@ def interpolate(model: Model, start: Tensor, end: Tensor, steps: int) -> Tensor:
 
     The path is a great arc where the prior is Gaussian, a straight line where there is none, and for codes.
     """
+    refuse_too_many(model, steps)
     if isinstance(model, Coded):
         arc = slerp(start[: model.codes.noise], end[: model.codes.noise], steps)
         return decode(model, torch.cat([arc, lerp(start, end, steps)[:, model.codes.noise :]], dim=1))
@@ -119,6 +124,7 @@ def traverse(
     over it, each moved over the Gaussian of its codes, around the code of the first image. Without one, they are
     the first latents, moved over the prior around a sample of ``seed``.
     """
+    refuse_too_many(model, TRAVERSED * steps)
     if isinstance(model, Inferential) and reference is not None:
         codes = encode(model, reference)
         origin, centre, spread = codes[0], codes.mean(0), codes.std(0, unbiased=False)
@@ -138,12 +144,20 @@ def traverse_codes(model: Model, *, steps: int = 11, seed: int = 0) -> list[tupl
     columns from -2 to 2, and one row. Within a row all else stays as it was drawn with ``seed``.
     """
     codes = _coded(model, "traverse_codes").codes
+    refuse_too_many(model, len(tuple(codes)) * steps)
     origins = latents(model, TRAVERSED_NOISE, seed=seed)
     return [
         (code.name, decode(model, torch.cat([codes.set(z.unsqueeze(0), code.name, v) for v in code.sweep(steps)])))
         for code in codes
         for z in (origins if isinstance(code, Categorical) else origins[:1])
     ]
+
+
+def refuse_too_many(model: Model, n: int) -> None:
+    """Raise `ConfigError` where ``n`` images of a model and their latents would not fit into the free memory."""
+    latent = int(getattr(model, "latent", 0))
+    needed = 2 * n * FLOAT * (latent + model.shape.pixels)  # in chunks, then joined
+    machine.refuse_more_than_memory(needed, f"{n:,} images of {model.shape}", "Ask for fewer.")
 
 
 @torch.no_grad()

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simulacra import machine
 from simulacra.errors import ConfigError, nearest
 from simulacra.images import from_unit, luma, to_bytes, to_unit
-from simulacra.machine import extra
 
 FLOW_SIDE = 128  # pixels at least, to which images are enlarged for the flow: its patches are 8 pixels wide
 PARTICLES, FEWEST, MOST = 16, 16_384, 524_288  # of light: a pixel, and in all
@@ -95,6 +95,9 @@ def moving(x: Tensor, steps: int, generator: torch.Generator) -> Tensor:
 
 
 def _times(a: Tensor, b: Tensor, steps: int) -> Tensor:
+    machine.refuse_more_than_memory(
+        4 * steps * a.numel() * a.element_size(), f"{steps:,} frames of {tuple(a.shape)}", "Ask for fewer."
+    )
     if a.shape != b.shape or a.ndim != 3:
         raise ConfigError(f"The two images must be (C, H, W) and alike; got {tuple(a.shape)} and {tuple(b.shape)}.")
     if steps < 2:
@@ -107,7 +110,7 @@ def _times(a: Tensor, b: Tensor, steps: int) -> Tensor:
 
 def _optical_flow(a: Tensor, b: Tensor) -> Tensor:
     """Where each pixel of a is found in b, as a step in pixels ``(2, H, W)``: to the right, down."""
-    vision = extra("cv2", "the route flow", "vision")
+    vision = machine.extra("cv2", "the route flow", "vision")
     scale = max(1.0, FLOW_SIDE / min(a.shape[1:]))
     search = vision.DISOpticalFlow_create(vision.DISOPTICAL_FLOW_PRESET_MEDIUM)
     found = search.calc(*(_grey_bytes(image, scale).numpy() for image in (a, b)), None)
