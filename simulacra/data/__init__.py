@@ -12,9 +12,10 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.config import Data
-from simulacra.data import digits, domains, folders, idx, shapes, stacked
+from simulacra.data import digits, domains, folders, given, idx, shapes, stacked
 from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
+from simulacra.data.given import Given
 from simulacra.data.loader import LOADERS, ImageLoader, Loader, PairsLoader, UnpairedLoader, derived_seed
 from simulacra.errors import DataError, nearest
 
@@ -22,6 +23,7 @@ __all__ = [
     "LOADERS",
     "SOURCES",
     "Dataset",
+    "Given",
     "ImageLoader",
     "Images",
     "Labelled",
@@ -82,17 +84,23 @@ SOURCES: dict[str, Named] = {
 }
 
 
-def load(data: Data, root: Path | None = None, batch: type[Images] = Images) -> Splits:
+def load(
+    data: Data, root: Path | None = None, batch: type[Images] = Images, images_given: Given | None = None
+) -> Splits:
     """Load a named set or a path, in the size and channels asked for, in splits.
 
     ``batch`` is what a model sees: with `Unpaired` or `Pairs` two domains are looked for.
-    ``root`` is a folder to look in first. A source without a test split of its own gets one by `Data.test`.
+    ``root`` is a folder to look in first; ``images_given`` are images from Python, which are taken instead. A source
+    without a test split of its own gets one by `Data.test`.
     The splits depend on the data alone, never on the seed of a training. Raises `DataError`.
     """
+    if images_given is not None:
+        return completed(given.load(images_given, data, batch), data)
     return completed(_read(data, root, batch), data)
 
 
 def _read(data: Data, root: Path | None, batch: type[Images]) -> Parts:
+    given.refuse_absent(data.name)
     if batch is Unpaired or batch is Pairs:
         return domains.load(data, batch, root)
     if data.name in SOURCES:

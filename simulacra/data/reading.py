@@ -84,7 +84,11 @@ def common_size(entries: Sequence[Entry], *, halves: bool = False) -> int:
         warnings.simplefilter("ignore")
         sizes = {size for entry in entries for size in [dimensions(entry)] if size is not None}
     width, height = sizes.pop() if len(sizes) == 1 else (0, 0)
-    width = width // 2 if halves and width % 2 == 0 else width
+    return default_size(width // 2 if halves and width % 2 == 0 else width, height)
+
+
+def default_size(width: int, height: int) -> int:
+    """Return the side to use for pictures of one size where none is asked for."""
     return width if width == height and 8 <= width <= LARGEST_NATIVE else DEFAULT_SIZE
 
 

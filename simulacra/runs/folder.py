@@ -30,6 +30,15 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return [row for row in rows if isinstance(row, dict)]
 
 
+def read_environment(path: Path) -> dict[str, Any]:
+    """Read what a run folder says about the machine and the data; empty where it does not say."""
+    try:
+        found = json.loads((path / ENVIRONMENT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def scores(rows: Sequence[Mapping[str, Any]], keep: str) -> dict[str, float]:
     """The held-out scores of the weights that were kept: the last ones, or those where the first score is best."""
     found = [{k: float(v) for k, v in row.items() if k.startswith(("test/", "validation/"))} for row in rows]

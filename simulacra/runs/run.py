@@ -14,7 +14,8 @@ from torch import Tensor
 
 from simulacra import data, images, priors
 from simulacra.config import Config
-from simulacra.data import Dataset, Loader, Splits, derived_seed, domains, reading
+from simulacra.data import Dataset, Given, Loader, Splits, derived_seed, domains, reading
+from simulacra.data.given import Labels, Source
 from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
 from simulacra.images import Shape
 from simulacra.images.batch import refuse_taken
@@ -23,7 +24,7 @@ from simulacra.models import Coded, Generative, Inferential, Model, Posterior
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
 from simulacra.runs import checkpoint
-from simulacra.runs.folder import METRICS, MODEL, PRIOR, read_metrics
+from simulacra.runs.folder import METRICS, MODEL, PRIOR, read_environment, read_metrics
 from simulacra.steering import generate, inbetween, inpaint, invert, latent, translate
 from simulacra.steering.inpaint import Repair
 from simulacra.steering.invert import Inversion
@@ -34,17 +35,28 @@ SOUND = 200  # training images, by which `Run.repair` knows what an anomaly is
 class Run:
     """A trained model with its config, from a run folder or a single ``.safetensors`` file."""
 
-    def __init__(self, path: Path, model: Model, config: Config, *, data_root: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, model: Model, config: Config, *, data_root: Path | None = None, given: Given | None = None
+    ) -> None:
         self.path = path
         self.model = model
         self.config = config
         self.data_root = data_root
+        self.given = given
 
     @classmethod
-    def open(cls, path: str | Path, *, data_root: str | Path | None = None) -> Run:
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        data_root: str | Path | None = None,
+        data: Source | Given | None = None,
+        labels: Labels | None = None,
+    ) -> Run:
         """Open a run folder or a ``.safetensors`` file; ``data_root`` is where its data set is looked up first.
 
-        Raises `RunError` when there is none, or it is damaged.
+        A run of images that were given from Python needs them again, as ``data`` with ``labels``, where it measures or
+        draws real images. Raises `RunError` when there is none, or it is damaged.
         """
         path = Path(path)
         file = path / MODEL if path.is_dir() else path
@@ -62,7 +74,8 @@ class Run:
                 f"{path} is no run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
             )
         model, config = checkpoint.load_model(file)
-        return cls(path, model, config, data_root=None if data_root is None else Path(data_root))
+        root = None if data_root is None else Path(data_root)
+        return cls(path, model, config, data_root=root, given=Given.of(data, labels))
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self.config.model.family} of {self.shape} images)"
@@ -74,8 +87,15 @@ class Run:
 
     @cached_property
     def splits(self) -> Splits:
-        """The data set the run was trained on."""
-        return data.load(self.config.data, self.data_root, self.model.batch)
+        """The data set the run was trained on. Raises `DataError` where others were given than those."""
+        splits = data.load(self.config.data, self.data_root, self.model.batch, self.given)
+        trained_on = read_environment(self.path).get("data_fingerprint")
+        if self.given is not None and isinstance(trained_on, str) and not splits.matches(trained_on):
+            raise DataError(
+                f"The images given for {self.path} are not those that it was trained on, or their labels are not. "
+                "Give the same images and labels, in the same order."
+            )
+        return splits
 
     @cached_property
     def measuring(self) -> Loader:

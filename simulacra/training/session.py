@@ -23,7 +23,8 @@ import torch
 
 from simulacra import __version__, config, data, features, images, machine, models
 from simulacra.config import Config
-from simulacra.data import Splits, derived_seed
+from simulacra.data import Given, Splits, derived_seed
+from simulacra.data.given import PREFIX, Labels, Source
 from simulacra.errors import (
     CollapseError,
     ConfigError,
@@ -69,13 +70,20 @@ class Session:
     """One training and the folder it fills; make one with `Session.start`."""
 
     def __init__(
-        self, values: Config, path: Path, splits: Splits, trainer: Trainer, data_root: Path | None = None
+        self,
+        values: Config,
+        path: Path,
+        splits: Splits,
+        trainer: Trainer,
+        data_root: Path | None = None,
+        given: Given | None = None,
     ) -> None:
         self.config = values
         self.path = path
         self.splits = splits
         self.trainer = trainer
         self.data_root = data_root
+        self.given = given
         self.digest = splits.digest()
         self.fingerprint = splits.fingerprint()
         self.checkpoints = Checkpoints(path / CHECKPOINTS)
@@ -97,20 +105,24 @@ class Session:
         changes: Mapping[str, Any] | None = None,
         data_root: str | Path | None = None,
         resume: bool = False,
+        given: Given | None = None,
     ) -> Session:
         """Prepare a training: read the recipe and the data, build the model, open or continue the run folder.
 
         ``changes`` are nested tables laid over the recipe, e.g. ``{"train": {"batch": 64}}``. ``out`` is
-        ``runs/RECIPE`` when absent, ``runs/RECIPE-DATA`` on other data than the recipe's.
+        ``runs/RECIPE`` when absent, ``runs/RECIPE-DATA`` on other data than the recipe's. ``given`` are images from
+        Python, which are trained on instead of a data set with a name; to resume, the same ones are given again.
         Nothing is written before everything was found right; raises `UserError`.
         """
         shipped = config.recipe(recipe).values
-        values = config.parse(config.merge(shipped, _changes(data_name, seed, changes or {})))
+        values = config.parse(
+            config.merge(shipped, _changes(data_name if given is None else given.name, seed, changes or {}))
+        )
         path = Path(out) if out is not None else _default_folder(values, config.parse(shipped))
         root = None if data_root is None else Path(data_root)
         exists = _check_folder(path, resume)
         family = models.FAMILIES[values.model.family]
-        splits = data.load(values.data, root, family.batch)
+        splits = data.load(values.data, root, family.batch, given)
         device = machine.device(values.train.device)
         machine.check_tools(values.train, device)
         before = saved_config(path) if exists else None
@@ -121,7 +133,7 @@ class Session:
             splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
         )
         check_model(values, model)
-        session = cls(values, path, splits, Trainer(model, loader, values.train, seed=values.seed), root)
+        session = cls(values, path, splits, Trainer(model, loader, values.train, seed=values.seed), root, given)
         session._open(exists)
         return session
 
@@ -194,6 +206,7 @@ class Session:
             "command": sys.argv,
             "data": {"name": self.splits.train.name, "train": len(self.splits.train), "test": len(self.splits.test)},
             "data_sha256": self.digest,
+            "data_fingerprint": self.fingerprint,
         }
 
     # -------------------------------------------------------------------------------------------- training
@@ -227,7 +240,7 @@ class Session:
         """Train to the end and open the result."""
         for _ in self:
             pass
-        return Run.open(self.path, data_root=self.data_root)
+        return Run.open(self.path, data_root=self.data_root, data=self.given)
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl`` so far."""
@@ -380,7 +393,7 @@ class Session:
         best = self.checkpoints.best() if self.config.train.keep == "best" else None
         model = self.trainer.average.model if best is None else checkpoint.averaged(checkpoint.load(best), self.config)
         checkpoint.save_model(model, self.config, self.path / MODEL)
-        report.write(Run.open(self.path, data_root=self.data_root), self.splits, self.path / REPORT)
+        report.write(Run.open(self.path, data_root=self.data_root, data=self.given), self.splits, self.path / REPORT)
 
     def _where_to_resume(self) -> str:
         latest = self.checkpoints.latest()
@@ -416,7 +429,8 @@ class Session:
 def train(
     recipe: str,
     *,
-    data: str | None = None,
+    data: str | Path | Source | None = None,
+    labels: Labels | None = None,
     out: str | Path | None = None,
     seed: int | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -425,10 +439,13 @@ def train(
 ) -> Run:
     """Train a recipe to the end and return the `Run`; iterate over a `Session` instead to watch it.
 
-    ``data`` is a name or a path, ``changes`` nested tables over the recipe: ``{"model": {"latent": 8}}``.
+    ``data`` is a name, a path, or images with their ``labels`` as `simulacra.data.Given` takes them; ``changes`` are
+    nested tables over the recipe: ``{"model": {"latent": 8}}``.
     """
+    name = str(data) if isinstance(data, str | Path) else None
+    given = Given.of(None if isinstance(data, str | Path) else data, labels)
     return Session.start(
-        recipe, data_name=data, out=out, seed=seed, changes=changes, data_root=data_root, resume=resume
+        recipe, data_name=name, out=out, seed=seed, changes=changes, data_root=data_root, resume=resume, given=given
     ).run()
 
 
@@ -442,7 +459,7 @@ def _changes(data_name: str | None, seed: int | None, changes: Mapping[str, Any]
 
 
 def _default_folder(values: Config, shipped: Config) -> Path:
-    name = "" if values.data.name == shipped.data.name else f"-{Path(values.data.name).stem}"
+    name = "" if values.data.name == shipped.data.name else f"-{Path(values.data.name.removeprefix(PREFIX)).stem}"
     return Path("runs") / f"{values.recipe}{name}"
 
 
