@@ -178,7 +178,7 @@ def test_two_domains_are_a_data_set_with_another() -> None:
     assert load(two, batch=Pairs).train.paired
     assert not load(two, batch=Unpaired).train.paired
     for images, batch in ((PIXELS, Unpaired), (two, Images)):
-        with pytest.raises(DataError, match="images of (one domain|two domains)"):
+        with pytest.raises(DataError, match=r"images of (one domain|two domains)"):
             load(images, batch=batch)
     with pytest.raises(DataError, match="A has 6, B has 5"):
         load(Dataset("two", PIXELS, other=Dataset("other", GREY[:5])), batch=Pairs)
