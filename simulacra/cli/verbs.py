@@ -31,6 +31,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "arithmetic": ("arithmetic", "Add the difference between two groups of images."),
         "translate": ("translate", "Translate images from one domain to the other."),
         "inpaint": ("inpaint", "Fill in the pixels that a mask marks as missing."),
+        "anomaly": ("anomaly", "Find pictures unlike those a model was trained on."),
         "repair": ("inpaint", "Find and replace what the model cannot explain."),
     },
     "Work on pictures and data sets": {

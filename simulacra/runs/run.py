@@ -25,7 +25,8 @@ from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
 from simulacra.runs import checkpoint
 from simulacra.runs.folder import METRICS, MODEL, PRIOR, read_environment, read_metrics
-from simulacra.steering import generate, inbetween, inpaint, invert, latent, translate
+from simulacra.steering import anomaly, generate, inbetween, inpaint, invert, latent, translate
+from simulacra.steering.anomaly import Anomaly
 from simulacra.steering.inpaint import Repair
 from simulacra.steering.invert import Inversion
 
@@ -230,6 +231,11 @@ class Run:
         sound = images.from_bytes(self.splits.train.images[:SOUND])
         threshold = inpaint.threshold(self.model, sound, steps=steps, seed=seed, prior=self.prior())
         return inpaint.repair(self.model, x, threshold, steps=steps, seed=seed, prior=self.prior())
+
+    def anomaly(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Anomaly:
+        """Score images ``(n, C, H, W)`` in [-1, 1] by what the model cannot redraw; see `anomaly.anomaly`."""
+        generate.require_latents(self.model, "anomaly")
+        return anomaly.anomaly(self.model, x, steps=steps, seed=seed, prior=self.prior())
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the reconstructions of images ``(n, C, H, W)`` in [-1, 1]."""
