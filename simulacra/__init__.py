@@ -14,6 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from simulacra.version import __version__
+
 if TYPE_CHECKING:
     from simulacra.config import Config
     from simulacra.data import Dataset
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from simulacra.runs.run import Run
     from simulacra.training import Progress, Trainer
     from simulacra.training.session import Session, train
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Config": "simulacra.config",

@@ -668,7 +668,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "pickle as a model": (_pickle_as_model, "damaged or no file of weights"),
     "weights of another size": (_weights_of_another_size, "do not fit the config"),
     "no run": (lambda _, t: ["sample", t / "nothing"], "There is no run"),
-    "folder without a run": (lambda _, t: ["sample", t], "no run folder"),
+    "folder without a run": (lambda _, t: ["sample", t], "is not a run folder"),
     "verb without its primitive": (lambda runs, _: ["reconstruct", runs / "gan"], "gan has none. Families with one:"),
     "manifold of many latents": (lambda runs, _: ["manifold", runs / "gan"], "this one has 100"),
     "picture without a format": (lambda runs, t: ["manifold", runs / "vae", "--out", t / "x.txt"], "must end in .png"),

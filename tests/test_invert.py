@@ -99,7 +99,7 @@ def test_truncation_needs_normal_latents() -> None:
     gan, autoencoder = (contract.build(family, "mlp", Shape(1, 8)) for family in ("gan", "autoencoder"))
     prior = fit_normal(torch.randn(50, 4))
     assert float(generate.latents(gan, 100, truncation=0.3).abs().max()) <= 0.3
-    with pytest.raises(CapabilityError, match="those of normal are not"):
+    with pytest.raises(CapabilityError, match="the prior normal is a different one"):
         generate.sample(gan, 2, prior=prior, truncation=0.5)
     with pytest.raises(CapabilityError, match="fit-prior"):
         generate.sample(autoencoder, 2, truncation=0.5)

@@ -23,6 +23,7 @@ from simulacra.models import Round
 from simulacra.models.vae import VAE
 from simulacra.pages import report
 from simulacra.runs import checkpoint
+from simulacra.training import watchdog
 from simulacra.training.session import Session
 from tests.conftest import SHORT
 
@@ -149,6 +150,7 @@ def test_log_lines_after_the_checkpoint_are_not_repeated(tmp_path: Path) -> None
 
 KILLED = """
 import sys
+from simulacra.training import watchdog
 from simulacra.training.session import Session
 import json
 Session.start("quickstart", out=sys.argv[1], changes=json.loads(sys.argv[2]), resume=True).run()
@@ -452,7 +454,9 @@ def test_what_a_model_finds_wrong_is_told_once_it_lasts(tmp_path: Path, monkeypa
 
     def told(*variety: float, before: str | None = None) -> str | None:
         rows = [{"images": 10 * (index + 1), "variety": value} for index, value in enumerate(variety)]
-        return session._complaint([{"images": 0, "warning": before, "variety": 1.0}, *rows], total=50)
+        return watchdog.lasting_complaint(
+            session.trainer.model, [{"images": 0, "warning": before, "variety": 1.0}, *rows], total=50
+        )
 
     assert told(0.1, 0.1, 0.1, 0.1) == "all alike"
     assert told(0.1, 0.1, 0.1, 0.1, before="all alike") is None

@@ -68,14 +68,14 @@ def test_a_discriminator_that_always_wins_is_told_when_samples_get_no_better() -
 def test_samples_that_are_alike_are_told() -> None:
     found = said(rows([30.0] * 9, diversity=0.02))
     assert [k for k, _ in found] == [7]
-    assert "samples are alike: they vary 2.0% as much as real images" in found[0][1]
+    assert "samples look alike: their variance is 2.0% of that of real images" in found[0][1]
 
 
 def test_another_fault_is_told_too() -> None:
     log = rows([7.0, 7.0, 7.0, 7.0, *[20.0] * 4, *[20.0] * 4])
     for row in log[-4:]:
         row[DIVERSITY] = 0.01
-    assert [sentence.split(":")[0] for _, sentence in said(log)] == ["samples get worse", "samples are alike"]
+    assert [sentence.split(":")[0] for _, sentence in said(log)] == ["samples get worse", "samples look alike"]
 
 
 def test_what_is_measured() -> None:
@@ -138,7 +138,7 @@ def test_a_generator_that_draws_one_picture_is_noticed(tmp_path: Path) -> None:
         for parameter in model.generator.parameters():  # type: ignore[union-attr]
             parameter.data.zero_()
     found = notices(session)
-    assert "Warning: samples are alike: they vary 0.0% as much as real images." in found[0]
+    assert "Warning: samples look alike: their variance is 0.0% of that of real images." in found[0]
     assert "--resume --train.keep best" in found[0]
 
 

@@ -51,10 +51,10 @@ def _arithmetic(options: argparse.Namespace) -> None:
 
     from simulacra import images
     from simulacra.models import Inferential
-    from simulacra.steering import generate
+    from simulacra.steering import capabilities, generate
 
     run = open_run(options)
-    generate.require_latents(run.model, "arithmetic")
+    capabilities.require_latents(run.model, "arithmetic")
     path = picture_target(options, run, "arithmetic.png", video_allowed=True)
     count = ENCODED if isinstance(run.model, Inferential) else INVERTED
     plus, minus = (_group(run, what, count) for what in (options.plus, options.minus))

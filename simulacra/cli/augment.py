@@ -129,7 +129,7 @@ def _preview(options: argparse.Namespace, real: Dataset, makers: dict[str, Make]
 def _about(
     options: argparse.Namespace, values: config.Data, splits: Splits, run: Run | None, per_class: int
 ) -> dict[str, Any]:
-    from simulacra import __version__
+    from simulacra.version import __version__
 
     real = splits.train
 
@@ -148,7 +148,7 @@ def _about(
 
 def _generator(run: Run) -> dict[str, Any]:
     """What made the generated images, and what it had seen: what it was told is in them."""
-    from simulacra.steering import synthetic
+    from simulacra.models import Conditional
 
     seen = run.config.data
     return {
@@ -156,7 +156,7 @@ def _generator(run: Run) -> dict[str, Any]:
         "sha256": run.digest,
         "family": run.config.model.family,
         "trained_on": seen.name,
-        "with_classes": synthetic.told_classes(run.model),
+        "with_classes": isinstance(run.model, Conditional),
         "per_class": seen.per_class,
     }
 

@@ -107,7 +107,7 @@ def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
     """What images are compared by; features are asked for where there are samples to compare."""
     from simulacra import features
     from simulacra.models import Generative, Translating
-    from simulacra.steering import generate
+    from simulacra.steering import capabilities
 
     features.check(options.features, options.features_sha256)
     if options.features is not None and isinstance(run.model, Translating):
@@ -117,7 +117,7 @@ def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
         )
     sampled = isinstance(run.model, Generative) or run.prior(options.prior) is not None
     if options.features is not None and not sampled:
-        generate.require_prior(run.model, "evaluate --features")
+        capabilities.require_prior(run.model, "evaluate --features")
     return features.extractor(
         run.config.data.name, run.splits, options.features, sha256=options.features_sha256, tell=tell
     )

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from simulacra import __version__
 from simulacra.cli.parser import Parser, Verbs
 from simulacra.errors import ConfigError, nearest
+from simulacra.version import __version__
 
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Train a model": {

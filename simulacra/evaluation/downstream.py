@@ -21,7 +21,7 @@ from simulacra.errors import CapabilityError, ConfigError, DataError
 from simulacra.evaluation.scores import Score
 from simulacra.features import fitting, learning
 from simulacra.machine import extra
-from simulacra.models import Model, Translating
+from simulacra.models import Conditional, Model, Translating
 from simulacra.runs.run import Run
 from simulacra.steering import synthetic
 from simulacra.transforms import Pipeline
@@ -75,7 +75,7 @@ def measure(
     splits = run.splits
     if not learning.labelled(splits):
         raise DataError(f"{splits.train.name} has no classes to learn. Put its images into one subfolder a class.")
-    if per_class is not None and synthetic.told_classes(run.model):
+    if per_class is not None and isinstance(run.model, Conditional):
         raise ConfigError(
             f"This {run.config.model.family} saw the classes of {len(splits.train):,} images, more than --labels would "
             f"show the classifier. Train it on as few: simulacra train {run.config.model.family} "
@@ -107,7 +107,7 @@ def accuracy(
 
 def protocol(run: Run, per_class: int | None) -> str:
     """Say in a sentence what the classifier and the generator were told."""
-    count, told = len(run.splits.train), synthetic.told_classes(run.model)
+    count, told = len(run.splits.train), isinstance(run.model, Conditional)
     shown = count if per_class is None else per_class * len(run.splits.train.classes)
     return (
         f"the classifier learns from {shown:,} real images with classes; "

@@ -22,6 +22,7 @@ from simulacra.models import Generative
 from simulacra.priors import Prior
 from simulacra.runs.run import Run
 from simulacra.steering import generate, translate
+from simulacra.steering.capabilities import require_translator
 
 MIN_IMAGES = 10  # with fewer, shares and covariances mean nothing
 MAX_TRAINING_IMAGES = 10_000  # that probes and named codes learn from
@@ -99,7 +100,7 @@ class Evidence:
     @cached_property
     def translated(self) -> dict[str, Tensor]:
         """The test images translated to each domain that the model translates to."""
-        directions = translate.require_translator(self.model, "evaluate").directions
+        directions = require_translator(self.model, "evaluate").directions
         return {to: translate.translate(self.model, self.domain(translate.OTHER[to]), to) for to in directions}
 
     def domain(self, name: str) -> Tensor:

@@ -14,7 +14,7 @@ from simulacra import config, images
 from simulacra.data import Splits
 from simulacra.models import Generative, Inferential, Translating, summary
 from simulacra.pages import layout
-from simulacra.runs.folder import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, WARNING, pictures_in, scores
+from simulacra.runs.folder import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, WARNING, scores
 from simulacra.runs.run import Run
 
 FRAMES = 24  # pictures in a film of sheets
@@ -68,14 +68,14 @@ def _pictures(run: Run, splits: Splits) -> list[str]:
         note = (
             "Test images, what became of them, and where the model knows the way, what came back; the truth if known."
         )
-        parts.append(_film("Translations, as they formed", note, pictures_in(run.path / SAMPLES), run, wide=True))
+        parts.append(_film("Translations, as they formed", note, run.folder.sheets(SAMPLES), run, wide=True))
     return parts
 
 
 def _of_the_prior(run: Run, latent: int) -> list[str]:
     """Samples over time, and the manifold of two latents or walks between samples."""
     note = "The same latents at every moment. Press play."
-    parts = [_film("Samples, as they formed", note, pictures_in(run.path / SAMPLES), run)]
+    parts = [_film("Samples, as they formed", note, run.folder.sheets(SAMPLES), run)]
     if latent == 2:
         sheet = images.grid(images.magnified(run.manifold(15), 44), 15, gap=0)
         note = "Two latents span the page; both run through the inverse normal CDF from 0.05 to 0.95."
@@ -89,7 +89,7 @@ def _of_the_prior(run: Run, latent: int) -> list[str]:
 
 def _of_the_encoder(run: Run, splits: Splits) -> list[str]:
     """Reconstructions over time, and walks between test images."""
-    sheets = pictures_in(run.path / (RECONSTRUCTIONS if isinstance(run.model, Generative) else SAMPLES))
+    sheets = run.folder.sheets(RECONSTRUCTIONS if isinstance(run.model, Generative) else SAMPLES)
     note = "Test images above, what came back through the latent below."
     parts = [_film("Reconstructions, as they formed", note, sheets, run, wide=True)]
     ends = images.from_bytes(splits.test.images[: 2 * PATHS])
@@ -138,5 +138,5 @@ def _making(run: Run) -> str:
         "How it was made", "",
         f"<details><summary>Players, layers and parameters</summary>{layers}</details>",
         layout.folded("Config", config.dumps(run.config)),
-        layout.folded("Environment", (run.path / ENVIRONMENT).read_text("utf-8")),
+        layout.folded("Environment", run.folder.text(ENVIRONMENT) or ""),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ TOLERANCE = 1e-6  # of the sum of weights
 
 
 def save(prior: Prior, path: Path, weights: str) -> Path:
-    """Write a prior; ``weights`` is the SHA-256 of the model file it belongs to. Raises `StorageError`."""
+    """Write a prior; ``weights`` is the digest of the model that it belongs to. Raises `StorageError`."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in prior.state_dict().items()}
     facts = {"kind": type(prior).__name__.lower(), "name": prior.name, "weights": weights}
     with atomic(path) as temporary:
@@ -33,8 +34,8 @@ def save(prior: Prior, path: Path, weights: str) -> Path:
     return path
 
 
-def load(path: Path, weights: str, dimensions: int) -> Prior:
-    """Read a prior for the model with those weights and that many latents.
+def load(path: Path, weights: str | Collection[str], dimensions: int) -> Prior:
+    """Read a prior for the model with those weights, by any of its digests, and that many latents.
 
     Raises `RunError` for files that are damaged, foreign, or were fitted to another model.
     """
@@ -47,7 +48,8 @@ def load(path: Path, weights: str, dimensions: int) -> Prior:
         sound = False
     if not sound:
         raise RunError(f"{path} holds no prior that makes sense. Fit it again: simulacra fit-prior RUN")
-    if facts.get("weights") != weights or prior.dimensions != dimensions:
+    digests = {weights} if isinstance(weights, str) else set(weights)
+    if str(facts.get("weights")) not in digests or prior.dimensions != dimensions:
         raise RunError(f"{path} was fitted to other weights than these. Fit it again: simulacra fit-prior RUN")
     return prior.requires_grad_(False).eval()
 

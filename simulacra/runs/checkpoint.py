@@ -6,6 +6,7 @@ model ready for use (safetensors, its config in the metadata: one file is a whol
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 from pathlib import Path
@@ -143,6 +144,23 @@ def load_model(path: Path) -> tuple[Model, Config]:
     except (SimulacraError, RuntimeError) as error:
         raise RunError(f"{path}: the weights do not fit the config beside them: {str(error).splitlines()[0]}") from None
     return model.requires_grad_(False).eval(), values
+
+
+def digest(model: Model, values: Config) -> str:
+    """Return a SHA-256 of a model's weights and of the config that gives them their meaning.
+
+    Equal models have equal digests, in whatever order their file holds the weights.
+    """
+    found = hashlib.sha256(values.model.model_dump_json().encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a model file, by which priors knew their model in earlier versions."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def empty(values: Config) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -20,13 +20,14 @@ from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
 from simulacra.images import Shape
 from simulacra.images.batch import refuse_taken
 from simulacra.images.files import Entry, find
-from simulacra.models import Coded, Generative, Inferential, Model, Posterior
+from simulacra.models import Coded, Generative, Inferential, Model
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
 from simulacra.runs import checkpoint
-from simulacra.runs.folder import METRICS, MODEL, PRIOR, read_environment, read_metrics
-from simulacra.steering import anomaly, generate, inbetween, inpaint, invert, latent, translate
+from simulacra.runs.folder import ENVIRONMENT, MODEL, PRIOR, RunFolder, is_folder
+from simulacra.steering import anomaly, generate, inbetween, inpaint, invert, translate
 from simulacra.steering.anomaly import Anomaly
+from simulacra.steering.capabilities import require_encoder, require_latents, require_translator
 from simulacra.steering.inpaint import Repair
 from simulacra.steering.invert import Inversion
 
@@ -60,26 +61,17 @@ class Run:
         draws real images. Raises `RunError` when there is none, or it is damaged.
         """
         path = Path(path)
-        file = path / MODEL if path.is_dir() else path
-        if not path.exists():
-            raise RunError(
-                f"There is no run {path}. Give a run folder or a .safetensors file; train one: simulacra train vae-2d"
-            )
-        if path.is_file() and path.suffix != ".safetensors":
-            raise RunError(f"{path} is neither a run folder nor a .safetensors file.")
-        inside = [entry.name for entry in sorted(path.iterdir()) if (entry / MODEL).is_file()] if path.is_dir() else []
-        if not file.is_file() and inside:
-            raise RunError(f"{path} is no run folder, but holds some. Name one: {', '.join(map(str, inside))}.")
-        if not file.is_file():
-            raise RunError(
-                f"{path} is no run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
-            )
-        model, config = checkpoint.load_model(file)
+        model, config = checkpoint.load_model(_weights(path))
         root = None if data_root is None else Path(data_root)
         return cls(path, model, config, data_root=root, given=Given.of(data, labels))
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self.config.model.family} of {self.shape} images)"
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run folder, or for a single file of weights the folder that holds it."""
+        return RunFolder(self.path if is_folder(self.path) else self.path.parent)
 
     @property
     def shape(self) -> Shape:
@@ -90,7 +82,7 @@ class Run:
     def splits(self) -> Splits:
         """The data set the run was trained on. Raises `DataError` where others were given than those."""
         splits = data.load(self.config.data, self.data_root, self.model.batch, self.given)
-        trained_on = read_environment(self.path).get("data_fingerprint")
+        trained_on = self.folder.table(ENVIRONMENT).get("data_fingerprint")
         if self.given is not None and isinstance(trained_on, str) and not splits.matches(trained_on):
             raise DataError(
                 f"The images given for {self.path} are not those that it was trained on, or their labels are not. "
@@ -105,7 +97,7 @@ class Run:
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``, in order; empty for a single file of weights."""
-        return read_metrics(self.path / METRICS) if self.path.is_dir() else []
+        return self.folder.history() if is_folder(self.path) else []
 
     def sample(
         self,
@@ -132,20 +124,19 @@ class Run:
         ``choice`` is "model", "fitted" (the one that `fit-prior` left with the run) or a file; when absent, it is
         the model's own where it has one, the fitted one otherwise. Raises `RunError`, `CapabilityError`.
         """
-        beside = self.file.with_name(PRIOR)
-        if choice == "model" or (choice is None and (isinstance(self.model, Generative) or not beside.exists())):
+        fitted = self.folder.file(PRIOR)
+        if choice == "model" or (choice is None and (isinstance(self.model, Generative) or fitted is None)):
             return None
-        latent = getattr(self.model, "latent", None)
-        if latent is None:
-            raise CapabilityError(f"{self.config.model.family} has no latents for a prior.")
-        return priors.load(beside if choice in (None, "fitted") else Path(str(choice)), self.digest, latent)
+        latent = require_latents(self.model, "a prior").latent
+        path = (fitted or self.folder.place(PRIOR)) if choice in (None, "fitted") else Path(str(choice))
+        return priors.load(path, (self.digest, checkpoint.file_digest(self.file)), latent)
 
     def fit_prior(self, kind: str, *, components: int | None = None, seed: int = 0) -> Prior:
         """Fit a prior of one of `priors.KINDS` to the latents of the training images.
 
         Raises `CapabilityError` for a model without an encoder, `ConfigError`.
         """
-        generate.require_encoder(self.model, "fit-prior")
+        require_encoder(self.model, "fit-prior")
         if isinstance(self.model, Coded):
             raise CapabilityError(
                 f"fit-prior is for latents without named codes; {self.config.model.family} draws its own: "
@@ -163,47 +154,39 @@ class Run:
     def codes(self, dataset: Dataset, *, seed: int = 0) -> Tensor:
         """Return a latent of each image ``(n, D)``: its code, or for a model with a posterior a draw from that."""
         generator = torch.Generator().manual_seed(derived_seed(seed, "codes"))
-        with torch.no_grad():
-            return torch.cat([self._code(batch.image, generator) for batch in self.measuring.fixed(dataset)])
-
-    def _code(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        if isinstance(self.model, Posterior):
-            return self.model.posterior(x).rsample(generator=generator)
-        return generate.encode(self.model, x)
+        batches = self.measuring.fixed(dataset)
+        return torch.cat([generate.code(self.model, batch.image, generator) for batch in batches])
 
     @property
     def file(self) -> Path:
         """The file of the model's weights."""
-        return self.path / MODEL if self.path.is_dir() else self.path
+        return self.path / MODEL if is_folder(self.path) else self.path
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of that file, by which a fitted prior knows its model."""
-        return hashlib.sha256(self.file.read_bytes()).hexdigest()
+        """SHA-256 of the weights and of what they mean, by which a fitted prior knows its model."""
+        return checkpoint.digest(self.model, self.config)
 
     def invert(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Inversion:
-        """Find the latents whose images come nearest to images ``(n, C, H, W)`` in [-1, 1]."""
-        generate.require_latents(self.model, "invert")
+        """Find the latents whose images come nearest to images ``(n, C, H, W)`` in [-1, 1]; see `invert.invert`."""
+        require_latents(self.model, "invert")
         return invert.invert(self.model, x, steps=steps, seed=seed, prior=self.prior())
 
     def project(self, x: Tensor, *, seed: int = 0) -> Tensor:
-        """Return latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]: encoded or, without an encoder, inverted."""
-        return self.encode(x) if isinstance(self.model, Inferential) else self.invert(x, seed=seed).latents
+        """Return latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]; see `invert.project`."""
+        return invert.project(self.model, x, seed=seed, prior=self._prior_of_inversion("project"))
 
     def arithmetic(
         self, x: Tensor, plus: Tensor, minus: Tensor, *, steps: int = 7, strength: float = 1.0, seed: int = 0
     ) -> Tensor:
-        """Move images ``(n, C, H, W)`` in [-1, 1] by what sets two groups of images apart: ``(n, steps, C, H, W)``.
+        """Move images by what sets two groups of images apart: ``(n, steps, C, H, W)``; see `invert.arithmetic`."""
+        prior = self._prior_of_inversion("arithmetic")
+        return invert.arithmetic(self.model, x, plus, minus, steps=steps, strength=strength, seed=seed, prior=prior)
 
-        Column k shows ``decode(z + t_k d)``, t from 0 to ``strength``, d the mean latent of ``plus`` less that of
-        ``minus``. Latents are those of `project`.
-        Source: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks (2016),
-        section 6.3.2, https://arxiv.org/abs/1511.06434
-        """
-        generate.require_latents(self.model, "arithmetic")
-        z, towards, away = (self.project(part, seed=seed) for part in (x, plus, minus))
-        moved = latent.along_direction(z, towards.mean(0) - away.mean(0), torch.linspace(0, strength, steps))
-        return generate.decode(self.model, moved.flatten(0, 1)).view(len(x), steps, *x.shape[1:])
+    def _prior_of_inversion(self, verb: str) -> Prior | None:
+        """The prior by which latents are found where no encoder gives them. Raises `CapabilityError`."""
+        require_latents(self.model, verb)
+        return None if isinstance(self.model, Inferential) else self.prior()
 
     def of_class(self, name: str, n: int, *, split: str = "train") -> Tensor:
         """Return the first images of a class of the run's data set, by its name or index: ``(n, C, H, W)`` in [-1, 1].
@@ -212,14 +195,14 @@ class Run:
         """
         dataset: Dataset = getattr(self.splits, split)
         if dataset.labels is None:
-            raise DataError(f"'{name}' is no file, and {dataset.name} has no classes that could be called so.")
+            raise DataError(f"'{name}' is neither a file nor a class: {dataset.name} has no classes.")
         classes = Categorical("class", len(dataset.classes), dataset.classes)
         chosen = (dataset.labels == classes.vector(name).argmax()).nonzero().flatten()[:n]
         return torch.cat([batch.image for batch in self.measuring.fixed(dataset.take(chosen))])
 
     def inpaint(self, x: Tensor, known: Tensor, *, steps: int = 200, seed: int = 0) -> Tensor:
         """Fill in the unknown pixels of images ``(n, C, H, W)`` in [-1, 1]; see `inpaint.inpaint`."""
-        generate.require_latents(self.model, "inpaint")
+        require_latents(self.model, "inpaint")
         return inpaint.inpaint(self.model, x, known, steps=steps, seed=seed, prior=self.prior())
 
     def repair(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Repair:
@@ -227,14 +210,14 @@ class Run:
 
         An anomaly is what is rarer than one pixel in 1,000 of training images.
         """
-        generate.require_latents(self.model, "repair")
-        sound = images.from_bytes(self.splits.train.images[:SOUND])
-        threshold = inpaint.threshold(self.model, sound, steps=steps, seed=seed, prior=self.prior())
-        return inpaint.repair(self.model, x, threshold, steps=steps, seed=seed, prior=self.prior())
+        require_latents(self.model, "repair")
+        prior, sound = self.prior(), images.from_bytes(self.splits.train.images[:SOUND])
+        threshold = inpaint.threshold(self.model, sound, steps=steps, seed=seed, prior=prior)
+        return inpaint.repair(self.model, x, threshold, steps=steps, seed=seed, prior=prior)
 
     def anomaly(self, x: Tensor, *, steps: int = 200, seed: int = 0) -> Anomaly:
         """Score images ``(n, C, H, W)`` in [-1, 1] by what the model cannot redraw; see `anomaly.anomaly`."""
-        generate.require_latents(self.model, "anomaly")
+        require_latents(self.model, "anomaly")
         return anomaly.anomaly(self.model, x, steps=steps, seed=seed, prior=self.prior())
 
     def reconstruct(self, x: Tensor) -> Tensor:
@@ -260,22 +243,27 @@ class Run:
         Where an end is not given it is a test image with an encoder or of a translator, else a sample of the prior.
         """
         if route != "latent":
-            sampled = isinstance(self.model, Generative) and not isinstance(self.model, Inferential)
-            ends = self.sample(2, seed=seed) if sampled else self.examples(2, seed=seed)
-            first, last = (given if given is not None else end for given, end in zip((start, end), ends, strict=True))
+            first, last = self._ends(start, end, seed, sampled=not isinstance(self.model, Inferential))
             return inbetween.route(route)(first, last, steps)
-        generate.require_latents(self.model, "interpolate")
+        prior = self._prior_of_inversion("interpolate")
         if start is None and end is None and not isinstance(self.model, Inferential):
             first, last = generate.latents(self.model, 2, seed=seed)
-        else:
-            start = self.examples(2, seed=seed)[0] if start is None else start
-            end = self.examples(2, seed=seed)[-1] if end is None else end
-            first, last = self.project(torch.stack([start, end]), seed=seed)
-        return generate.interpolate(self.model, first, last, steps)
+            return generate.interpolate(self.model, first, last, steps)
+        return invert.walk(self.model, *self._ends(start, end, seed), steps=steps, seed=seed, prior=prior)
+
+    def _ends(
+        self, start: Tensor | None, end: Tensor | None, seed: int, *, sampled: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Two images, those given, or else test images or, where ``sampled``, samples of a model with a prior."""
+        if start is not None and end is not None:
+            return start, end
+        drawn = sampled and isinstance(self.model, Generative)
+        others = self.sample(2, seed=seed) if drawn else self.examples(2, seed=seed)
+        return others[0] if start is None else start, others[-1] if end is None else end
 
     def traverse(self, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:
         """Move one latent, or one named code, at a time: each row's caption and images ``(columns, C, H, W)``."""
-        generate.require_latents(self.model, "traverse")
+        require_latents(self.model, "traverse")
         if isinstance(self.model, Coded):
             return generate.traverse_codes(self.model, steps=steps, seed=seed)
         reference = self.examples(500, seed=seed) if isinstance(self.model, Inferential) else None
@@ -316,7 +304,7 @@ class Run:
         without ``force``. ``counted`` passes files on while showing how many there were: of these, so many, what is
         done to them. Raises `DataError`, `ConfigError`, `CapabilityError`.
         """
-        translating = translate.require_translator(self.model, "translate", to)
+        translating = require_translator(self.model, "translate", to)
         source = translate.OTHER[to]
         entries = domains.of_domain(find(Path(path)), source)
         targets = [folder / name for name in _png_names([entry.name for entry in entries])]
@@ -341,7 +329,7 @@ class Run:
 
         None is overwritten without ``force``. Raises `ConfigError`, `CapabilityError`.
         """
-        translate.require_translator(self.model, "translate", to)
+        require_translator(self.model, "translate", to)
         test = self.splits.test.domains[translate.OTHER[to]]
         targets = [folder / f"{name}.png" for name in test.names or map("{:05d}".format, range(len(test)))]
         refuse_taken(targets, force=force)
@@ -353,6 +341,27 @@ class Run:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
         names, pixels = reading.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)
         return names, images.from_bytes(pixels)
+
+
+def _weights(path: Path) -> Path:
+    """The file of weights of a run folder, or the file itself. Raises `RunError`."""
+    if not os.path.exists(path):  # noqa: PTH110 - unlike Path.exists it is false for names that no file can have
+        raise RunError(
+            f"There is no run {path}. Give a run folder or a .safetensors file; to train one: simulacra train vae-2d"
+        )
+    if not is_folder(path):
+        if path.suffix != ".safetensors" or not path.is_file():
+            raise RunError(f"{path} is neither a run folder nor a .safetensors file.")
+        return path
+    file = RunFolder(path).file(MODEL)
+    if file is None:
+        inside = [entry.parent.name for entry in sorted(path.glob(f"*/{MODEL}"))]
+        raise RunError(
+            f"{path} is not a run folder, but contains run folders. Choose one: {', '.join(inside)}."
+            if inside
+            else f"{path} is not a run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
+        )
+    return file
 
 
 def _png_names(names: Sequence[PurePosixPath]) -> list[PurePosixPath]:

@@ -24,7 +24,7 @@ from simulacra import images
 from simulacra.data import Dataset, Splits, derived_seed
 from simulacra.errors import ConfigError, DataError, StorageError
 from simulacra.metrics import nearest
-from simulacra.models import Model
+from simulacra.models import Conditional, Model
 from simulacra.steering import synthetic
 
 Make = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
@@ -254,7 +254,7 @@ def _counts(records: Sequence[Record]) -> dict[str, dict[str, int]]:
 
 def refuse_other_classes(real: Dataset, model: Model) -> None:
     """Refuse a model that was told other classes than the data has. Raises `DataError`."""
-    told = getattr(model, "codes", None) if synthetic.told_classes(model) else None
+    told = getattr(model, "codes", None) if isinstance(model, Conditional) else None
     names = () if told is None else next(iter(told)).names
     if told is not None and names != real.classes:
         raise DataError(

@@ -12,13 +12,19 @@ import torch
 from torch import Tensor
 
 from simulacra import machine
-from simulacra.data.dataset import Labelled
 from simulacra.errors import CapabilityError, ConfigError
-from simulacra.models import FAMILIES, Coded, Generative, Inferential, Model, Recognising
-from simulacra.models.base import CodePrior, StandardNormalPrior
+from simulacra.models import Coded, Generative, Inferential, Model, Posterior, Recognising
 from simulacra.models.codes import Categorical
 from simulacra.models.labels import LABEL
 from simulacra.priors import Prior
+from simulacra.steering.capabilities import (
+    has_standard_normal_prior,
+    require_codes,
+    require_decoder,
+    require_encoder,
+    require_label,
+    require_prior,
+)
 from simulacra.steering.latent import along, lerp, normal_quantiles, plane, slerp, truncated_normal
 
 FLOAT = 4  # bytes
@@ -45,8 +51,8 @@ def sample(
     """
     z = latents(model, n, seed=seed, prior=prior, truncation=truncation)
     if label is not None:
-        z = _labelled(model, "sample with a label").codes.set(z, LABEL, label)
-    return decode(model, _coded(model, "sample with codes").codes.set_all(z, codes) if codes else z)
+        z = require_label(model, "sample with a label").codes.set(z, LABEL, label)
+    return decode(model, require_codes(model, "sample with codes").codes.set_all(z, codes) if codes else z)
 
 
 def latents(
@@ -68,9 +74,7 @@ def latents(
 
 def decode(model: Model, z: Tensor) -> Tensor:
     """Return the images ``(n, C, H, W)`` in [-1, 1] of latents ``(n, D)``."""
-    if not isinstance(model, Generative | Inferential):
-        raise _lacking(model, "decode", _having("decode"), "a decoder")
-    return _chunked(model, model.decode, z)
+    return _chunked(model, require_decoder(model, "decode").decode, z)
 
 
 def encode(model: Model, x: Tensor) -> Tensor:
@@ -78,6 +82,14 @@ def encode(model: Model, x: Tensor) -> Tensor:
     if isinstance(model, Recognising) and not isinstance(model, Inferential):
         return _chunked(model, model.infer, x)
     return _chunked(model, require_encoder(model, "encode").encode, x)
+
+
+@torch.no_grad()
+def code(model: Model, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Return a latent ``(n, D)`` of images ``(n, C, H, W)``: a draw from the posterior, or the code without one."""
+    if isinstance(model, Posterior):
+        return model.posterior(x).rsample(generator=generator)
+    return encode(model, x)
 
 
 def reconstruct(model: Model, x: Tensor) -> Tensor:
@@ -143,7 +155,7 @@ def traverse_codes(model: Model, *, steps: int = 11, seed: int = 0) -> list[tupl
     A categorical code has a column for each category, in rows of different noise; a continuous code has ``steps``
     columns from -2 to 2, and one row. Within a row all else stays as it was drawn with ``seed``.
     """
-    codes = _coded(model, "traverse_codes").codes
+    codes = require_codes(model, "traverse_codes").codes
     refuse_too_many(model, len(tuple(codes)) * steps)
     origins = latents(model, TRAVERSED_NOISE, seed=seed)
     return [
@@ -173,58 +185,11 @@ def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor)
         model.train(training)
 
 
-def require_prior(model: Model, verb: str) -> Generative:
-    """Return the model if it has a prior; raises `CapabilityError` naming the verb and the families that do."""
-    if not isinstance(model, Generative):
-        error = _lacking(model, verb, _having("prior"), "a prior")
-        fit = isinstance(model, Inferential) and verb == "sample"
-        raise CapabilityError(f"{error} Or fit one to its latents: simulacra fit-prior RUN" if fit else str(error))
-    return model
-
-
-def has_standard_normal_prior(model: Model) -> bool:
-    """Whether the model's own prior is N(0, I)."""
-    return getattr(type(model), "prior", None) is StandardNormalPrior.prior
-
-
 def _standard_normal(model: Model, prior: Prior | None) -> Generative:
     generative = require_prior(model, "sample") if prior is None else None
     if generative is None or not has_standard_normal_prior(model):
-        drawn = "those of this model are not" if prior is None else f"those of {prior.name} are not"
-        raise CapabilityError(f"Truncation redraws latents of N(0, I); {drawn}. Leave --truncation out.")
+        drawn = "this model's prior is" if prior is None else f"the prior {prior.name} is"
+        raise CapabilityError(
+            f"--truncation needs a standard normal prior; {drawn} a different one. Leave --truncation out."
+        )
     return generative
-
-
-def _coded(model: Model, verb: str) -> Coded:
-    if not isinstance(model, Coded):
-        raise _lacking(model, verb, lambda family: issubclass(family, CodePrior), "a named code")
-    return model
-
-
-def _labelled(model: Model, verb: str) -> Coded:
-    if model.batch is not Labelled:
-        raise _lacking(model, verb, lambda family: family.batch is Labelled, "a label")
-    return _coded(model, verb)
-
-
-def require_encoder(model: Model, verb: str) -> Inferential:
-    """Return the model if it has an encoder; raises `CapabilityError` naming the verb and the families that do."""
-    if not isinstance(model, Inferential):
-        raise _lacking(model, verb, _having("encode"), "an encoder")
-    return model
-
-
-def require_latents(model: Model, verb: str) -> None:
-    """Raise `CapabilityError`, naming the verb and the families that have them, for a model without latents."""
-    if not isinstance(model, Generative | Inferential):
-        raise _lacking(model, verb, _having("decode"), "a latent space")
-
-
-def _having(primitive: str) -> Callable[[type[Model]], bool]:
-    return lambda family: hasattr(family, primitive)
-
-
-def _lacking(model: Model, verb: str, able_to: Callable[[type[Model]], bool], description: str) -> CapabilityError:
-    this = next((name for name, family in FAMILIES.items() if type(model) is family), type(model).__name__)
-    able = ", ".join(name for name, family in FAMILIES.items() if able_to(family))
-    return CapabilityError(f"{verb} needs {description}; {this} has none. Families with one: {able}.")

@@ -7,6 +7,7 @@ Source: Generative Visual Manipulation on the Natural Image Manifold (2016), htt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from simulacra.images import to_unit
 from simulacra.models import Coded, Inferential, Model
 from simulacra.priors import Prior
 from simulacra.steering import generate
+from simulacra.steering.capabilities import has_standard_normal_prior, require_latents
+from simulacra.steering.latent import along_direction
 
 CANDIDATES = 1_000  # random latents among which the start is chosen, where there is no encoder
 RATE = 0.1  # of Adam; falls to zero as a cosine
@@ -55,6 +58,7 @@ def invert(
     Named codes stay as they start. Each latent returned is the best on its way.
     Raises `CapabilityError`, `ConfigError`.
     """
+    require_latents(model, "invert")
     if steps < 1:
         raise ConfigError(f"Inversion takes at least 1 step, not {steps}.")
     k = torch.ones_like(x) if known is None else known.to(x.dtype).expand_as(x)
@@ -69,6 +73,54 @@ def invert(
     ]
     latents, curve = torch.cat([z.cpu() for z, _ in parts]), torch.cat([errors.cpu() for _, errors in parts], dim=1)
     return Inversion(latents, generate.decode(model, latents), first, curve)
+
+
+def project(model: Model, x: Tensor, *, seed: int = 0, prior: Prior | None = None) -> Tensor:
+    """Return latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]: encoded or, without an encoder, inverted.
+
+    Raises `CapabilityError`.
+    """
+    if isinstance(model, Inferential):
+        return generate.encode(model, x)
+    return invert(model, x, seed=seed, prior=prior).latents
+
+
+def walk(
+    model: Model, start: Tensor, end: Tensor, *, steps: int = 10, seed: int = 0, prior: Prior | None = None
+) -> Tensor:
+    """Return the images along a path between the latents of two images ``(C, H, W)``: ``(steps, C, H, W)``.
+
+    The path is that of `generate.interpolate`, the latents are those of `project`. Raises `CapabilityError`.
+    """
+    require_latents(model, "interpolate")
+    first, last = project(model, torch.stack([start, end]), seed=seed, prior=prior)
+    return generate.interpolate(model, first, last, steps)
+
+
+def arithmetic(
+    model: Model,
+    x: Tensor,
+    plus: Tensor,
+    minus: Tensor,
+    *,
+    steps: int = 7,
+    strength: float = 1.0,
+    seed: int = 0,
+    prior: Prior | None = None,
+) -> Tensor:
+    """Move images ``(n, C, H, W)`` in [-1, 1] by what sets two groups of images apart: ``(n, steps, C, H, W)``.
+
+    Column k shows ``decode(z + t_k d)``, t from 0 to ``strength``, d the mean latent of ``plus`` less that of
+    ``minus``. Latents are those of `project`. Raises `CapabilityError`, `ConfigError`.
+    Source: Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks (2016),
+    section 6.3.2, https://arxiv.org/abs/1511.06434
+    """
+    require_latents(model, "arithmetic")
+    if not math.isfinite(strength):
+        raise ConfigError(f"The strength must be a number such as 1 or -0.5, not {strength}.")
+    z, toward, away = (project(model, part, seed=seed, prior=prior) for part in (x, plus, minus))
+    moved = along_direction(z, toward.mean(0) - away.mean(0), torch.linspace(0, strength, steps))
+    return generate.decode(model, moved.flatten(0, 1)).view(len(x), steps, *x.shape[1:])
 
 
 def squared_error(x: Tensor, y: Tensor, known: Tensor | None = None) -> Tensor:
@@ -93,7 +145,7 @@ def _log_density(model: Model, prior: Prior | None) -> Callable[[Tensor], Tensor
     if isinstance(model, Coded):
         noise = model.codes.noise
         return lambda z: standard_normal_log_density(z[:, :noise])
-    return standard_normal_log_density if generate.has_standard_normal_prior(model) else None
+    return standard_normal_log_density if has_standard_normal_prior(model) else None
 
 
 @torch.enable_grad()

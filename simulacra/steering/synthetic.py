@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from simulacra.data import Dataset, derived_seed
-from simulacra.errors import CapabilityError, DataError
+from simulacra.errors import DataError
 from simulacra.images import from_bytes
-from simulacra.models import Coded, Generative, Inferential, Model, Posterior
-from simulacra.models.base import CodePrior
+from simulacra.models import Coded, Conditional, Generative, Inferential, Model
 from simulacra.models.labels import LABEL
 from simulacra.steering import generate
+from simulacra.steering.capabilities import require_class_images
 from simulacra.steering.latent import along_line
 
 
@@ -24,7 +24,7 @@ def generated(model: Model, real: Dataset, labels: Tensor, *, seed: int = 0) -> 
     Raises `CapabilityError` for a model with neither, `DataError` for images of another shape.
     """
     require(model, real)
-    if told_classes(model):
+    if isinstance(model, Conditional):
         return _asked(model, real, labels, seed)
     if real.labels is None and isinstance(model, Generative):
         return generate.sample(model, len(labels), seed=seed)
@@ -36,17 +36,7 @@ def require(model: Model, real: Dataset) -> None:
     """Refuse a model that cannot make images of the classes of ``real``, as `generated` does."""
     if real.shape != model.shape:
         raise DataError(f"{real.name} has images of {real.shape}; the model makes {model.shape}. Set --data.size.")
-    asked = told_classes(model) or (real.labels is None and isinstance(model, Generative))
-    if not asked and (not isinstance(model, Inferential) or isinstance(model, Coded)):
-        raise CapabilityError(
-            "Images with classes come from a model that is told them, or from one with an encoder of all its latents; "
-            "this has neither. Families: cgan, cvae, and autoencoder, vae, iwae, vaegan, bigan, ali."
-        )
-
-
-def told_classes(model: Model) -> bool:
-    """Whether a model saw the classes of its training images."""
-    return isinstance(model, CodePrior) and LABEL in model.codes.names
+    require_class_images(model, real)
 
 
 def _asked(model: Model, real: Dataset, labels: Tensor, seed: int) -> Tensor:
@@ -69,7 +59,7 @@ def _between(model: Inferential, real: Dataset, labels: Tensor, seed: int) -> Te
 def _drawn(model: Model, real: Dataset, labels: Tensor, generator: torch.Generator) -> Tensor:
     """A latent of a random image of each label ``(n, D)``."""
     parts = torch.split(real.images[some_of_classes(real, labels, generator)], generate.CHUNK)
-    return torch.cat([_code(model, from_bytes(part), generator) for part in parts])
+    return torch.cat([generate.code(model, from_bytes(part), generator) for part in parts])
 
 
 def some_of_classes(real: Dataset, labels: Tensor, generator: torch.Generator) -> Tensor:
@@ -82,9 +72,3 @@ def some_of_classes(real: Dataset, labels: Tensor, generator: torch.Generator) -
             raise DataError(f"{real.name} has no image of class {real.classes[k]} to start from.")
         chosen[wanted] = own[torch.randint(len(own), (int(wanted.sum()),), generator=generator)]
     return chosen
-
-
-def _code(model: Model, x: Tensor, generator: torch.Generator) -> Tensor:
-    if isinstance(model, Posterior):
-        return model.posterior(x).rsample(generator=generator)
-    return generate.encode(model, x)

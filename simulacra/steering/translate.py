@@ -12,25 +12,12 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.data.dataset import Dataset
-from simulacra.errors import CapabilityError, ConfigError
-from simulacra.models import FAMILIES, Model, Translating
+from simulacra.errors import ConfigError
+from simulacra.models import Model
+from simulacra.steering.capabilities import require_translator
 
 PIXELS = 2**17  # translated at a time: more would not fit the cache
 OTHER = {"A": "B", "B": "A"}
-
-
-def require_translator(model: Model, verb: str, to: str | None = None) -> Translating:
-    """Return the model if it translates (to that domain); raises `CapabilityError` naming those that do."""
-    this = next((name for name, family in FAMILIES.items() if type(model) is family), type(model).__name__)
-    if not isinstance(model, Translating):
-        able = ", ".join(name for name, family in FAMILIES.items() if hasattr(family, "translate"))
-        raise CapabilityError(f"{verb} needs a translator; {this} has none. Families with one: {able}.")
-    if to is not None and to not in model.directions:
-        raise CapabilityError(
-            f"{this} translates to {', '.join(model.directions)} only, not to {to}. For the other direction train "
-            f"with --data.swap true, or a cyclegan, which learns both."
-        )
-    return model
 
 
 @torch.no_grad()

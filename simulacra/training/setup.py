@@ -2,24 +2,134 @@
 
 from __future__ import annotations
 
+import json
+import platform
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra import config, machine, models
+from simulacra import config, data, machine, models
 from simulacra.config import Config
-from simulacra.data import Splits
+from simulacra.data import Given, Splits
+from simulacra.data.given import PREFIX
 from simulacra.errors import ConfigError
 from simulacra.models import Model, Scored
-from simulacra.runs.folder import CONFIG
+from simulacra.runs import checkpoint
+from simulacra.runs.checkpoint import Checkpoints
+from simulacra.runs.folder import CONFIG, ENVIRONMENT, RunFolder
+from simulacra.storage import atomic
+from simulacra.training import resume
+from simulacra.training.trainer import Trainer
+from simulacra.training.watchdog import Observer
+from simulacra.version import __version__
 
-MAY_CHANGE = {
-    "images", "log", "sheet", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries", "tensorboard",
-    "compile",
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Plan:
+    """A training that was found right and may begin: what it is made of, and where it goes."""
+
+    values: Config
+    folder: RunFolder
+    splits: Splits
+    trainer: Trainer
+    data_root: Path | None
+    given: Given | None  # images from Python, in place of a data set with a name
+    resumed: bool  # whether the folder holds a run that is to be continued
+
+
+def prepare(
+    recipe: str,
+    changes: Mapping[str, Any],
+    out: str | Path | None = None,
+    data_root: str | Path | None = None,
+    given: Given | None = None,
+    *,
+    resuming: bool = False,
+) -> Plan:
+    """Read a recipe with its changes, and the data; build the model. Writes nothing. Raises `UserError`."""
+    shipped = config.recipe(recipe).values
+    values = config.parse(config.merge(shipped, changes))
+    folder = RunFolder(out if out is not None else default_folder(values, config.parse(shipped)))
+    resumed = folder.holds_a_run(resume=resuming)
+    family = models.FAMILIES[values.model.family]
+    root = None if data_root is None else Path(data_root)
+    splits = data.load(values.data, root, family.batch, given)
+    device = machine.device(values.train.device)
+    machine.check_tools(values.train, device)
+    values = same_run(values, folder.config(), splits, folder.path) if resumed else resolve(values, splits, device)
+    torch.manual_seed(data.derived_seed(values.seed, "weights"))
+    model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loader = data.LOADERS[family.batch](
+        splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
+    )
+    check_model(values, model)
+    return Plan(values, folder, splits, Trainer(model, loader, values.train, seed=values.seed), root, given, resumed)
+
+
+def asked(data_name: str | None, seed: int | None, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes to a recipe as nested tables, those of data and seed among them."""
+    tables: dict[str, Any] = {}
+    if data_name is not None:
+        tables["data"] = {"name": data_name}
+    if seed is not None:
+        tables["seed"] = seed
+    return config.merge(tables, changes)
+
+
+def default_folder(values: Config, shipped: Config) -> Path:
+    """Return ``runs/RECIPE``, or ``runs/RECIPE-DATA`` on other data than the recipe's."""
+    name = "" if values.data.name == shipped.data.name else f"-{Path(values.data.name.removeprefix(PREFIX)).stem}"
+    return Path("runs") / f"{values.recipe}{name}"
+
+
+def open_folder(plan: Plan, checkpoints: Checkpoints, observer: Observer) -> None:
+    """Begin or continue a run folder: restore the last state, write the config, drop what came after it.
+
+    Raises `UserError`, before anything is written.
+    """
+    folder, trainer = plan.folder, plan.trainer
+    latest = checkpoints.latest() if plan.resumed else None
+    found = None if latest is None else checkpoint.load(latest)
+    if found is not None and not plan.splits.matches(str(found.get("data"))):
+        raise ConfigError(
+            f"The images of {plan.values.data.name}, their classes or their splits are not those that {folder.path} "
+            "was trained on. Restore them, or choose another folder with --out."
+        )
+    if found is not None:
+        resume.restore(found, latest, trainer, observer)
+    folder.make()
+    folder.lock()
+    if not trainer.finished or (plan.resumed and folder.config().train.keep != plan.values.train.keep):
+        folder.forget_scores()
+    with atomic(folder.path / CONFIG) as temporary:
+        temporary.write_text(config.dumps(plan.values), "utf-8")
+    with atomic(folder.path / ENVIRONMENT) as temporary:
+        temporary.write_text(json.dumps(environment(plan), indent=2) + "\n", "utf-8")
+    folder.forget_after(trainer.step)
+    checkpoints.forget_after(trainer.step)
+
+
+def environment(plan: Plan) -> dict[str, Any]:
+    """Return what a run was trained with: versions, machine, device, command, data."""
+    train, test = plan.splits.train, plan.splits.test
+    return {
+        "simulacra": __version__,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "machine": platform.platform(),
+        "processor": machine.processor(),
+        "threads": torch.get_num_threads(),
+        "device": str(plan.trainer.loader.device),
+        "command": sys.argv,
+        "data": {"name": train.name, "train": len(train), "test": len(test)},
+        "data_sha256": plan.splits.digest(),
+        "data_fingerprint": plan.splits.fingerprint(),
+    }
 
 
 def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
@@ -40,41 +150,14 @@ def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     )
 
 
-def saved_config(path: Path) -> Config:
-    return config.parse(config.loads((path / CONFIG).read_text("utf-8", errors="replace"), str(path / CONFIG)))
-
-
 def same_run(values: Config, before: Config, splits: Splits, path: Path) -> Config:
     """Check that a resumed run keeps what determines its weights; return its config with the allowed changes."""
     if values.train.precision == "auto":
-        values = values.model_copy(
-            update={"train": values.train.model_copy(update={"precision": before.train.precision})}
-        )
+        train = values.train.model_copy(update={"precision": before.train.precision})
+        values = values.model_copy(update={"train": train})
     values = resolve(values, splits, torch.device("cpu"))
-    free = {f"train.{name}" for name in MAY_CHANGE}
-    falling = before.train.schedule.kind != "constant"
-    if falling:
-        free.remove("train.images")
-    old, new = _flat(before.model_dump(mode="json")), _flat(values.model_dump(mode="json"))
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key) and key not in free | {"recipe"}:
-            why = " (the end of a falling rate cannot move)" if falling and key == "train.images" else ""
-            raise ConfigError(
-                f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}{why}. "
-                f"Resume it with the same options (only {', '.join(sorted(free))} may change), "
-                "or choose another folder with --out."
-            )
+    resume.refuse_changes(before, values, path)
     return values
-
-
-def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tables.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
 
 
 def check_model(values: Config, model: Model) -> None:

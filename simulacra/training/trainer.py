@@ -42,7 +42,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float:
-        """Estimated seconds to the end, at the present rate."""
+        """Estimated seconds to the end at the present rate; infinite where a clock stands still."""
         return (self.total - self.seen) / self.rate if self.rate > 0 else math.inf
 
 
@@ -104,7 +104,7 @@ class Trainer:
                     images=self.images,
                     total=self.values.images,
                     seconds=self.seconds,
-                    rate=steps * self.values.batch / elapsed,
+                    rate=steps * self.values.batch / elapsed if elapsed > 0 else 0.0,
                     terms=terms,
                 )
                 start, steps = time.perf_counter(), 0
@@ -131,6 +131,10 @@ class Trainer:
     def due(self, every: int) -> bool:
         """Whether the last step passed a multiple of ``every`` images."""
         return self.images // every > (self.images - self.values.batch) // every
+
+    def passed(self, before: int, every: int) -> bool:
+        """Whether a multiple of ``every`` images was passed since ``before`` images, or the training is finished."""
+        return self.images // every > before // every or self.finished
 
     def drain(self) -> dict[str, float]:
         """Return the means of all recorded values since the last call; raises `DivergenceError` unless finite."""

@@ -1,30 +1,34 @@
-"""What no loss tells: whether samples become alike or get worse. Some are measured now and then beside real images.
+"""What is measured of a training while it runs: held-out scores, and whether samples become alike or get worse.
 
-`Watchdog.measure` gives the numbers that a log keeps; `alarm` reads a log and says in words what has gone wrong. It is
+`Observer.measure` gives the numbers that a log keeps; `alarm` reads a log and says in words what has gone wrong. It is
 a function of the log alone, so that a resumed training says what an uninterrupted one would have said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from simulacra import metrics
-from simulacra.data import Dataset, derived_seed
+from simulacra import features, metrics
+from simulacra.config import Config
+from simulacra.data import Dataset, Splits, derived_seed
 from simulacra.errors import DivergenceError
 from simulacra.features import Extractor
 from simulacra.images import from_bytes
-from simulacra.models import Model
-from simulacra.runs.folder import DISTANCE, DIVERSITY
+from simulacra.models import Generative, Model, Scored
+from simulacra.runs.folder import DISTANCE, DIVERSITY, WARNING
 from simulacra.steering import generate
+from simulacra.training.trainer import Trainer
 
 Row = Mapping[str, Any]
 ACCURACY = "/accuracy"  # ends the name under which models watch how often their discriminator is right
 COUNT, FEWEST = 500, 50  # samples, and images beside them: at most, at least
 TIMES, RAREST = 20, 10 * COUNT  # measurements of a training, and the images between two of them at least
+SETTLED = 0.1  # share of a training before which its pictures may look like anything
 YOUNG_SHARE, YOUNG = 0.2, 10_000  # of a training, in images: until then all samples may be alike
 PATIENCE = 3  # measurements in a row that must show a fault
 ALIKE = 0.1  # of the variance of real images
@@ -57,9 +61,75 @@ class Watchdog:
         }
 
 
-def _variance(features: Tensor) -> float:
+class Observer:
+    """Measures a training while it runs: held-out scores, and samples; and knows which of its weights were the best."""
+
+    def __init__(self, trainer: Trainer, splits: Splits, values: Config) -> None:
+        self.trainer = trainer
+        self.splits = splits
+        self.values = values
+        self.best: float | None = None  # the least validation score, or distance of samples, so far
+
+    @cached_property
+    def watchdog(self) -> Watchdog | None:
+        """What watches the samples of models that draw any, beside validation or training images: never test images."""
+        held = self.splits.validation
+        real = held if held is not None and len(held) >= FEWEST else self.splits.train
+        if not isinstance(self.trainer.model, Generative) or len(real) < FEWEST:
+            return None
+        return Watchdog(real, features.ready(self.values.data.name, real.shape), seed=self.values.seed)
+
+    def measure(self, before: int) -> dict[str, float]:
+        """Return what is due now, ``before`` being the images seen at the previous report.
+
+        Raises `DivergenceError` for numbers that are not finite.
+        """
+        return {**self._scores(before), **self._samples(before)}
+
+    def _scores(self, before: int) -> dict[str, float]:
+        """Scores of held-out images; those of the validation split, by which ``keep`` chooses, come first."""
+        if not self.trainer.passed(before, self.values.train.score):
+            return {}
+        parts = {"validation": self.splits.validation, "test": self.splits.test}
+        return {
+            f"{split}/{name}": value
+            for split, dataset in parts.items()
+            if dataset is not None
+            for name, value in self.trainer.score(dataset).items()
+        }
+
+    def _samples(self, before: int) -> dict[str, float]:
+        """Measures of samples, by which a family without a score of its own is chosen."""
+        if self.watchdog is None or not self.trainer.passed(before, interval(self.values.train.images)):
+            return {}
+        return self.watchdog.measure(self.trainer.average.model)
+
+    def is_better(self, measured: Mapping[str, float]) -> bool:
+        """Whether these are the best weights so far, by the score or, in families without one, by samples."""
+        scored = isinstance(self.trainer.model, Scored)
+        prefix = "validation/" if scored else DISTANCE
+        value = next((value for name, value in measured.items() if name.startswith(prefix)), None)
+        if value is None or (scored and self.values.train.keep != "best"):
+            return False
+        if self.best is not None and value >= self.best:
+            return False
+        self.best = value
+        return True
+
+
+def lasting_complaint(model: Model, rows: Sequence[Row], total: int) -> str | None:
+    """Return what the model itself finds wrong several times in a row after a training's beginning, once."""
+    last = [row for row in rows if row["images"] > SETTLED * total][-PATIENCE:]
+    if len(last) < PATIENCE:
+        return None
+    told = {row.get(WARNING) for row in rows}
+    first, *others = (model.diagnose(row) for row in last)
+    return next((said for said in first if said not in told and all(said in other for other in others)), None)
+
+
+def _variance(x: Tensor) -> float:
     """The variance of features ``(N, D)``, summed over the dimensions."""
-    return float(features.double().var(0).sum())
+    return float(x.double().var(0).sum())
 
 
 def interval(total: int) -> int:
@@ -90,7 +160,7 @@ def _faults(measured: Sequence[Row], total: int) -> dict[str, str]:
     )
     found = {}
     if all(row[DIVERSITY] < ALIKE for row in last):
-        found["alike"] = f"samples are alike: they vary {now[DIVERSITY]:.1%} as much as real images"
+        found["alike"] = f"samples look alike: their variance is {now[DIVERSITY]:.1%} of that of real images"
     if all(row[DISTANCE] > WORSE * least[DISTANCE] for row in last):
         found["worse"] = f"samples get worse: {since}"
     stuck = all(row[DISTANCE] > STUCK * least[DISTANCE] for row in last)

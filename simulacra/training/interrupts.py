@@ -1,0 +1,34 @@
+"""Signals that end a training after its present step: Ctrl-C, a request to terminate, a terminal that was closed."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextlib.contextmanager
+def deferred(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the first signal call ``stop`` and not end the process; a second one does what it always did.
+
+    A signal that was ignored stays ignored, as SIGHUP is under ``nohup``. Outside the main thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: handler for number in SIGNALS if (handler := signal.getsignal(number)) != signal.SIG_IGN}
+
+    def handle(number: int, _: object) -> None:
+        stop()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
