@@ -16,9 +16,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import torch
+
 import simulacra
 from simulacra import Run, data
 from simulacra.config import Data
+from simulacra.data import Dataset
 from simulacra.evaluation import downstream
 from simulacra.models import Model
 
@@ -42,14 +45,17 @@ def measured(name: str, seed: int, runs: Path, generators: Sequence[str]) -> Ite
     """Each arm's name and test accuracy."""
     splits = data.load(Data(name=name))
     real = splits.train.few(PER_CLASS, seed)
-    common = {"augment": CLASSICAL[name], "seed": seed}
-    nothing = real.take(real.labels[:0])
+
+    def accuracy(pool: Dataset, arm: str) -> float:
+        return downstream.accuracy(real, pool, splits.test, arm, augment=CLASSICAL[name], seed=seed)
+
+    nothing = real.take(torch.arange(0))
     for arm in ALONE:
-        yield arm, downstream.accuracy(real, nothing, splits.test, arm, **common)
+        yield arm, accuracy(nothing, arm)
     for generator in generators:
         pool = downstream.drawn(model(generator, name, seed, runs), real, seed)
         for arm in WITH:
-            yield f"{arm}, {generator}", downstream.accuracy(real, pool, splits.test, arm, **common)
+            yield f"{arm}, {generator}", accuracy(pool, arm)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,11 +36,13 @@ from simulacra.models import Model
 from simulacra.models.cgan import CGAN
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN, Recogniser, codes_of
+from simulacra.networks.base import Network
 from simulacra.training import Trainer
 
 BATCH, CLASSES = 64, 10  # the scripts' defaults
 WARM_UP = 3  # steps before the clock starts
 RATE, BETAS = 2e-4, (0.5, 0.999)
+Precision = Literal["float32", "bfloat16"]
 
 
 class Enough(Exception):
@@ -158,15 +160,6 @@ class Reshaped(nn.Module):
         return images.float()
 
 
-class Float(nn.Sequential):
-    """Layers whose output is float32 also under autocast."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Run the layers."""
-        output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
-        return output.float()
-
-
 class Told(nn.Module):
     """The generator of their conditional GAN, which embeds the label: from our latents, noise and one-hot label."""
 
@@ -185,8 +178,8 @@ def perceptron(script: Script, **changes: Any) -> Model:
     """`gan`, `wgan_gp`: dense layers."""
     shape = script.shape
     image = nn.Unflatten(1, (shape.channels, shape.size, shape.size))
-    generator = Float(*script.layers("generator", "model"), image)
-    discriminator = Float(nn.Flatten(), *script.layers("discriminator", "model"))
+    generator = Network(*script.layers("generator", "model"), image)
+    discriminator = Network(nn.Flatten(), *script.layers("discriminator", "model"))
     return GAN(generator, discriminator, shape, config.GAN(latent=script.latent, **changes))
 
 
@@ -194,7 +187,7 @@ def convolutional(script: Script, **changes: Any) -> Model:
     """`dcgan`, `lsgan`: convolutions."""
     last = script.names["discriminator"].adv_layer
     verdict = [last] if isinstance(last, nn.Linear) else script.layers("discriminator", "adv_layer")
-    discriminator = Float(*script.layers("discriminator", "model"), nn.Flatten(), *verdict)
+    discriminator = Network(*script.layers("discriminator", "model"), nn.Flatten(), *verdict)
     return GAN(_reshaped(script), discriminator, script.shape, config.GAN(latent=script.latent, **changes))
 
 
@@ -219,8 +212,8 @@ def informed(script: Script) -> Model:
     assert isinstance(verdict, nn.Linear)
     features = verdict.in_features
     discriminator = Recogniser(config.Mlp(hidden=(1,)), script.shape, features, codes.outputs)
-    discriminator.trunk = Float(*script.layers("discriminator", "conv_blocks"), nn.Flatten())
-    discriminator.real, discriminator.codes = Float(verdict), Float(nn.Linear(features, codes.outputs))
+    discriminator.trunk = Network(*script.layers("discriminator", "conv_blocks"), nn.Flatten())
+    discriminator.real, discriminator.codes = Network(verdict), Network(nn.Linear(features, codes.outputs))
     return InfoGAN(_reshaped(script), discriminator, script.shape, values)
 
 
@@ -236,11 +229,11 @@ OURS: dict[str, Callable[[Script], Model]] = {
 }
 
 
-def play(model: Model, precision: str, steps: int) -> float:
+def play(model: Model, precision: Precision, steps: int) -> float:
     """Return the images per second of the processor's time of our trainer."""
     pixels = torch.randint(256, (10 * BATCH, model.shape.channels, model.shape.size, model.shape.size))
     dataset = Dataset("noise", pixels.to(torch.uint8), torch.arange(10 * BATCH) % CLASSES)
-    values = Train(batch=BATCH, precision=precision, optimizer=Optimizer(rate=RATE, betas=BETAS))  # type: ignore[arg-type]
+    values = Train(batch=BATCH, precision=precision, optimizer=Optimizer(rate=RATE, betas=BETAS))
     trainer = Trainer(model.to(memory_format=torch.channels_last), ImageLoader(dataset, BATCH), values)  # type: ignore[call-overload]
     for _ in range(WARM_UP):
         trainer.advance()
@@ -259,13 +252,13 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each, in turn (5)")
     options = parser.parse_args()
     half = machine.multiplies_bfloat16(torch.device("cpu"))
-    precisions = ("float32", "bfloat16") if half else ("float32",)
+    precisions: list[Precision] = ["float32", "bfloat16"] if half else ["float32"]
     print(f"{machine.processor()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}, batch {BATCH}\n")
     print(f"| script | theirs, images/s | {' | '.join(f'ours, {p} | ratio' for p in precisions)} |")
     print(f"|---|---:|{'---:|---:|' * len(precisions)}")
     for name in options.scripts or OURS:
         theirs: list[float] = []
-        ours: dict[str, list[float]] = {precision: [] for precision in precisions}
+        ours: dict[Precision, list[float]] = {precision: [] for precision in precisions}
         for _ in range(options.repeats):
             script = run_script(options.clone / "implementations" / name / f"{name}.py", options.steps)
             theirs.append(script.speed)

@@ -27,6 +27,7 @@ MARGIN = 4  # pixels around the digits, which MNIST leaves black
 SHOWN = 12
 MODELS = ("vae", "bigan", "gan")
 CLASSICAL = ("inpaint-biharmonic", "inpaint-telea", "inpaint-navier-stokes")
+Fill = Callable[[Tensor, Tensor], Tensor]  # images and which pixels are known
 
 
 def holes(n: int, side: int, generator: torch.Generator) -> Tensor:
@@ -38,16 +39,25 @@ def holes(n: int, side: int, generator: torch.Generator) -> Tensor:
     return known
 
 
-def methods(train: Dataset, runs: Path, steps: int) -> Iterator[tuple[str, Callable[[Tensor, Tensor], Tensor]]]:
+def classical(name: str) -> Fill:
+    """An operation that fills in images."""
+    return lambda x, known: transforms.apply(name, x, mask=~known)
+
+
+def learned(run: Run, steps: int) -> Fill:
+    """A model that fills in images."""
+    return lambda x, known: run.inpaint(x, known, steps=steps)
+
+
+def methods(train: Dataset, runs: Path, steps: int) -> Iterator[tuple[str, Fill]]:
     """Each method's name, and what fills in images."""
     mean = images.from_bytes(train.images).mean(0)
     yield "mean image", lambda x, known: torch.where(known, x, mean)
     for name in CLASSICAL:
-        yield name.removeprefix("inpaint-"), lambda x, known, name=name: transforms.apply(name, x, mask=~known)
+        yield name.removeprefix("inpaint-"), classical(name)
     for name in MODELS:
         if (runs / name).exists():
-            run = Run.open(runs / name)
-            yield name, lambda x, known, run=run: run.inpaint(x, known, steps=steps)
+            yield name, learned(Run.open(runs / name), steps)
 
 
 def inpainting(splits: data.Splits, options: argparse.Namespace) -> None:

@@ -207,11 +207,11 @@ def pictures(folder: Path) -> None:
         rows["ours"] = compose.clone(target, source, mask, top, left)
         ours = time.process_time() - started
         rows["ours, mixed"] = compose.clone(target, source, mask, top, left, mixed=True)
-        pixels = [np.ascontiguousarray(images.to_bytes(one)[0].permute(1, 2, 0).numpy()) for one in (source, target)]
+        part, whole = (np.ascontiguousarray(images.to_bytes(one)[0].permute(1, 2, 0)) for one in (source, target))
         cover = (255 * mask[0, 0]).byte().numpy()
         try:
             started = time.process_time()
-            theirs = cv2.seamlessClone(*pixels, cover, (left + 85, top + 75), cv2.NORMAL_CLONE)
+            theirs = cv2.seamlessClone(part, whole, cover, (left + 85, top + 75), cv2.NORMAL_CLONE)
             rows["OpenCV"] = images.from_bytes(torch.from_numpy(theirs)).permute(2, 0, 1)[None]
             spent = f"{time.process_time() - started:.3f} s"
         except cv2.error as error:

@@ -157,12 +157,12 @@ def _pytorch_gan(options: argparse.Namespace, precision: str, pixels: torch.Tens
     import models as peer  # type: ignore[import-not-found]  # the clone's, first on the path here
     from utils import ReplayBuffer  # type: ignore[import-not-found]
 
-    shape, adam = (3, options.size, options.size), {"lr": 2e-4, "betas": (0.5, 0.999)}
+    shape, learning_rate, betas = (3, options.size, options.size), 2e-4, (0.5, 0.999)
     to_b, to_a = (peer.GeneratorResNet(shape, options.blocks) for _ in range(2))
     critics = {name: peer.Discriminator(shape) for name in "AB"}
     pools = {name: ReplayBuffer() for name in "AB"}
-    generators = torch.optim.Adam([*to_b.parameters(), *to_a.parameters()], **adam)  # type: ignore[arg-type]
-    others = {name: torch.optim.Adam(critic.parameters(), **adam) for name, critic in critics.items()}
+    generators = torch.optim.Adam([*to_b.parameters(), *to_a.parameters()], learning_rate, betas)
+    others = {name: torch.optim.Adam(critic.parameters(), learning_rate, betas) for name, critic in critics.items()}
     squared, absolute = torch.nn.MSELoss(), torch.nn.L1Loss()
     batches = _batches(options, pixels)
 

@@ -68,3 +68,30 @@ def test_a_script_is_timed_and_its_layers_are_played(tmp_path: Path) -> None:
     weight = theirs.detach().clone()
     assert play(model, "float32", steps=1) > 0
     assert not torch.equal(theirs, weight), "our trainer moves it"
+
+
+INFOGAN = SCRIPT.replace(
+    """        self.model = nn.Sequential(nn.Linear(5, 64), nn.Tanh())
+""",
+    """        self.init_size = 2
+        self.l1 = nn.Sequential(nn.Linear(5 + 10 + 2, 8 * 4))
+        self.conv_blocks = nn.Sequential(nn.Upsample(scale_factor=4), nn.Conv2d(8, 1, 3, padding=1), nn.Tanh())
+""",
+).replace(
+    """        self.model = nn.Sequential(nn.Linear(64, 1), nn.Sigmoid())
+""",
+    """        self.conv_blocks = nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.LeakyReLU(0.2), nn.BatchNorm2d(4, 0.8))
+        self.adv_layer = nn.Sequential(nn.Linear(4 * 16, 1))
+""",
+)
+
+
+def test_the_layers_of_an_infogan_are_played(tmp_path: Path) -> None:
+    file = tmp_path / "infogan.py"
+    file.write_text(INFOGAN)
+    script = run_script(file, steps=1)
+    model = OURS["infogan"](script)
+    theirs = script.names["discriminator"]
+    for weight in (theirs.conv_blocks[0].weight, theirs.adv_layer[0].weight):
+        assert any(parameter is weight for parameter in model.parameters())
+    assert play(model, "float32", steps=1) > 0
