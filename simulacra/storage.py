@@ -1,26 +1,38 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and names that are safe to write."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from simulacra.errors import StorageError
+from simulacra.errors import ConfigError, StorageError
+
+LONGEST_NAME = 255  # bytes of one file name on common file systems
+DRIVE = re.compile(r"^[A-Za-z]:")
+BIDIRECTIONAL = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # reorder what is shown
+BAD_NAME = frozenset(
+    {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL, errno.EILSEQ, errno.ENOENT}
+)
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Write to a temporary name beside ``path`` and rename it when the block ends: a file is whole or absent.
 
-    Raises `StorageError` when the disk refuses; what was at ``path`` before is then untouched.
+    Raises `StorageError` when the disk refuses, `ConfigError` when it is the name that cannot be written; what was at
+    ``path`` before is then untouched.
     """
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -29,14 +41,55 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"{path} could not be written: {reason}. Free some space or choose another --out.") from None
+        raise refused(path, error) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def refused(path: Path, error: OSError) -> StorageError | ConfigError:
+    """Return the error that says why a path could not be written: its name cannot be, or the disk refuses."""
+    reason = error.strerror or str(error)
+    if error.errno in BAD_NAME:
+        return ConfigError(f"{path} cannot be written: {reason}. Choose another name or folder with --out.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StorageError(f"{path} could not be written: {reason}. Choose another --out, or allow writing there.")
+    return StorageError(f"{path} could not be written: {reason}. Free some space or choose another --out.")
 
 
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+# ------------------------------------------------------------------------------------------- foreign names
+
+
+def component(text: str) -> str:
+    """Return one name of a file or folder for a foreign text: printable, not ``..``, at most 255 bytes.
+
+    A longer one is cut, keeps its ending and gets eight digits of its SHA-256, so that two long names stay two.
+    """
+    decoded = DRIVE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
+    name = "".join("_" if _is_unprintable(char) else char for char in decoded)
+    if not name.strip(" ."):
+        return "_"
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    ending = PurePosixPath(name).suffix if len(PurePosixPath(name).suffix.encode()) <= 16 else ""
+    mark = f"~{hashlib.sha256(name.encode()).hexdigest()[:8]}{ending}"
+    return name.encode()[: LONGEST_NAME - len(mark.encode())].decode("utf-8", "ignore") + mark
+
+
+def _is_unprintable(char: str) -> bool:
+    return char in "/\\" or char in BIDIRECTIONAL or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def inside(name: str | PurePosixPath) -> PurePosixPath:
+    """Return a foreign path as one that stays below the folder it is put into.
+
+    Backslashes separate as slashes do; roots, drive letters, ``.`` and ``..`` go; each part is a `component`.
+    """
+    parts = [part for part in re.split(r"[/\\]", str(name)) if DRIVE.sub("", part).strip(" .")]
+    return PurePosixPath(*map(component, parts or ["_"]))

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -357,9 +358,9 @@ def test_loading_leaves_the_filters_of_warnings_alone(tmp_path: Path, monkeypatc
     folder_of(tmp_path, {f"{i}.png": grey(i) for i in range(batch.PARALLEL)})
     together, original = threading.Barrier(batch.PARALLEL, timeout=30), Image.open
 
-    def open_at_the_same_time(source: Path) -> Image.Image:
+    def open_at_the_same_time(source: Path, **options: Any) -> Image.Image:
         together.wait()
-        return original(source)
+        return original(source, **options)
 
     monkeypatch.setattr(Image, "open", open_at_the_same_time)
     before = list(warnings.filters)

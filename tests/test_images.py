@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from simulacra import images
-from simulacra.errors import DataError, StorageError
+from simulacra.errors import ConfigError, DataError, StorageError
 from simulacra.storage import atomic
 
 RNG = np.random.default_rng(0)
@@ -218,8 +218,8 @@ def test_sixteen_bits_are_scaled_by_their_full_range(format_: str) -> None:
 
 
 def test_floating_point_is_scaled_from_the_unit_interval() -> None:
-    values = np.array([[-1.0, 0.0, 0.5, 1.0, 9.0, np.nan]], np.float32)
-    assert pixels(encode(Image.fromarray(values), "TIFF")).tolist() == [[0, 0, 128, 255, 255, 0]]
+    values = np.array([[0.0, 0.5, 1.0, 1.0005, np.nan]], np.float32)
+    assert pixels(encode(Image.fromarray(values), "TIFF")).tolist() == [[0, 128, 255, 255, 0]]
 
 
 def test_cmyk_jpeg() -> None:
@@ -329,7 +329,7 @@ def test_errors_of_every_kind_inside_a_decoder_are_data_errors(monkeypatch: pyte
     def broken(*_: object) -> None:
         raise struct.error("required argument is not an integer")
 
-    monkeypatch.setattr("PIL.ImageOps.exif_transpose", broken)
+    monkeypatch.setattr("PIL.Image.Image.getexif", broken)
     with pytest.raises(DataError, match=r"^a.png is damaged"):
         images.read(encode(Image.fromarray(noise(4, 4, 1)), "PNG"), "a.png")
 
@@ -414,11 +414,14 @@ def test_a_failing_write_leaves_the_old_file(error: BaseException, tmp_path: Pat
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_target_that_cannot_be_replaced_is_a_storage_error(tmp_path: Path) -> None:
+def test_a_target_whose_name_cannot_be_written_is_wrong_input(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "plain").write_text("a file")
     for target in (tmp_path / "folder", tmp_path / "plain" / "below.txt"):
-        with pytest.raises(StorageError, match="could not be written"), atomic(target) as temporary:
+        with (
+            pytest.raises(ConfigError, match=r"cannot be written: .* Choose another"),
+            atomic(target) as temporary,
+        ):
             temporary.write_text("x")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "plain"]
 

@@ -223,8 +223,6 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     [
         (["a.png", "b.png"], "one.png", "names one file, for 2 images"),
         (["a.png"], "all.zip", "not a zip"),
-        (["../a.png"], "out", "outside of --out"),
-        (["a.png", "a.png"], "out", "Two images would be written to"),
     ],
 )
 def test_plans_that_cannot_be(names: list[str], out: str, message: str, tmp_path: Path) -> None:

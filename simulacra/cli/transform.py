@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say, show, tell
 from simulacra.cli.parser import Operations, Parser, Verb, Verbs, add_out, count, natural, positive
+from simulacra.config.grey import GreyRange
 from simulacra.config.operations import (
     COMPOSITIONS,
     OPERATIONS,
@@ -86,6 +87,10 @@ def _add_common(sub: Parser) -> None:
     sub.add_argument(
         "--max-megapixels", type=positive, default=32.0, metavar="N", help="larger files are left out unread (32)"
     )
+    sub.add_argument(
+        "--range", type=GreyRange.parse, metavar="auto|LOW..HIGH",
+        help="values that are black and white in grey files of more than 8 bits (those of the file's type)",
+    )  # fmt: skip
     sub.add_argument("--workers", type=count, metavar="N", help="files worked on at once (one for each core)")
     sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only draw the first few, before and after")
     sub.add_argument("--report", type=Path, metavar="FILE.json", help="what became of every file")
@@ -288,7 +293,12 @@ def _convert(options: argparse.Namespace, change: Change) -> None:
     jobs = batch.plan(entries, out, ending=ending, frames=options.frames, force=options.force)
     torch.set_num_threads(1)  # files side by side use the cores better than one at a time
     stream = batch.convert(
-        jobs, change, max_megapixels=options.max_megapixels, frames=options.frames, workers=options.workers
+        jobs,
+        change,
+        max_megapixels=options.max_megapixels,
+        frames=options.frames,
+        grey_range=options.range,
+        workers=options.workers,
     )
     done = list(counted(stream, len(jobs), options.operation))
     if options.report is not None:
@@ -345,7 +355,7 @@ def _sheet(options: argparse.Namespace, changes: Sequence[Change]) -> Any:
     columns: list[list[Tensor]] = []
     for entry in batch.find_all(options.paths):
         try:
-            picture = files.read(entry, max_megapixels=options.max_megapixels)
+            picture = files.read(entry, max_megapixels=options.max_megapixels, grey_range=options.range)
             columns.append([_cell(one) for one in (picture, *(change(picture) for change in changes))])
         except (ConfigError, DataError) as error:
             tell(f"left out: {error}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from simulacra.config.grey import GreyRange
 from simulacra.errors import ConfigError, UserError
 from simulacra.images.files import ENDINGS, FORMATS, Entry, Frames, Picture, find, read, write
+from simulacra.images.names import targets
+from simulacra.storage import inside
 
 Result = TypeVar("Result")
 
@@ -48,9 +51,9 @@ def find_all(paths: Sequence[Path]) -> list[Entry]:
         return find(paths[0])
     found = []
     for path in paths:
-        below = PurePosixPath(path.resolve().stem if path.suffix else path.resolve().name)
+        below = path.resolve().stem if path.suffix else path.resolve().name
         single = path.is_file() and path.suffix.lower() in ENDINGS
-        found += [entry if single else replace(entry, name=below / entry.name) for entry in find(path)]
+        found += [entry if single else replace(entry, name=inside(f"{below}/{entry.name}")) for entry in find(path)]
     return found
 
 
@@ -59,9 +62,9 @@ def plan(
 ) -> list[Job]:
     """Say where the result of every file goes: a file of the same name below ``out``, or ``out`` itself for one file.
 
-    ``ending`` (such as ".png") changes the format; GIFs become PNGs unless all frames are kept. A name that another
-    file has already got keeps its old ending before the new one. Raises `ConfigError` where two results would have one
-    name, where a result exists and ``force`` is off, or where ``out`` cannot be a folder; nothing is written then.
+    ``ending`` (such as ".png") changes the format; GIFs become PNGs unless all frames are kept. No result leaves the
+    folder, and no two have one name, see `names.targets`. Raises `ConfigError` where a result exists and ``force`` is
+    off, or where ``out`` cannot be a folder; nothing is written then.
     """
     if out.suffix.lower() in FORMATS and not out.is_dir():
         if len(entries) > 1:
@@ -72,13 +75,10 @@ def plan(
     elif out.is_file():
         raise ConfigError(f"--out {out} is a file; name a folder, or a picture that ends in .png.")
     else:
-        names = [entry.name.with_suffix(_ending(entry.name, ending, frames)) for entry in entries]
-        often = Counter(names)
-        jobs = [
-            Job(entry, out / (_appended(entry.name, name.suffix) if often[name] > 1 else name))
-            for entry, name in zip(entries, names, strict=True)
-        ]
-    _refuse_clashes(jobs, force)
+        endings = [_ending(entry.name, ending, frames) for entry in entries]
+        paths = targets(out, [entry.name for entry in entries], endings)
+        jobs = [Job(entry, path) for entry, path in zip(entries, paths, strict=True)]
+    refuse_taken([job.out for job in jobs], force=force)
     return jobs
 
 
@@ -87,33 +87,16 @@ def _ending(name: PurePosixPath, ending: str | None, frames: Frames) -> str:
     return ending or (name.suffix if moving else ".png")
 
 
-def _appended(name: PurePosixPath, ending: str) -> PurePosixPath:
-    return name if name.suffix == ending else name.with_name(name.name + ending)
-
-
 def refuse_taken(paths: Sequence[Path], *, force: bool) -> None:
-    """Raise `ConfigError` if one of the files that are to be written into a folder is there already.
+    """Raise `ConfigError` if one of the files that are to be written is there already.
 
     ``force`` allows files, though no folders, to be there.
     """
-    there = [path for path in paths if path.exists()]
+    there = [path for path in paths if os.path.lexists(path)]
     if there and not force:
-        raise ConfigError(f"{there[0]} exists already. Choose another folder with --out, or overwrite with --force.")
-    _refuse_folders(there)
-
-
-def _refuse_clashes(jobs: Sequence[Job], force: bool) -> None:
-    twice = next((path for path, count in Counter(job.out for job in jobs).items() if count > 1), None)
-    if twice is not None:
-        raise ConfigError(f"Two images would be written to {twice}. Give their folders instead, or one at a time.")
-    there = [job.out for job in jobs if job.out.exists()]
-    if there and not force:
-        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        more = f" (and {len(there) - 1:,} more)" if len(there) > 1 else ""
         raise ConfigError(f"{there[0]}{more} exists already. Overwrite with --force, or choose another --out.")
     _refuse_folders(there)
-    for job in jobs:
-        if ".." in job.entry.name.parts or job.entry.name.is_absolute():
-            raise ConfigError(f"'{job.entry.name}' would be written outside of --out. Rename it in the archive.")
 
 
 def _refuse_folders(paths: Sequence[Path]) -> None:
@@ -128,6 +111,7 @@ def convert(
     *,
     max_megapixels: float = 32.0,
     frames: Frames = "first",
+    grey_range: GreyRange | None = None,
     workers: int | None = None,
 ) -> Iterator[Done]:
     """Read, change and write each file, several at once; yield what became of each, in order.
@@ -139,7 +123,7 @@ def convert(
 
     def one(job: Job) -> Done:
         try:
-            picture = read(job.entry, max_megapixels=max_megapixels, frames=frames)
+            picture = read(job.entry, max_megapixels=max_megapixels, frames=frames, grey_range=grey_range)
             changed = change(picture)
             return Done(job, (*changed.notes, *write(changed, job.out)))
         except UserError as error:

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from simulacra.errors import DataError
+from simulacra.images.depth import GreyRange, deep, is_deep, kind_of_depth
 
 __all__ = [
     "PAPER",
     "Fit",
-    "deep",
     "dimensions",
     "foreign_profile",
     "is_sound",
@@ -36,6 +35,8 @@ __all__ = [
 
 Fit = Literal["crop", "pad", "stretch"]
 PAPER = 255  # grey level between pictures
+ORIENTATION = 0x0112  # the tag of EXIF
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # all that is ever decoded, whatever a name says
 
 
 # ------------------------------------------------------------------------------------------------- reading
@@ -48,19 +49,26 @@ def read(
     max_megapixels: float = 32.0,
     draft: int | None = None,
     background: int = PAPER,
+    grey_range: GreyRange | None = None,
     remedy: str = "--data.max_megapixels",
+    range_remedy: str = "--data.range",
 ) -> Image.Image:
     """Decode one image file to mode "L" or "RGB": first frame, upright, transparency over a background, 8 bits.
 
     ``source`` is a path or the file's bytes; ``name`` is used in errors. ``draft`` lets JPEG decode at a
-    reduced size not below that many pixels. Raises `DataError` if the file is no image, is damaged, or has
-    more than ``max_megapixels``, which ``remedy`` is the option to raise (known before the pixels are decoded).
+    reduced size not below that many pixels. ``grey_range`` says which values of grey of more than 8 bits are black and
+    white. Raises `DataError` if the file is not an image, is damaged, has more than ``max_megapixels`` (known before
+    the pixels are decoded) or grey values of unknown range; ``remedy`` and ``range_remedy`` are the options that help.
     """
     with opened(source, name, max_megapixels=max_megapixels, remedy=remedy) as picture:
-        if draft is not None and picture.format == "JPEG":
+        stored = kind_of_depth(picture)
+        if draft is not None and picture.format in ("JPEG", "MPO"):
             picture.draft(None, (draft, draft))
         picture.load()
-        return _eight_bits(managed(upright(picture)), background)
+        ready = managed(upright(picture))
+        if is_deep(ready):
+            return Image.fromarray((255 * deep(ready, stored, name, grey_range, range_remedy)).round().astype(np.uint8))
+        return _eight_bits(ready, background)
 
 
 @contextmanager
@@ -69,10 +77,12 @@ def opened(
 ) -> Iterator[Image.Image]:
     """Open an image file to decode it in the block; whatever goes wrong there is a `DataError` that names the file.
 
-    ``remedy`` is the option that raises the limit.
+    ``remedy`` is the option that raises the limit. Only here are image files opened.
     """
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise DataError(f"{name} is not a regular file, so it is not read.")
     try:
-        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+        with _opened(source) as picture:
             refuse_huge(picture.width * picture.height, name, max_megapixels, remedy)
             yield picture
     except DataError:
@@ -87,6 +97,11 @@ def opened(
         raise DataError(f"{name} is damaged or cannot be read: {error}.") from None
 
 
+def _opened(source: Path | bytes) -> Image.Image:
+    """Open a file by its content, with the decoders that this package names: others start programs."""
+    return Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=FORMATS)
+
+
 def refuse_huge(pixels: int, name: str, max_megapixels: float, remedy: str) -> None:
     """Raise `DataError` for more pixels than allowed."""
     if pixels > max_megapixels * 1e6:
@@ -98,7 +113,8 @@ def refuse_huge(pixels: int, name: str, max_megapixels: float, remedy: str) -> N
 
 def upright(picture: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF orientation says."""
-    return ImageOps.exif_transpose(picture)
+    picture.load()  # first, as looking for EXIF decodes a PNG and closes it
+    return picture if picture.getexif().get(ORIENTATION, 1) in (0, 1) else ImageOps.exif_transpose(picture)
 
 
 def foreign_profile(picture: Image.Image) -> bytes | None:
@@ -146,7 +162,9 @@ def stored_bits(picture: Image.Image) -> int:
 def dimensions(source: Path | bytes) -> tuple[int, int] | None:
     """Return the width and height in a file's header, or None where there is none to read."""
     try:
-        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as picture:
+        if isinstance(source, Path) and not source.is_file():
+            return None
+        with _opened(source) as picture:
             return picture.size
     except Exception:  # as in `read`, which names the file and the reason
         return None
@@ -155,24 +173,10 @@ def dimensions(source: Path | bytes) -> tuple[int, int] | None:
 def _eight_bits(picture: Image.Image, background: int) -> Image.Image:
     """Grey files become "L", all others "RGB": what the file stores decides, not what its pixels happen to be."""
     kind = "L" if picture.mode in ("1", "L", "LA", "La") else "RGB"
-    if picture.mode.startswith("I") or picture.mode == "F":
-        return _scaled(picture)
     if "transparency" in picture.info or picture.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
         paper = Image.new("RGBA", picture.size, (background, background, background, 255))
         picture = Image.alpha_composite(paper, picture.convert("RGBA"))
-    return picture.convert(kind)
-
-
-def _scaled(picture: Image.Image) -> Image.Image:
-    """16-bit pixels by their full range, floating point by [0, 1]."""
-    return Image.fromarray((255.0 * deep(picture)).round().astype(np.uint8))
-
-
-def deep(picture: Image.Image) -> npt.NDArray[np.float64]:
-    """The pixels ``(H, W)`` of a grey picture of 16 bits or of floating point, in [0, 1]."""
-    values = np.asarray(picture).astype(np.float64)
-    scaled = values if picture.mode == "F" else values / 65535.0
-    return np.nan_to_num(scaled).clip(0, 1)
+    return picture if picture.mode == kind else picture.convert(kind)
 
 
 def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int = PAPER) -> Image.Image:

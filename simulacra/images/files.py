@@ -1,118 +1,40 @@
-"""Pictures in folders, zips and files: found, read whole, worked on a few at a time, written without overwriting.
+"""One picture file as a whole: read with its transparency, depth and frames, and written in the format of its name.
 
-`find` lists the image files of a path. `read` decodes one as a `Picture`, upright and in sRGB, with what it was and
-what could not be kept in ``notes``. `plan` says where results will go, before anything is read; `convert` reads,
-changes and writes files on a few threads, in order, with no more of them in memory than threads.
+``notes`` of a `Picture` say what the file was and what could not be kept.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image, ImageSequence
 from torch import Tensor
 
 from simulacra import images
 from simulacra.errors import DataError
+from simulacra.images.find import ENDINGS, SPLITS, Entry, find
 from simulacra.storage import atomic
 
-Frames = Literal["first", "all"]
-Result = TypeVar("Result")
+__all__ = [
+    "ENDINGS", "FORMATS", "SPLITS", "Entry", "Frames", "Picture", "find", "over_white", "read", "write",
+]  # fmt: skip
 
-SPLITS = ("train", "test")  # folders at the top that are no classes
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-LARGEST_MEMBER = 256 << 20  # bytes of one unpacked zip member
+Frames = Literal["first", "all"]
 FORMATS = {
-    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".gif": "GIF", ".bmp": "BMP", ".tif": "TIFF",
-    ".tiff": "TIFF",
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".webp": "WEBP", ".gif": "GIF",
+    ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF",
 }  # fmt: skip
 OPAQUE = frozenset({"JPEG", "BMP"})
 MOVING = frozenset({"PNG", "WEBP", "GIF", "TIFF"})
 DEEP = frozenset({"PNG", "TIFF"})  # hold 16-bit grey
 QUALITY = 95  # of JPEG and WebP
 FRAME_SECONDS = 0.1  # where an animation does not say
-
-
-# ------------------------------------------------------------------------------------------------- finding
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One image file: its name inside the folder or zip, and how to read it."""
-
-    name: PurePosixPath
-    source: Callable[[], Path | bytes]
-
-
-def find(path: Path) -> list[Entry]:
-    """List the image files of a folder, a zip, or one image file, sorted by name. Raises `DataError` if none."""
-    if path.is_dir() and (path / "config.toml").is_file() and (path / "checkpoints").is_dir():
-        raise DataError(f"{path} is a run, not a data set. Give a folder or a zip of images, or a data set's name.")
-    if path.is_dir():
-        entries = _in_folder(path)
-    elif path.is_file() and path.suffix.lower() in ENDINGS:
-        entries = [Entry(PurePosixPath(path.name), lambda: path)]
-    elif path.is_file():
-        entries = _in_zip(path)
-    else:
-        raise DataError(f"There is no file or folder {path}. Give an image, a folder or a zip of images.")
-    if not entries:
-        raise DataError(f"{path} holds no images. Image files end in {', '.join(sorted(ENDINGS))}.")
-    return sorted(entries, key=lambda entry: entry.name)
-
-
-def _in_folder(folder: Path) -> list[Entry]:
-    found = []
-    for file in folder.rglob("*"):
-        name = PurePosixPath(file.relative_to(folder).as_posix())
-        if _wanted(name) and file.is_file():
-            found.append(Entry(name, lambda file=file: file))  # type: ignore[misc]
-    return found
-
-
-def _in_zip(path: Path) -> list[Entry]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{path} is neither a folder, nor an image, nor a zip that can be read: {error}.") from None
-    names = [info for info in archive.infolist() if not info.is_dir() and _wanted(PurePosixPath(info.filename))]
-    return _below_one_top(
-        [Entry(PurePosixPath(info.filename), lambda info=info: _member(archive, info)) for info in names]  # type: ignore[misc]
-    )
-
-
-def _below_one_top(entries: list[Entry]) -> list[Entry]:
-    """Drop the top folder that all members share: a zip of a folder holds that folder, which is no class."""
-    tops = {entry.name.parts[:-1][:1] for entry in entries}
-    top = tops.pop() if len(tops) == 1 else ()
-    if not top or top[0].lower() in SPLITS:
-        return entries
-    return [replace(entry, name=PurePosixPath(*entry.name.parts[1:])) for entry in entries]
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    if info.file_size > LARGEST_MEMBER:
-        raise DataError(
-            f"{info.filename} unpacks to {info.file_size >> 20} MB; the limit is {LARGEST_MEMBER >> 20} MB."
-        )
-    try:
-        with archive.open(info) as member:
-            return member.read(LARGEST_MEMBER)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise DataError(f"{info.filename} cannot be unpacked: {error}.") from None
-    except Exception as error:  # zlib and lzma raise errors of their own for damaged streams
-        raise DataError(f"{info.filename} is damaged: {error}.") from None
-
-
-def _wanted(name: PurePosixPath) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.parts)
-    return name.suffix.lower() in ENDINGS and not hidden
 
 
 # ------------------------------------------------------------------------------------------------- reading
@@ -134,10 +56,13 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-def read(entry: Entry, *, max_megapixels: float = 32.0, frames: Frames = "first") -> Picture:
+def read(
+    entry: Entry, *, max_megapixels: float = 32.0, frames: Frames = "first", grey_range: images.GreyRange | None = None
+) -> Picture:
     """Decode one file: upright, grey or sRGB, with its alpha, 16-bit grey at its full depth, first or all frames.
 
-    Raises `DataError` if the file is no image, is damaged, or has more than ``max_megapixels`` in all frames read.
+    ``grey_range`` says which values of grey of more than 8 bits are black and white. Raises `DataError` if the file is
+    not an image, is damaged, has more than ``max_megapixels`` in all frames read, or grey values of unknown range.
     """
     name = str(entry.name)
     with images.opened(entry.source(), name, max_megapixels=max_megapixels, remedy="--max-megapixels") as opened:
@@ -146,10 +71,11 @@ def read(entry: Entry, *, max_megapixels: float = 32.0, frames: Frames = "first"
         notes = [] if count == 1 else [f"of {count} frames {kept}"]
         count = count if frames == "all" else 1
         images.refuse_huge(opened.width * opened.height * count, name, max_megapixels, "--max-megapixels")
-        notes += _peculiarities(opened)
+        stored = images.kind_of_depth(opened)
+        notes += _peculiarities(opened, stored, grey_range)
         decoded, seconds = [], []
         for frame in [opened] if count == 1 else ImageSequence.Iterator(opened):
-            decoded.append(_pixels(frame))
+            decoded.append(_pixels(frame, lambda deep: images.deep(deep, stored, name, grey_range, "--range")))
             seconds.append(frame.info.get("duration", 1000 * FRAME_SECONDS) / 1000 if count > 1 else 0.0)
     if len({image.shape[1:] for image, _, _ in decoded}) > 1:
         raise DataError(f"{name} has frames of different sizes. Take the first with --frames first.")
@@ -162,7 +88,9 @@ def read(entry: Entry, *, max_megapixels: float = 32.0, frames: Frames = "first"
     return Picture(entry.name, image, alpha if transparent else None, bits, tuple(seconds), tuple(notes))
 
 
-def _peculiarities(picture: Image.Image) -> list[str]:
+def _peculiarities(
+    picture: Image.Image, stored: tuple[str, int, bool], grey_range: images.GreyRange | None
+) -> list[str]:
     """What a file is that the pixels alone do not say."""
     notes = []
     bits = images.stored_bits(picture)  # first, as looking for EXIF decodes a PNG and closes it
@@ -175,20 +103,29 @@ def _peculiarities(picture: Image.Image) -> list[str]:
     elif profile := images.foreign_profile(picture):
         usable = images.is_sound(profile)
         notes.append("colour profile converted to sRGB" if usable else "broken colour profile ignored")
-    if picture.mode == "F":
-        notes.append("floating point read as [0, 1]")
-    if picture.mode.startswith("I"):
-        notes.append("16 bits")
+    if images.is_deep(picture):
+        kind, depth, _ = stored
+        scale = "" if grey_range is None and kind != "floating point" else f" read as {_scale(grey_range)}"
+        notes.append(f"{depth} bits{scale}" if kind == "unsigned" else f"{kind}, {depth} bits{scale}")
     elif bits > 8:
-        notes.append("16-bit colour read as 8 bits")
+        notes.append(f"{bits}-bit colour read as 8 bits")
     return notes
 
 
-def _pixels(frame: Image.Image) -> tuple[Tensor, Tensor | None, int]:
-    """Image ``(C, H, W)``, alpha ``(1, H, W)`` or None, and bits."""
+def _scale(wanted: images.GreyRange | None) -> str:
+    """The range of grey values that was read, in words."""
+    if wanted is None:
+        return "[0, 1]"
+    return "[least, greatest]" if wanted.low is None else f"[{wanted.low:g}, {wanted.high:g}]"
+
+
+def _pixels(
+    frame: Image.Image, unit: Callable[[Image.Image], npt.NDArray[np.float32]]
+) -> tuple[Tensor, Tensor | None, int]:
+    """Image ``(C, H, W)``, alpha ``(1, H, W)`` or None, and bits; ``unit`` brings deep grey to [0, 1]."""
     upright = images.managed(images.upright(frame))
-    if upright.mode.startswith("I") or upright.mode == "F":
-        return images.from_unit(torch.from_numpy(images.deep(upright)).float()[None]), None, 16
+    if images.is_deep(upright):
+        return images.from_unit(torch.from_numpy(unit(upright))[None]), None, 16
     transparent = "transparency" in upright.info or upright.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     grey = upright.mode in ("1", "L", "LA", "La")
     if not transparent:
