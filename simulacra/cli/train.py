@@ -48,6 +48,9 @@ def _add_train(verbs: Verbs) -> Parser:
     sub.add_argument("--seed", type=natural, metavar="N", help="random seed of weights, order and noise (default: 0)")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out")
     sub.add_argument(
+        "--init", type=source, metavar="RUN", help="run whose weights to start from, as far as they fit this recipe"
+    )
+    sub.add_argument(
         "--augment", metavar="STEPS", help="random changes of training images, such as 'flip, rotate degrees=-15..15'; "
         "the same as --data.augment",
     )  # fmt: skip
@@ -91,6 +94,7 @@ def _train(options: argparse.Namespace) -> None:
         changes=config.override(options.pairs),
         data_root=options.data_root,
         resume=options.resume,
+        init=options.init,
     )
     _follow(session, resuming=options.resume)
 
@@ -181,6 +185,8 @@ def _follow(session: Session, *, resuming: bool = False) -> None:
         show(f"  {player}: {parameters:,} parameters in {len(layers)} layers")
         for layer in layers:
             show(f"    {layer.place:<16} {layer.description:<44} {layer.parameters:>12,}")
+    if session.inherited is not None:
+        show(f"  {session.inherited}")
     for remark in trainer.model.remarks():
         show(f"  {remark}")
     show(f"  device {trainer.loader.device}, {values.train.precision}, batch {values.train.batch}, "

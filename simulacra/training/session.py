@@ -37,6 +37,7 @@ class Session:
         self.folder = plan.folder
         self.checkpoints = Checkpoints(self.path / CHECKPOINTS)
         self.observer = Observer(self.trainer, self.splits, self.config)
+        self.inherited = plan.inherited
         self.notice = ""  # what a person should be told besides numbers, e.g. of a roll-back
         self._events: Any = None  # TensorBoard's writer, once it is needed
 
@@ -52,17 +53,19 @@ class Session:
         data_root: str | Path | None = None,
         resume: bool = False,
         given: Given | None = None,
+        init: str | Path | None = None,
     ) -> Session:
         """Prepare a training: read the recipe and the data, build the model, open or continue the run folder.
 
         ``changes`` are nested tables laid over the recipe, e.g. ``{"train": {"batch": 64}}``. ``out`` is
         ``runs/RECIPE`` when absent, ``runs/RECIPE-DATA`` on other data than the recipe's. ``given`` are images from
         Python, which are trained on instead of a data set with a name; to resume, the same ones are given again.
+        ``init`` is a run whose weights are taken over where they fit.
         Nothing is written before everything was found right; raises `UserError`.
         """
         name = data_name if given is None else given.name
         tables = setup.asked(name, seed, changes or {})
-        plan = setup.prepare(recipe, tables, out, data_root, given, resuming=resume)
+        plan = setup.prepare(recipe, tables, out, data_root, given, resuming=resume, init=init)
         session = cls(plan)
         setup.open_folder(plan, session.checkpoints, session.observer)
         return session
@@ -231,14 +234,23 @@ def train(
     changes: Mapping[str, Any] | None = None,
     data_root: str | Path | None = None,
     resume: bool = False,
+    init: str | Path | None = None,
 ) -> Run:
     """Train a recipe to the end and return the `Run`; iterate over a `Session` instead to watch it.
 
     ``data`` is a name, a path, or images with their ``labels`` as `simulacra.data.Given` takes them; ``changes`` are
-    nested tables over the recipe: ``{"model": {"latent": 8}}``.
+    nested tables over the recipe: ``{"model": {"latent": 8}}``; ``init`` is a run to take weights over from.
     """
     name = str(data) if isinstance(data, str | Path) else None
     given = Given.of(None if isinstance(data, str | Path) else data, labels)
     return Session.start(
-        recipe, data_name=name, out=out, seed=seed, changes=changes, data_root=data_root, resume=resume, given=given
+        recipe,
+        data_name=name,
+        out=out,
+        seed=seed,
+        changes=changes,
+        data_root=data_root,
+        resume=resume,
+        given=given,
+        init=init,
     ).run()

@@ -24,6 +24,7 @@ from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CONFIG, ENVIRONMENT, RunFolder
 from simulacra.storage import atomic
 from simulacra.training import resume
+from simulacra.training.inherit import Inherited, inherit
 from simulacra.training.trainer import Trainer
 from simulacra.training.watchdog import Observer
 from simulacra.version import __version__
@@ -40,6 +41,7 @@ class Plan:
     data_root: Path | None
     given: Given | None  # images from Python, in place of a data set with a name
     resumed: bool  # whether the folder holds a run that is to be continued
+    inherited: Inherited | None = None  # what the weights started from, where that is another run
 
 
 def prepare(
@@ -50,12 +52,17 @@ def prepare(
     given: Given | None = None,
     *,
     resuming: bool = False,
+    init: str | Path | None = None,
 ) -> Plan:
     """Read a recipe with its changes, and the data; build the model. Writes nothing. Raises `UserError`."""
     shipped = config.recipe(recipe).values
     values = config.parse(config.merge(shipped, changes))
     folder = RunFolder(out if out is not None else default_folder(values, config.parse(shipped)))
     resumed = folder.holds_a_run(resume=resuming)
+    if resumed and init is not None:
+        raise ConfigError(
+            f"{folder.path} has begun already; a run starts from another one only once. Leave --init out."
+        )
     family = models.FAMILIES[values.model.family]
     root = None if data_root is None else Path(data_root)
     splits = data.load(values.data, root, family.batch, given)
@@ -64,11 +71,13 @@ def prepare(
     values = same_run(values, folder.config(), splits, folder.path) if resumed else resolve(values, splits, device)
     torch.manual_seed(data.derived_seed(values.seed, "weights"))
     model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    inherited = None if init is None else inherit(model, init)
     loader = data.LOADERS[family.batch](
         splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
     )
     check_model(values, model)
-    return Plan(values, folder, splits, Trainer(model, loader, values.train, seed=values.seed), root, given, resumed)
+    trainer = Trainer(model, loader, values.train, seed=values.seed)
+    return Plan(values, folder, splits, trainer, root, given, resumed, inherited)
 
 
 def asked(data_name: str | None, seed: int | None, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +135,7 @@ def environment(plan: Plan) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": str(plan.trainer.loader.device),
         "command": sys.argv,
+        "init": None if plan.inherited is None else str(plan.inherited.origin),
         "data": {"name": train.name, "train": len(train), "test": len(test)},
         "data_sha256": plan.splits.digest(),
         "data_fingerprint": plan.splits.fingerprint(),
