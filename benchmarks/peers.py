@@ -233,7 +233,7 @@ def play(model: Model, precision: Precision, steps: int) -> float:
     """Return the images per second of the processor's time of our trainer."""
     pixels = torch.randint(256, (10 * BATCH, model.shape.channels, model.shape.size, model.shape.size))
     dataset = Dataset("noise", pixels.to(torch.uint8), torch.arange(10 * BATCH) % CLASSES)
-    values = Train(batch=BATCH, precision=precision, optimizer=Optimizer(rate=RATE, betas=BETAS))
+    values = Train(batch=BATCH, precision=precision, optimizer=Optimizer(learning_rate=RATE, betas=BETAS))
     trainer = Trainer(model.to(memory_format=torch.channels_last), ImageLoader(dataset, BATCH), values)  # type: ignore[call-overload]
     for _ in range(WARM_UP):
         trainer.advance()

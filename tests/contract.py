@@ -10,8 +10,7 @@ import torch
 
 from simulacra import config, models
 from simulacra.adversarial import OBJECTIVES, PENALTIES
-from simulacra.config import NETWORKS as NETWORK_SECTIONS
-from simulacra.config import TRANSLATORS, Conv, Mlp, Optimizer, Patch, Resnet, ResnetTranslator, Train, Unet
+from simulacra.config import Conv, Mlp, Optimizer, Patch, Resnet, ResnetTranslator, Train, Unet
 from simulacra.data import LOADERS, ImageLoader
 from simulacra.images import Shape
 from simulacra.models import FAMILIES, Generative, Inferential, Model, Scored, Translating
@@ -31,11 +30,11 @@ NETWORKS: dict[str, config.Network] = {
 }
 SMALLEST = {"kind": "conv", "widths": [8]}
 SHAPES = (Shape(1, 8), Shape(3, 13))
-SMALL_RESNET = ResnetTranslator(width=4, halvings=1, blocks=1)
+SMALL_RESNET = ResnetTranslator(width=4, downsamplings=1, blocks=1)
 TRANSLATOR_NETWORKS: dict[str, config.Translator] = {
     "resnet": SMALL_RESNET,
-    "resnet-kernel-3": SMALL_RESNET.model_copy(update={"halvings": 2, "kernel": 3, "norm": "none"}),
-    "resnet-correct": SMALL_RESNET.model_copy(update={"correct": True}),
+    "resnet-kernel-3": SMALL_RESNET.model_copy(update={"downsamplings": 2, "kernel": 3, "norm": "none"}),
+    "resnet-correct": SMALL_RESNET.model_copy(update={"residual": True}),
     "unet": Unet(width=4),
 }
 TRANSLATOR_SHAPES = (Shape(1, 8), Shape(3, 12))
@@ -57,17 +56,17 @@ def networks(family: str) -> dict[str, Any]:
 
 def translator_config(family: str, network: config.Translator, shape: Shape) -> config.ModelConfig:
     """The config of a small translator, grey to colour and the reverse unless it corrects its input."""
-    channels = shape.channels if network.correct else 4 - shape.channels
+    channels = shape.channels if network.residual else 4 - shape.channels
     section = section_of(family)
     pool = {"pool": POOL} if "pool" in section.model_fields else {}
-    small = Patch(width=4, halvings=1)
+    small = Patch(width=4, downsamplings=1)
     return section(generator=network, discriminator=small, channels_b=channels, **pool)  # type: ignore[no-any-return]
 
 
 def configs(family: str, network: config.Network | config.Translator) -> config.ModelConfig:
     """The config of a family with this network wherever it takes one, and few latents."""
     section = section_of(family)
-    if isinstance(network, TRANSLATORS):
+    if isinstance(network, config.Translator):
         return translator_config(family, network, Shape(1, 8))
     wanted = {name: network for name, field in section.model_fields.items() if _is_network(field.default)}
     told = {"classes": ("even", "odd")} if "classes" in section.model_fields else {}
@@ -75,7 +74,7 @@ def configs(family: str, network: config.Network | config.Translator) -> config.
 
 
 def _is_network(value: object) -> bool:
-    return isinstance(value, NETWORK_SECTIONS)
+    return isinstance(value, config.Network)
 
 
 def cases() -> Iterator[tuple[str, str, Shape]]:
@@ -132,7 +131,7 @@ def trainer(model: Model, *, images: int = 4 * BATCH, ema: int = 0, rate: float 
         dataset = noise_domains(count, *(shape.channels for shape in model.domains.values()), model.shape.size)
     else:
         dataset = noise_images(count, model.shape.channels, model.shape.size)
-    values = Train(images=images, batch=BATCH, log=BATCH, ema=ema, optimizer=Optimizer(rate=rate))
+    values = Train(images=images, batch=BATCH, log=BATCH, ema=ema, optimizer=Optimizer(learning_rate=rate))
     return Trainer(model, LOADERS[model.batch](dataset, BATCH, seed=5), values, seed=5)
 
 
@@ -302,7 +301,7 @@ def one_player_overfits_a_batch(model: Model) -> None:
     if len(model.players()) > 1 or not isinstance(model, Scored):
         return
     dataset = noise_images(4, model.shape.channels, model.shape.size)
-    values = Train(images=4 * 250, batch=4, log=40, optimizer=Optimizer(rate=1e-2))
+    values = Train(images=4 * 250, batch=4, log=40, optimizer=Optimizer(learning_rate=1e-2))
     play = Trainer(model, ImageLoader(dataset, 4), values)
     before, floor = next(iter(play.score(dataset).values())), _floor(dataset, model)
     after = before

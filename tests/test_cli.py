@@ -375,7 +375,7 @@ def test_options_of_a_recipe_are_explained(capsys: pytest.CaptureFixture[str]) -
     assert call("train", "vae-2d", "--help", "--model.latent", 3) == 0
     said = capsys.readouterr().out
     assert "--model.latent 3" in said
-    assert "--train.optimizer.rate 0.001" in said
+    assert "--train.optimizer.learning_rate 0.001" in said
 
 
 # ----------------------------------------------------------------------------------------------- mistakes

@@ -51,13 +51,109 @@ def test_a_switched_network_starts_from_its_own_defaults() -> None:
 def test_a_player_may_differ_in_one_thing() -> None:
     values = with_(train__optimizer__rate="1e-4", train__players__model__betas="0.5,0.9")
     optimizer = values.train.optimizer_of("model")
-    assert (optimizer.rate, optimizer.betas) == (1e-4, (0.5, 0.9))
+    assert (optimizer.learning_rate, optimizer.betas) == (1e-4, (0.5, 0.9))
     assert values.train.optimizer_of("other").betas == (0.9, 0.999)
+
+
+def tuples() -> list[tuple[str, dict[str, Any], str, tuple[Any, ...]]]:
+    """Every key whose value is a tuple: the tables around it, words with commas, and the value they stand for."""
+    pets = {"family": "cgan"}
+    return [
+        ("model.network.hidden", {"model": {"family": "vae", "network": {"kind": "mlp"}}}, "8,16", (8, 16)),
+        ("model.network.widths", {"model": {"family": "vae"}}, "8,16", (8, 16)),
+        ("model.network.strides", {"model": {"family": "vae", "network": {"widths": [4, 4]}}}, "1,2", (1, 2)),
+        ("model.network.widths", {"model": {"family": "vae", "network": {"kind": "resnet"}}}, "8", (8,)),
+        (
+            "model.augment",
+            {"model": {"family": "gan"}},
+            "colour,translation,cutout",
+            ("colour", "translation", "cutout"),
+        ),
+        ("model.augment", {"model": pets}, "cutout", ("cutout",)),
+        ("model.classes", {"model": pets}, "cat,dog, bird", ("cat", "dog", "bird")),
+        ("model.classes", {"model": {"family": "cvae"}}, "0,1", ("0", "1")),
+        ("model.continuous", {"model": {"family": "infogan"}}, "c1,c2", ("c1", "c2")),
+        ("data.augment", BASE, "flip,rotate degrees=-15..15", ("flip", "rotate degrees=-15..15")),
+        ("train.optimizer.betas", BASE, "0.5,0.9", (0.5, 0.9)),
+        ("train.players.model.betas", BASE, "0.5,0.9", (0.5, 0.9)),
+    ]
+
+
+@pytest.mark.parametrize(("key", "base", "text", "value"), tuples(), ids=[f"{t[0]} {t[2]}" for t in tuples()])
+def test_a_tuple_is_given_as_words_with_commas(key: str, base: dict[str, Any], text: str, value: object) -> None:
+    found: Any = config.parse(config.merge(base, config.override({key: text})))
+    for name in key.split("."):
+        found = found[name] if isinstance(found, dict) else getattr(found, name)
+    assert found == value
+
+
+def test_every_key_with_a_tuple_is_tried() -> None:
+    """A new tuple must be added to `tuples`."""
+    sections = [*config.model_sections(), *config.NETWORKS.values(), *config.TRANSLATORS.values(), config.Patch]
+    sections += [config.Penalty, config.Data, config.Train, config.Optimizer, config.OptimizerChange, config.Schedule]
+    tried = {key.split(".")[-1] for key, *_ in tuples()}
+    found = {
+        name
+        for section in sections
+        for name, field in section.model_fields.items()
+        if "tuple" in repr(field.annotation)
+    }
+    assert found == tried
+
+
+@pytest.mark.parametrize("value", [True, "3", "many"])
+@pytest.mark.parametrize("key", ["seed", "model.latent", "model.beta", "train.batch", "train.clip", "data.channels",
+                                 "train.optimizer.betas", "model.network.widths"])  # fmt: skip
+def test_truth_values_and_text_are_not_numbers(key: str, value: object) -> None:
+    *path, last = key.split(".")
+    tables: dict[str, Any] = {last: value}
+    for name in reversed(path):
+        tables = {name: tables}
+    with pytest.raises(ConfigError, match=rf"^{key} must be (a )?valid (number|integer)s?; got "):
+        config.parse(config.merge(BASE, tables))
+
+
+OLD = """
+[data]
+draw = 3
+[model]
+family = "cyclegan"
+generator = { kind = "unet", halvings = 2, correct = true }
+discriminator = { halvings = 2 }
+[train]
+optimizer = { rate = 2e-4, decay = 0.1 }
+players = { critics = { rate = 1e-4 } }
+"""
+
+
+def test_old_names_of_keys_are_understood_and_the_new_ones_written() -> None:
+    values = config.parse(config.loads(OLD))
+    text = config.dumps(values)
+    assert isinstance(values.model, config.CycleGAN)
+    assert (values.model.generator.downsamplings, values.model.generator.residual) == (2, True)
+    assert values.model.discriminator.downsamplings == 2
+    assert (values.train.optimizer.learning_rate, values.train.optimizer.weight_decay) == (2e-4, 0.1)
+    assert values.train.optimizer_of("critics").learning_rate == 1e-4
+    assert values.data.per_class_seed == 3
+    assert not {" rate", "decay =", "halvings", "correct", "draw"} & {word.strip() for word in text.split("\n")}
+    assert "learning_rate = 0.0002" in text
+    assert config.parse(config.loads(text)) == values
+
+
+def test_an_old_name_changes_what_a_recipe_says_under_the_new_one() -> None:
+    changed = config.merge(config.recipe("vae").values, config.override({"train.optimizer.rate": "0.5"}))
+    assert config.parse(changed).train.optimizer.learning_rate == 0.5
+    with pytest.raises(ConfigError, match=r"Unknown key 'train\.optimizer\.rate'"):
+        config.parse({**BASE, "train": {"optimizer": {"rate": 1.0, "learning_rate": 2.0}}})
 
 
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
+        ({"train__batch": "1000000000"}, r"train\.batch must be less than or equal to 65536"),
+        ({"model__latent": "1000000000"}, r"model\.latent must be less than or equal to 65536"),
+        ({"model__network__kind": "resnet", "model__network__blocks": "1000000000"}, r"network\.blocks must be less"),
+        ({"model__network__widths": ",".join(["8"] * 100_000)}, r"network\.widths must .*at most 64"),
         ({"model__latnet": "3"}, r"Unknown key 'model\.latnet'\. Did you mean 'model\.latent'\?"),
         (
             {"model__network__width": "3"},
@@ -66,7 +162,7 @@ def test_a_player_may_differ_in_one_thing() -> None:
         ({"train__optimiser__rate": "3"}, r"Unknown key 'train\.optimiser'\. Did you mean 'train\.optimizer'\?"),
         ({"model__latent": "0"}, r"model\.latent must be greater than 0; got 0"),
         ({"model__latent": "many"}, r"model\.latent must be a valid integer.*got 'many'"),
-        ({"train__optimizer__rate": "nan"}, r"train\.optimizer\.rate must be a finite number"),
+        ({"train__optimizer__rate": "nan"}, r"train\.optimizer\.learning_rate must be a finite number"),
         ({"data__channels": "2"}, r"data\.channels must be 1 or 3; got 2"),
         ({"data__size": "4"}, r"data\.size must be greater than or equal to 8; got 4"),
         ({"model__family": "vea"}, r"model\.family is 'vea'\. Did you mean 'vae'\? Allowed: autoencoder"),
@@ -78,7 +174,7 @@ def test_a_player_may_differ_in_one_thing() -> None:
         ({"model__family": "gan", "model__loss": "hing"}, r"model\.loss must be .*'hinge'.*got 'hing'"),
         (
             {"model__family": "gan", "model__penalty__kind": "r1", "model__discriminator__norm": "batch"},
-            r"model: a penalty needs the slope at each image.*set discriminator\.norm to",
+            r"model: a penalty needs the gradient at each image.*set discriminator\.norm to",
         ),
         ({"model__family": "gan", "model__loss": "wasserstein"}, r'set penalty\.kind to "gradient_penalty"'),
         (
@@ -136,4 +232,4 @@ def test_a_large_recipe_is_the_recipe_and_its_difference(tmp_path: Path) -> None
 
 def test_every_option_is_listed() -> None:
     keys = {option.key for option in config.options(config.parse(config.recipe("gan-mlp").values))}
-    assert {"model.generator.hidden", "model.discriminator.kind", "train.optimizer.rate", "data.name"} <= keys
+    assert {"model.generator.hidden", "model.discriminator.kind", "train.optimizer.learning_rate", "data.name"} <= keys

@@ -175,7 +175,7 @@ def test_few_images_of_each_class_are_kept() -> None:
     assert len(uneven().few(5, 0)) == 8
     with pytest.raises(DataError, match="no classes"):
         Dataset("plain", real.images).few(2, 0)
-    loaded = data.load(Data(name="digits", per_class=4, draw=7))
+    loaded = data.load(Data(name="digits", per_class=4, per_class_seed=7))
     assert len(loaded.train) == 40
     assert len(loaded.test) == len(data.load(Data(name="digits")).test)
 

@@ -16,7 +16,7 @@ from simulacra.config import Conv, Mlp, Resnet, Unet
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
 from simulacra.models import summary
-from simulacra.networks.mlp import Waves
+from simulacra.networks.mlp import FourierFeatures
 from tests import contract
 
 
@@ -176,11 +176,11 @@ def test_spectral_normalisation_reaches_every_layer_before_the_logit(family: str
     assert [name for name, layer in layers.items() if not parametrize.is_parametrized(layer)] == []
 
 
-def test_waves_lie_behind_the_pixels_that_an_encoder_sees() -> None:
+def test_fourier_features_lie_behind_the_pixels_that_an_encoder_sees() -> None:
     x = torch.tensor([[0.25, -0.5]])
     expected = [0.25, -0.5, 0.5**0.5, -1.0, 1.0, 0.0, 0.5**0.5, 0.0, 0.0, -1.0]  # pixels, sines, cosines; two octaves
-    torch.testing.assert_close(Waves(2)(x), torch.tensor([expected]), atol=1e-6, rtol=0)
-    network = Mlp(hidden=(5,), waves=2)
+    torch.testing.assert_close(FourierFeatures(2)(x), torch.tensor([expected]), atol=1e-6, rtol=0)
+    network = Mlp(hidden=(5,), fourier_features=2)
     seen = networks.encoder(network, Shape(1, 8), 3)
     assert seen(torch.randn(4, 1, 8, 8)).shape == (4, 3)
     assert next(p.shape for p in seen.parameters()) == (5, 5 * 64)
@@ -188,7 +188,7 @@ def test_waves_lie_behind_the_pixels_that_an_encoder_sees() -> None:
 
 
 def test_a_side_that_leaves_a_unet_shallow_is_refused_unless_asked_for() -> None:
-    with pytest.raises(ConfigError, match=r"down to 8 pixels.*34.*--data.size 32 or 40.*--model.generator.halvings"):
+    with pytest.raises(ConfigError, match=r"down to 8 pixels.*34.*--data.size 32 or 40.*generator.downsamplings"):
         networks.translator(Unet(), Shape(3, 34), Shape(3, 34))
-    networks.translator(Unet(width=4, halvings=1), Shape(3, 34), Shape(3, 34))
+    networks.translator(Unet(width=4, downsamplings=1), Shape(3, 34), Shape(3, 34))
     networks.translator(Unet(width=4), Shape(3, 28), Shape(3, 28))

@@ -66,7 +66,7 @@ class Slope(Model):
 
 
 def sgd(model: Model, *, rate: float = 0.1, images: int = 80, **options: object) -> Trainer:
-    optimizer = Optimizer(kind="sgd", rate=rate, betas=(0.0, 0.0))
+    optimizer = Optimizer(kind="sgd", learning_rate=rate, betas=(0.0, 0.0))
     values = Train(images=images, batch=8, log=16, optimizer=optimizer, **options)  # type: ignore[arg-type]
     return Trainer(model, ImageLoader(noise_images(16, 1, 8), 8), values)
 
@@ -103,14 +103,14 @@ def test_progress_reports_means_counts_and_the_end() -> None:
 
 def test_each_player_may_have_its_own_rate() -> None:
     model = Bilinear(simultaneous=True)
-    sgd(model, players={"b": OptimizerChange(rate=0.5)}).advance()
+    sgd(model, players={"b": OptimizerChange(learning_rate=0.5)}).advance()
     assert float(model.a.value) == pytest.approx(0.8)
     assert float(model.b.value) == pytest.approx(2.5)
 
 
 def test_unknown_players_are_refused() -> None:
     with pytest.raises(ConfigError, match="Players: a, b"):
-        sgd(Bilinear(simultaneous=True), players={"aa": OptimizerChange(rate=0.5)})
+        sgd(Bilinear(simultaneous=True), players={"aa": OptimizerChange(learning_rate=0.5)})
 
 
 def test_clipping_bounds_the_norm() -> None:
@@ -208,7 +208,7 @@ def test_bfloat16_stays_near_float32() -> None:
 @pytest.mark.parametrize("kind", ["adam", "adamw", "rmsprop", "sgd"])
 def test_every_optimizer_descends(kind: str) -> None:
     parameter = nn.Parameter(torch.tensor([3.0]))
-    optimizer = optim.build(Optimizer(kind=kind, rate=0.05), [parameter])  # type: ignore[arg-type]
+    optimizer = optim.build(Optimizer(kind=kind, learning_rate=0.05), [parameter])  # type: ignore[arg-type]
     for _ in range(200):
         parameter.square().sum().backward()
         optimizer.step()

@@ -35,14 +35,14 @@ def test_translators_and_critics_take_all_sizes(size: int, channels: tuple[int, 
         for section in sections:
             assert networks.translator(section, source, target)(x).shape == (1, target.channels, size, size)
         for halvings in (0, 2, 3):
-            logits = networks.critic(Patch(width=2, halvings=halvings), source)(x)
+            logits = networks.critic(Patch(width=2, downsamplings=halvings), source)(x)
             assert logits.shape[:2] == (1, 1)
             assert min(logits.shape[2:]) >= 1
 
 
 @pytest.mark.parametrize(("halvings", "view"), [(0, 1), (1, 16), (2, 34), (3, 70)])
 def test_a_logit_sees_a_patch_of_the_papers_size(halvings: int, view: int) -> None:
-    section = Patch(width=2, halvings=halvings, norm="none")
+    section = Patch(width=2, downsamplings=halvings, norm="none")
     x = torch.zeros(1, 1, 160, 160, requires_grad=True)
     logits = networks.critic(section, Shape(1, 160))(x)
     middle = logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2]
@@ -88,27 +88,27 @@ def test_a_corrector_begins_near_its_input_and_can_leave_white() -> None:
     torch.manual_seed(0)
     x = torch.rand(4, 3, 16, 16) * 2 - 1
     near, far = (
-        (networks.translator(ResnetTranslator(width=8, blocks=1, correct=correct), Shape(3, 16), Shape(3, 16))(x) - x)
+        (networks.translator(ResnetTranslator(width=8, blocks=1, residual=correct), Shape(3, 16), Shape(3, 16))(x) - x)
         .abs()
         .mean()
         for correct in (True, False)
     )
     assert near < 0.5 * far
     white = torch.ones(1, 3, 16, 16)
-    network = networks.translator(ResnetTranslator(width=8, blocks=1, correct=True), Shape(3, 16), Shape(3, 16))
+    network = networks.translator(ResnetTranslator(width=8, blocks=1, residual=True), Shape(3, 16), Shape(3, 16))
     slopes = torch.autograd.grad(network(white).sum(), list(network.parameters())[-1])[0]
     assert float(slopes.min()) > 0.1 * 16 * 16
 
 
 def test_sides_that_do_not_fit_are_refused_with_the_remedy() -> None:
-    with pytest.raises(ConfigError, match=r"no multiple of 4.*--data.size 48 or 52"):
+    with pytest.raises(ConfigError, match=r"not a multiple of 4.*--data.size 48 or 52"):
         networks.translator(ResnetTranslator(), Shape(3, 50), Shape(3, 50))
-    with pytest.raises(ConfigError, match=r"70 x 70 patches, which needs 24.*halvings 2"):
+    with pytest.raises(ConfigError, match=r"70 x 70 patches, which needs 24.*downsamplings 2"):
         networks.critic(Patch(), Shape(3, 16))
     with pytest.raises(ConfigError, match=r"leave one pixel of 16. Choose --data.size 32"):
-        networks.translator(ResnetTranslator(halvings=4), Shape(3, 16), Shape(3, 16))
-    with pytest.raises(ConfigError, match="equal channels"):
-        networks.translator(ResnetTranslator(correct=True), Shape(1, 32), Shape(3, 32))
+        networks.translator(ResnetTranslator(downsamplings=4), Shape(3, 16), Shape(3, 16))
+    with pytest.raises(ConfigError, match="same number of channels"):
+        networks.translator(ResnetTranslator(residual=True), Shape(1, 32), Shape(3, 32))
 
 
 def layers(network: nn.Module) -> Iterator[str]:
@@ -158,7 +158,7 @@ def test_the_unet_of_32_pixels_has_the_layers_of_the_authors_code() -> None:
 
 def test_a_residual_block_without_a_branch_is_the_identity() -> None:
     x = torch.randn(2, 8, 4, 4)
-    network = networks.translator(ResnetTranslator(width=4, halvings=1, blocks=1), Shape(3, 8), Shape(3, 8))
+    network = networks.translator(ResnetTranslator(width=4, downsamplings=1, blocks=1), Shape(3, 8), Shape(3, 8))
     (block,) = (module for module in network.modules() if isinstance(module, Residual))
     for parameter in block.parameters():
         nn.init.zeros_(parameter)
@@ -372,7 +372,7 @@ def test_the_critics_round_teaches_critics_alone(game: Callable[[], Model]) -> N
 def test_a_cyclegan_is_built_with_each_number_of_its_config_in_its_place() -> None:
     values = config.CycleGAN(
         channels_b=1, loss="hinge", adversarial=2, cycle_a=7, cycle_b=3, identity=6, zoom=1.25, pool=9,
-        generator=ResnetTranslator(width=2, blocks=1), discriminator=Patch(width=2, halvings=1),
+        generator=ResnetTranslator(width=2, blocks=1), discriminator=Patch(width=2, downsamplings=1),
     )  # fmt: skip
     model = CycleGAN.build(values, Shape(3, 16))
     assert model.cycle == {"A": 7, "B": 3}
@@ -423,14 +423,14 @@ def test_terms_without_weight_are_left_out() -> None:
 def test_a_translator_without_any_term_is_refused() -> None:
     nothing = {"cyclegan": {"adversarial": 0, "cycle_a": 0, "cycle_b": 0}, "pix2pix": {"adversarial": 0, "l1": 0}}
     for family, weights in nothing.items():
-        with pytest.raises(ConfigError, match="nothing asks for translations"):
+        with pytest.raises(ConfigError, match="nothing is learned"):
             config.parse({"model": {"family": family, **weights}})
 
 
 def test_inverted_colours_and_collapse_are_told() -> None:
     torch.manual_seed(0)
     model = CycleGAN.build(
-        config.CycleGAN(generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1)),
+        config.CycleGAN(generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, downsamplings=1)),
         Shape(3, 16),
     )
     dark, alike = model.diagnose({"to_b/likeness": -0.9, "to_b/variety": 0.01})

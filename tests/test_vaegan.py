@@ -43,7 +43,7 @@ def game(gamma: float = GAMMA, **rules: Any) -> VAEGAN:
 
 def play(model: VAEGAN) -> Trainer:
     """A trainer whose step moves every weight by its gradient times the rate."""
-    optimizer = Optimizer(kind="sgd", rate=RATE, betas=(0.0, 0.0))
+    optimizer = Optimizer(kind="sgd", learning_rate=RATE, betas=(0.0, 0.0))
     values = Train(images=BATCH, batch=BATCH, optimizer=optimizer)
     return Trainer(model, ImageLoader(noise_images(BATCH, 1, 8), BATCH, seed=SEED), values, seed=SEED)
 

@@ -86,7 +86,7 @@ class Copying(torch.nn.Module):
 
 def zooming(factor: float) -> cyclegan.CycleGAN:
     values = CycleGAN(
-        zoom=factor, generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, halvings=1)
+        zoom=factor, generator=ResnetTranslator(width=4, blocks=1), discriminator=Patch(width=4, downsamplings=1)
     )
     model = models.build(values, Shape(1, SIDE))
     assert isinstance(model, cyclegan.CycleGAN)

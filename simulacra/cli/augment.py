@@ -87,7 +87,7 @@ def _given(options: argparse.Namespace) -> config.Data:
     """The section `data` that the options make. Raises `ConfigError`."""
     pairs = {f"data.{key}": getattr(options, f"data.{key}") for key in FILES}
     read = config.override({key: text for key, text in pairs.items() if text is not None})
-    own = {"name": options.data, "size": options.size, "per_class": options.labels, "draw": options.seed}
+    own = {"name": options.data, "size": options.size, "per_class": options.labels, "per_class_seed": options.seed}
     values = config.merge(read, {"data": {key: value for key, value in own.items() if value is not None}})
     return config.parse({**values, "model": {"family": "vae"}}, prefix="--").data  # any family: it is not looked at
 

@@ -4,8 +4,10 @@ This package imports no torch, so that help and mistakes are answered at once. M
 values in `simulacra.models`, networks in `simulacra.networks`.
 """
 
+from simulacra.config.adversarial import *
 from simulacra.config.base import *
 from simulacra.config.data import *
+from simulacra.config.family import *
 from simulacra.config.models import *
 from simulacra.config.networks import *
 from simulacra.config.recipes import *

@@ -21,36 +21,45 @@ def is_binarised(augment: tuple[str, ...]) -> bool:
 class Data(Section):
     """Which images, and how they are made equal in size and channels."""
 
-    name: str = Field("digits", description="a known name (simulacra data) or a path: a folder or a zip of images")
+    name: str = Field("digits", description="known data set (simulacra data), or path of a folder or zip of images")
     size: Annotated[int, Field(ge=8, le=1024)] | None = Field(
-        None, description="side in pixels; absent: what the source has"
+        None, description="side of the images in pixels; absent: that of the source"
     )
-    channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour; absent: what the source has")
+    channels: Literal[1, 3] | None = Field(None, description="channels: 1 grey, 3 colour; absent: those of the source")
     channels_b: Literal[1, 3] | None = Field(
-        None, description="of domain B, where there are two; absent: what the source has"
+        None, description="colour channels of domain B, for sets with two domains; absent: those of the source"
     )
-    swap: bool = Field(False, description="take domain A for B and B for A, where there are two")
-    fit: Literal["crop", "pad", "stretch"] = Field("crop", description="non-square files: centre crop, pad, or distort")
+    swap: bool = Field(False, description="exchange domains A and B, for sets with two domains")
+    fit: Literal["crop", "pad", "stretch"] = Field(
+        "crop", description="how files become square: centre crop, padding or distortion"
+    )
     background: Annotated[int, Field(ge=0, le=255)] = Field(
-        255, description="grey level behind transparent pixels and padding"
+        255, description="grey level behind transparent pixels and of padding"
     )
     corrupt: Literal["refuse", "skip"] = Field(
-        "refuse", description="files that cannot be read: stop, or leave them out"
+        "refuse", description="what to do with files that cannot be read: stop, or leave them out"
     )
     max_megapixels: Annotated[float, Field(gt=0)] = Field(
-        32.0, description="larger files are refused or skipped unread"
+        32.0, description="largest number of megapixels of a file; larger ones are refused or left out unread"
     )
     per_class: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="keep only so many training images of each class; absent: all"
+        None, description="number of training images kept of each class; absent: all"
     )
-    draw: Annotated[int, Field(ge=0)] = Field(0, description="which ones per_class keeps: each number draws others")
-    test: Fraction = Field(0.1, description="held out for measuring, where a source has no test split of its own")
-    validation: Fraction = Field(0.0, description='held out of the training split, for keep = "best"')
+    per_class_seed: Annotated[int, Field(ge=0)] = Field(
+        0, description="random seed for choosing the images that per_class keeps"
+    )
+    test: Fraction = Field(
+        0.1, description="share of images held out for testing, if the source has no test split of its own"
+    )
+    validation: Fraction = Field(
+        0.0, description='share of training images held out for choosing weights with keep = "best"'
+    )
     binarize_once: bool = Field(
-        False, description="draw every pixel black or white, once for all; augment = binarize draws anew"
+        False,
+        description="draw every pixel black or white once and for all (augment = binarize draws anew for each batch)",
     )
     augment: tuple[str, ...] = Field(
-        (), description="operations on every training batch anew, such as flip, rotate degrees=-15..15"
+        (), description="random operations applied to each training batch, such as flip, rotate degrees=-15..15"
     )
 
     @field_validator("augment", mode="before")

@@ -1,16 +1,18 @@
-"""The networks a model can be built of, tagged by ``kind``."""
+"""The networks that a model can be built of, tagged by ``kind``."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from simulacra.config.base import Fraction, PositiveInt, Section
+from simulacra.config.base import Fraction, OneOf, Section, Width
 
 __all__ = [
     "NETWORKS",
     "TRANSLATORS",
+    "AnyNetwork",
+    "AnyTranslator",
     "Conv",
     "Mlp",
     "Network",
@@ -21,44 +23,58 @@ __all__ = [
     "Unet",
 ]
 
+MOST_LAYERS = 64  # entries in a list of widths
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=MOST_LAYERS)]
+Momentum = Annotated[float, Field(gt=0, le=1)]
+Activation = Literal["relu", "leaky_relu", "silu", "tanh"]
 
-class Mlp(Section):
-    """A multilayer perceptron; widths are listed from the image inwards, decoders run them backwards."""
 
-    kind: Literal["mlp"] = Field("mlp", description="mlp, conv or resnet")
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field((512, 256), description="widths")
-    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
+class Network(Section):
+    """What every kind of network says: its name and its normalisation."""
+
+    kind: str
+    norm: str
+
+
+class Mlp(Network):
+    """A multilayer perceptron; widths are listed from the image inwards, and decoders use them in reverse."""
+
+    kind: Literal["mlp"] = Field("mlp", description="kind of network: mlp, conv or resnet")
+    hidden: Widths = Field((512, 256), description="widths of the hidden layers")
+    activation: Activation = Field("relu", description="activation function; leaky_relu has slope 0.2")
     norm: Literal["none", "batch", "spectral"] = Field(
-        "none", description="batch: after the activation, in hidden layers; spectral: of all weights"
+        "none",
+        description="normalisation; batch: after the activations of hidden layers, spectral: of all weights",
     )
-    norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.1, description="weight of the new batch (Keras: 1 - this)"
+    norm_momentum: Momentum = Field(
+        0.1, description="weight of the newest batch in the running statistics (1 minus the momentum of Keras)"
     )
-    waves: Annotated[int, Field(ge=0, le=16)] = Field(
-        0, description="octaves of sines and cosines of each pixel that an encoder or discriminator sees beside it"
+    fourier_features: Annotated[int, Field(ge=0, le=16)] = Field(
+        0, description="octaves of sines and cosines of each pixel that encoders and discriminators see beside it"
     )
 
 
-class Conv(Section):
-    """A plain convolutional stack; widths are listed from the image inwards, decoders run them backwards."""
+class Conv(Network):
+    """A plain convolutional network; widths are listed from the image inwards, and decoders use them in reverse."""
 
-    kind: Literal["conv"] = Field("conv", description="mlp, conv or resnet")
-    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
-        (32, 64, 128), description="channels per layer"
+    kind: Literal["conv"] = Field("conv", description="kind of network: mlp, conv or resnet")
+    widths: Widths = Field((32, 64, 128), description="channels of each layer")
+    strides: Annotated[tuple[Literal[1, 2], ...], Field(max_length=MOST_LAYERS)] = Field(
+        (), description="stride of each layer; absent: all 2"
     )
-    strides: tuple[Literal[1, 2], ...] = Field((), description="one per width; absent: all 2")
     kernel: Literal[3, 4] = Field(
-        4, description="of layers with stride 2 (4 leaves no checkerboard); layers of stride 1 have 3"
+        4, description="kernel size of layers with stride 2 (4 leaves no checkerboard); layers of stride 1 have 3"
     )
-    dense: PositiveInt | None = Field(
-        None, description="width of a dense layer between the convolutions and the output"
+    dense: Width | None = Field(
+        None, description="width of a dense layer between the convolutions and the output; absent: none"
     )
-    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field("relu", description="leaky_relu has slope 0.2")
+    activation: Activation = Field("relu", description="activation function; leaky_relu has slope 0.2")
     norm: Literal["none", "batch", "group", "spectral"] = Field(
-        "none", description="batch, group: before the activation, in hidden layers; spectral: of all weights"
+        "none",
+        description="normalisation; batch, group: before the activations of hidden layers, spectral: of all weights",
     )
-    norm_momentum: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.1, description="weight of the new batch (Keras: 1 - this)"
+    norm_momentum: Momentum = Field(
+        0.1, description="weight of the newest batch in the running statistics (1 minus the momentum of Keras)"
     )
 
     @model_validator(mode="after")
@@ -68,71 +84,93 @@ class Conv(Section):
         return self
 
     def stride_of_each(self) -> tuple[int, ...]:
-        """The stride of each layer, from the image inwards."""
+        """Return the stride of each layer, from the image inwards."""
         return self.strides or (2,) * len(self.widths)
 
 
-class Resnet(Section):
-    """A residual network; stages of one side each are listed from the image inwards, decoders run them backwards."""
+class Resnet(Network):
+    """A residual network; its stages are listed from the image inwards, and decoders use them in reverse."""
 
-    kind: Literal["resnet"] = Field("resnet", description="mlp, conv or resnet")
-    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
-        (32, 64, 128), description="channels per stage; from one to the next the side halves"
-    )
-    blocks: PositiveInt = Field(1, description="residual blocks in a stage")
-    activation: Literal["relu", "leaky_relu", "silu", "tanh"] = Field(
-        "leaky_relu", description="leaky_relu has slope 0.2"
-    )
+    kind: Literal["resnet"] = Field("resnet", description="kind of network: mlp, conv or resnet")
+    widths: Widths = Field((32, 64, 128), description="channels of each stage; the side halves between stages")
+    blocks: Annotated[int, Field(gt=0, le=64)] = Field(1, description="residual blocks in each stage")
+    activation: Activation = Field("leaky_relu", description="activation function; leaky_relu has slope 0.2")
     norm: Literal["none", "group", "spectral"] = Field(
-        "none", description="group: before each convolution of a block; spectral: of all weights"
+        "none", description="normalisation; group: before each convolution of a block, spectral: of all weights"
     )
 
 
-NETWORKS = (Mlp, Conv, Resnet)
-Network = Annotated[Mlp | Conv | Resnet, Field(discriminator="kind")]
+NETWORKS: dict[str, type[Section]] = {"mlp": Mlp, "conv": Conv, "resnet": Resnet}
+AnyNetwork = Annotated[Network, OneOf("kind", NETWORKS)]
 
 
-class ResnetTranslator(Section):
-    """Halve the image a few times, pass residual blocks, double it again (Johnson et al. 2016)."""
+class Translator(Section):
+    """What both kinds of translators say."""
 
-    kind: Literal["resnet"] = Field("resnet", description="resnet or unet")
-    width: PositiveInt = Field(64, description="channels at full size; each halving doubles them")
-    halvings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="how often the side is halved")
-    blocks: PositiveInt = Field(6, description="residual blocks at the smallest side: 6, or 9 for 256 pixels")
+    kind: str
+    width: Width
+    downsamplings: int | None
+    norm: Literal["none", "instance"]
+    residual: bool
+
+
+class ResnetTranslator(Translator):
+    """Downsample the image a few times, apply residual blocks, and upsample it again (Johnson et al. 2016)."""
+
+    kind: Literal["resnet"] = Field("resnet", description="kind of translator: resnet or unet")
+    width: Width = Field(64, description="channels at full size; each downsampling doubles them")
+    downsamplings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="how often the side is halved")
+    blocks: Annotated[int, Field(gt=0, le=256)] = Field(
+        6, description="residual blocks at the smallest side (the paper has 6, or 9 for 256 pixels)"
+    )
     kernel: Literal[3, 4] = Field(
-        4, description="4: halve with it, double by a mean that leaves no checkerboard; 3: the paper's layers"
-    )
-    norm: Literal["none", "instance"] = Field("instance", description="after each convolution but the last")
-    correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
-
-
-class Unet(Section):
-    """Halve the image to almost nothing and double it again, each side seeing its mirror image (Isola et al. 2017)."""
-
-    kind: Literal["unet"] = Field("unet", description="resnet or unet")
-    width: PositiveInt = Field(64, description="channels of the first layer; they double up to eightfold")
-    halvings: Annotated[int, Field(gt=0, le=8)] | None = Field(
-        None, description="how often the side is halved; absent: down to 2 or an odd number of pixels"
-    )
-    dropout: Fraction = Field(
-        0.5, description="share of features dropped in the three doublings next to the innermost, in training"
+        4, description="kernel size of the downsamplings; 4 leaves no checkerboard, 3 gives the paper's layers"
     )
     norm: Literal["none", "instance"] = Field(
-        "instance", description="after each convolution but the first and the last"
+        "instance", description="normalisation after each convolution but the last"
     )
-    correct: bool = Field(False, description="correct the input rather than draw anew, beginning near it")
+    residual: bool = Field(
+        False, description="add the network's output to the input, so that training begins near a copy"
+    )
+
+
+class Unet(Translator):
+    """Downsample the image to a few pixels and upsample it, with skip connections (Isola et al. 2017)."""
+
+    kind: Literal["unet"] = Field("unet", description="kind of translator: resnet or unet")
+    width: Width = Field(64, description="channels of the first layer; they double up to eightfold")
+    downsamplings: Annotated[int, Field(gt=0, le=8)] | None = Field(
+        None, description="how often the side is halved; absent: down to 2 pixels or an odd number of them"
+    )
+    dropout: Fraction = Field(
+        0.5, description="share of features dropped in training, in the three upsamplings next to the innermost"
+    )
+    norm: Literal["none", "instance"] = Field(
+        "instance", description="normalisation after each convolution but the first and the last"
+    )
+    residual: bool = Field(
+        False, description="add the network's output to the input, so that training begins near a copy"
+    )
 
 
 class Patch(Section):
-    """A critic of overlapping patches; three halvings see 70 x 70 pixels, two 34, one 16, none 1 (Isola 2017)."""
+    """A PatchGAN critic; with 3 downsamplings it sees 70 x 70 pixels, with 2, 1, 0: 34, 16, 1 (Isola et al. 2017)."""
 
-    kind: Literal["patch"] = Field("patch", description="the only kind")
-    width: PositiveInt = Field(64, description="channels of the first layer; they double up to eightfold")
-    halvings: Annotated[int, Field(ge=0, le=5)] = Field(3, description="how often the side is halved")
+    kind: Literal["patch"] = Field("patch", description="kind of critic; patch is the only one")
+    width: Width = Field(64, description="channels of the first layer; they double up to eightfold")
+    downsamplings: Annotated[int, Field(ge=0, le=5)] = Field(3, description="how often the side is halved")
     norm: Literal["none", "instance", "spectral"] = Field(
-        "instance", description="after each convolution but first and last; spectral: of all weights"
+        "instance",
+        description="normalisation; instance: after each convolution but the first and last, spectral: of all weights",
     )
 
 
-TRANSLATORS = (ResnetTranslator, Unet)
-Translator = Annotated[ResnetTranslator | Unet, Field(discriminator="kind")]
+TRANSLATORS: dict[str, type[Section]] = {"resnet": ResnetTranslator, "unet": Unet}
+AnyTranslator = Annotated[Translator, OneOf("kind", TRANSLATORS)]
+
+
+def with_kind(default: Any, given: Any) -> Any:
+    """Return a network's table as one of the default kind with these changes, where it names no kind itself."""
+    if not isinstance(default, Network | Translator) or not isinstance(given, dict) or "kind" in given:
+        return given
+    return {"kind": default.kind, **default.model_dump(exclude_unset=True), **given}

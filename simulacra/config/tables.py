@@ -11,7 +11,9 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel
 
-from simulacra.config.whole import Config, leaves
+from simulacra.config.base import NameOf, leaves
+from simulacra.config.renamed import modern
+from simulacra.config.whole import Config
 from simulacra.errors import ConfigError
 
 __all__ = ["Option", "dumps", "loads", "merge", "options", "override"]
@@ -34,13 +36,17 @@ def dumps(config: Config) -> str:
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with the nested ``changes`` laid over it; a changed network kind or family starts afresh."""
+    return _merged(modern(base), modern(changes))
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
             switched = any(tag in value and value[tag] != old.get(tag) for tag in ("kind", "family") if tag in old)
             keep = key not in ("model", "network", "generator", "discriminator") or not switched
-            merged[key] = merge(old, value) if keep else dict(value)
+            merged[key] = _merged(old, value) if keep else dict(value)
         else:
             merged[key] = value
     return merged
@@ -77,7 +83,8 @@ def options(section: BaseModel, prefix: str = "") -> Iterator[Option]:
         if isinstance(value, BaseModel):
             yield from options(value, f"{prefix}{name}.")
         else:
-            choices = tuple(c for leaf in leaves(field.annotation) for c in _choices(leaf))
+            offered = [found.choices for found in field.metadata if isinstance(found, NameOf)]
+            choices = offered[0] if offered else tuple(c for leaf in leaves(field.annotation) for c in _choices(leaf))
             yield Option(f"{prefix}{name}", value, field.description or "", choices if len(choices) > 1 else ())
 
 

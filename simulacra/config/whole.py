@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import types
-import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from simulacra.config.base import Section
+from simulacra.config.base import OneOf, Section, leaves
 from simulacra.config.data import Data
-from simulacra.config.models import ModelConfig
+from simulacra.config.models import FAMILIES, ModelConfig
+from simulacra.config.renamed import modern
 from simulacra.config.training import Train
 from simulacra.errors import ConfigError, nearest
 
@@ -21,8 +20,8 @@ __all__ = ["Config", "model_sections", "parse"]
 class Config(Section):
     """Everything that determines a run."""
 
-    recipe: str = Field("custom", description="where these values came from")
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="of weights, order and noise")
+    recipe: str = Field("custom", description="recipe that these values come from")
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="random seed of weights, order and noise")
     data: Data = Data()
     model: ModelConfig
     train: Train = Train()
@@ -38,9 +37,9 @@ class Config(Section):
         return self
 
 
-def model_sections() -> list[type[BaseModel]]:
-    """The config section of every family."""
-    return _members(Config, "model")
+def model_sections() -> list[type[Section]]:
+    """Return the config section of every family."""
+    return list(FAMILIES.values())
 
 
 def parse(values: Mapping[str, Any], *, prefix: str = "") -> Config:
@@ -48,6 +47,7 @@ def parse(values: Mapping[str, Any], *, prefix: str = "") -> Config:
 
     ``prefix`` is what stands before a key where it was written: "--" on a command line.
     """
+    values = modern(values)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -64,13 +64,8 @@ def _explain(error: ValidationError, values: Mapping[str, Any], prefix: str) -> 
         return f"Unknown key '{dotted}'.{hint} Allowed here: {', '.join(allowed)}."
     if problem["type"] == "missing":
         return f"'{dotted}' is missing."
-    if problem["type"] == "union_tag_invalid":
-        tag, allowed_tags = problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "")
-        key = f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))}"
-        return f"{key} is '{tag}'.{nearest(tag, allowed_tags.split(', '))} Allowed: {allowed_tags}."
-    if problem["type"] == "union_tag_not_found":
-        tags = ", ".join(filter(None, map(_tag, _members(section, path[-1]))))
-        return f"{dotted}.{problem['ctx']['discriminator'].strip(chr(39))} is missing. Allowed: {tags}."
+    if problem["type"] in ("tag_unknown", "tag_missing"):
+        return _explain_tag(problem["ctx"], dotted, [str(_tag(member)) for member in _members(section, path[-1])])
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if problem["type"] == "value_error":
         return f"{dotted}: {message}." if path else f"{message}."
@@ -78,16 +73,23 @@ def _explain(error: ValidationError, values: Mapping[str, Any], prefix: str) -> 
     return f"{dotted} must be {message}; got {given!r}."
 
 
+def _explain_tag(context: Mapping[str, Any], dotted: str, tags: list[str]) -> str:
+    key, allowed = f"{dotted}.{context['tag']}", ", ".join(tags)
+    if "name" not in context:
+        return f"{key} is missing. Allowed: {allowed}."
+    hint = nearest(context["name"], tags)
+    own = "" if hint else " One from outside the package must be loaded first: --plugin FILE.py, or import its module."
+    return f"{key} is '{context['name']}'.{hint} Allowed: {allowed}.{own}"
+
+
 def _locate(location: tuple[int | str, ...], values: Any) -> tuple[list[str], type[BaseModel]]:
-    """Follow a pydantic location, dropping union tags; return the dotted path and the section that holds its end."""
+    """Follow a pydantic location; return the dotted path and the section that holds its end."""
     path: list[str] = []
     section: type[BaseModel] = Config
     holder: type[BaseModel] = Config
     for part in location:
         if isinstance(part, int):
             path.append(str(part))
-            continue
-        if path and part in {_tag(member) for member in _members(holder, path[-1])}:
             continue
         holder = section
         path.append(part)
@@ -97,20 +99,14 @@ def _locate(location: tuple[int | str, ...], values: Any) -> tuple[list[str], ty
 
 
 def _members(section: type[BaseModel], name: str) -> list[type[BaseModel]]:
+    """The sections that a field of a section may hold."""
     field = section.model_fields.get(name)
     if field is None:
         return []
+    for found in field.metadata:
+        if isinstance(found, OneOf):
+            return list(found.sections.values())
     return [leaf for leaf in leaves(field.annotation) if isinstance(leaf, type) and issubclass(leaf, BaseModel)]
-
-
-def leaves(annotation: Any) -> Iterator[Any]:
-    """The types that an annotation of unions, dictionaries and `Annotated` consists of."""
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType, Annotated, dict):
-        for inner in typing.get_args(annotation):
-            yield from leaves(inner)
-    else:
-        yield annotation
 
 
 def _choose(section: type[BaseModel], name: str, values: Any) -> type[BaseModel]:

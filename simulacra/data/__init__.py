@@ -138,7 +138,7 @@ def completed(parts: Parts, data: Data) -> Splits:
         remarks.append(f"images for testing: {_counted(test)}, the source's own test split")
     test = _fitted(test, data)
     if data.per_class is not None:
-        train = train.few(data.per_class, data.draw)
+        train = train.few(data.per_class, data.per_class_seed)
     if validation is not None:
         validation = _fitted(validation, data)
         remarks.append(f"images for validation: {_counted(validation)}, the source's own split, not trained on")

@@ -10,6 +10,8 @@ from torch.nn.utils import parametrizations
 
 from simulacra.errors import ConfigError
 
+__all__ = ["Network", "split"]
+
 SLOPE = 0.2  # of leaky ReLU, as in DCGAN and after
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -59,6 +61,8 @@ def initialise(layer: nn.Module, followed_by: str | None) -> nn.Module:
     Source: Delving Deep into Rectifiers (2015), equation 10, https://arxiv.org/abs/1502.01852
     """
     assert isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+    if layer.weight.is_meta:  # nothing to draw, and drawing would import torch's compiler, for seconds
+        return layer
     if isinstance(layer, nn.ConvTranspose2d):
         fan_in = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
     else:

@@ -14,10 +14,10 @@ from simulacra.images import Shape
 from simulacra.networks.base import Network, activation, initialise, normalise
 
 
-class Waves(nn.Module):
+class FourierFeatures(nn.Module):
     """``x -> [x, sin(2^k pi x), cos(2^k pi x)]`` for octaves k, 0 to K - 1: ``(B, D) -> (B, (1 + 2 K) D)``.
 
-    What changes fast over few inputs is soon learned as a function of waves, late as one of the inputs alone.
+    High frequencies over few inputs are learned early from these features, and late from the inputs alone.
     Source: Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains (2020),
     section 6.1, https://arxiv.org/abs/2006.10739
     """
@@ -27,15 +27,15 @@ class Waves(nn.Module):
         self.octaves = octaves
 
     def forward(self, x: Tensor) -> Tensor:
-        """Lay the waves of ``(B, D)`` behind it."""
+        """Append the features of ``(B, D)``."""
         phases = [2**k * math.pi * x for k in range(self.octaves)]
         return torch.cat([x, *(phase.sin() for phase in phases), *(phase.cos() for phase in phases)], dim=1)
 
 
 def encoder(network: Mlp, shape: Shape, outputs: int) -> Network:
     """``(B, C, H, W) -> (B, outputs)`` through the hidden widths."""
-    seen = [nn.Flatten(), Waves(network.waves)] if network.waves else [nn.Flatten()]
-    widths = (shape.pixels * (1 + 2 * network.waves), *network.hidden)
+    seen = [nn.Flatten(), FourierFeatures(network.fourier_features)] if network.fourier_features else [nn.Flatten()]
+    widths = (shape.pixels * (1 + 2 * network.fourier_features), *network.hidden)
     hidden = list(_hidden(network, widths))
     return Network(*seen, *hidden, normalise(initialise(nn.Linear(widths[-1], outputs), None), network.norm))
 

@@ -15,6 +15,8 @@ from simulacra.errors import ConfigError
 from simulacra.images import Shape
 from simulacra.networks.base import SLOPE, Network, initialise, normalise
 
+__all__ = ["critic"]
+
 GROWTH = 8  # the first layer's channels, at most so many times
 
 
@@ -25,12 +27,15 @@ def critic(network: Patch, shape: Shape) -> Network:
     each. Raises `ConfigError` for a side below the least.
     """
     _check(network, shape.size)
-    if network.halvings == 0:
+    if network.downsamplings == 0:
         widths = [shape.channels, network.width, 2 * network.width]
         layers = [(a, b, 1, 1) for a, b in itertools.pairwise(widths)]
     else:
-        widths = [shape.channels, *(network.width * min(GROWTH, 2**index) for index in range(network.halvings + 1))]
-        strides = [2] * network.halvings + [1]
+        widths = [
+            shape.channels,
+            *(network.width * min(GROWTH, 2**index) for index in range(network.downsamplings + 1)),
+        ]
+        strides = [2] * network.downsamplings + [1]
         layers = [(a, b, 4, s) for a, b, s in zip(widths, widths[1:], strides, strict=False)]
     parts: list[nn.Module] = []
     for index, (inputs, outputs, kernel, stride) in enumerate(layers):
@@ -47,21 +52,22 @@ def critic(network: Patch, shape: Shape) -> Network:
 
 def field_of_view(network: Patch) -> int:
     """Return the side in pixels of what one logit sees: 70 after three halvings."""
-    view = 1 if network.halvings == 0 else 7
-    for _ in range(network.halvings):
+    view = 1 if network.downsamplings == 0 else 7
+    for _ in range(network.downsamplings):
         view = 2 * view + 2
     return view
 
 
 def _check(network: Patch, size: int) -> None:
     """The last map needs a pixel: of a side n, ``n / 2^halvings - 2`` are left."""
-    least = _least(network.halvings)
+    least = _least(network.downsamplings)
     if size < least:
-        fewer = max(halvings for halvings in range(network.halvings) if _least(halvings) <= size)
+        fewer = max(halvings for halvings in range(network.downsamplings) if _least(halvings) <= size)
         view = field_of_view(network)
         raise ConfigError(
             f"Images of {size} x {size} are too small for a critic of {view} x {view} patches, which needs {least} "
-            f"pixels. Choose --data.size {least} or more, or a smaller patch: --model.discriminator.halvings {fewer}"
+            f"pixels. Choose --data.size {least} or more, or smaller patches: "
+            f"--model.discriminator.downsamplings {fewer}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Translators turn images into images of the same side; they run on any side that their halvings divide.
+"""Translators turn images into images of the same side; they run on any side that their downsamplings divide.
 
 Checkerboards are avoided by design: layers that halve have a kernel that their stride divides, and those that double
 end in the mean of every 2 x 2 pixels, so that a plain surface stays plain, away from the border, whatever they learn.
@@ -16,6 +16,8 @@ from simulacra.config import ResnetTranslator, Translator, Unet
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
 from simulacra.networks.base import initialise
+
+__all__ = ["stride_of", "translator"]
 
 GROWTH = 8  # the first layer's channels, at most so many times
 DEEP = 8  # pixels: the largest innermost side of a U-Net that was not asked for
@@ -128,59 +130,63 @@ class Level(nn.Module):
 def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
     """Build a network from images of one domain to images ``(B, C', H, W)`` in [-1, 1] of another.
 
-    Raises `ConfigError` for a side that cannot be halved as often, and for ``correct`` between different channels.
+    Raises `ConfigError` for a side that cannot be halved as often, and for ``residual`` between different channels.
     """
     stride = stride_of(network, source)
-    if network.halvings is None and source.size / stride > DEEP:
+    if network.downsamplings is None and source.size / stride > DEEP:
         _refuse_shallow(source.size)
     if source.size % stride:
         lower = source.size // stride * stride
         raise ConfigError(
-            f"The translator halves the side {stride.bit_length() - 1} times, and {source.size} is no multiple of "
-            f"{stride}. Choose --data.size {lower or stride} or {lower + stride}, or fewer --model.generator.halvings."
+            f"The translator halves the side {stride.bit_length() - 1} times, but {source.size} is not a multiple of "
+            f"{stride}. Choose --data.size {lower or stride} or {lower + stride}, or fewer "
+            "--model.generator.downsamplings."
         )
     if isinstance(network, ResnetTranslator) and source.size == stride:
         raise ConfigError(
-            f"The translator's blocks mirror images at their border, and {network.halvings} halvings leave one pixel "
-            f"of {source.size}. Choose --data.size {2 * source.size}, or fewer --model.generator.halvings."
+            f"The translator's residual blocks mirror images at their border, but {network.downsamplings} "
+            f"downsamplings leave one pixel of {source.size}. Choose --data.size {2 * source.size}, or fewer "
+            "--model.generator.downsamplings."
         )
-    if network.correct and source.channels != target.channels:
+    if network.residual and source.channels != target.channels:
         raise ConfigError(
-            f"model.generator.correct changes the input, so both domains need equal channels, not {source.channels} "
-            f"and {target.channels}. Leave it false, or set --data.channels and --data.channels_b alike."
+            f"model.generator.residual adds to the input, so both domains need the same number of channels, not "
+            f"{source.channels} and {target.channels}. Leave it false, or give --data.channels and --data.channels_b "
+            "the same value."
         )
-    kind = Corrector if network.correct else Painter
+    kind = Corrector if network.residual else Painter
     if isinstance(network, ResnetTranslator):
         return kind(_resnet(network, source, target.channels))
+    assert isinstance(network, Unet)
     return kind(_unet(network, source, target.channels))
 
 
 def _refuse_shallow(side: int) -> None:
-    """Refuse a side that is halved so seldom that the U-Net would be shallow, and name the next ones that fit."""
-    fitting = [n for n in range(2, 2 * side + 2) if n / 2 ** _possible_halvings(n) <= DEEP]
+    """Refuse a side that can be halved so seldom that the U-Net would be shallow, and name the next ones that fit."""
+    fitting = [n for n in range(2, 2 * side + 2) if n / 2 ** _possible_downsamplings(n) <= DEEP]
     lower, upper = max(n for n in fitting if n < side), min(n for n in fitting if n > side)
     raise ConfigError(
-        f"A U-Net halves the side down to {DEEP} pixels or fewer, and {side} cannot be halved so often. "
-        f"Choose --data.size {lower} or {upper}, or say how often with --model.generator.halvings."
+        f"A U-Net halves the side down to {DEEP} pixels or fewer, but {side} cannot be halved that often. "
+        f"Choose --data.size {lower} or {upper}, or set --model.generator.downsamplings."
     )
 
 
 def stride_of(network: Translator, shape: Shape) -> int:
-    """Return what must divide the side of an image: 2 to the power of the halvings."""
-    halvings = network.halvings if network.halvings is not None else _possible_halvings(shape.size)
-    return int(2**halvings)
+    """Return what must divide the side of an image: 2 to the power of the downsamplings."""
+    count = network.downsamplings if network.downsamplings is not None else _possible_downsamplings(shape.size)
+    return int(2**count)
 
 
 def _resnet(network: ResnetTranslator, source: Shape, outputs: int) -> nn.Sequential:
-    """``7 x 7``, halvings, residual blocks, doublings, ``7 x 7``."""
+    """``7 x 7``, downsamplings, residual blocks, upsamplings, ``7 x 7``."""
     width, norm, kernel = network.width, network.norm, network.kernel
     layers = [*_edge(source.channels, width, "relu"), *_after(width, norm)]
-    for _ in range(network.halvings):
+    for _ in range(network.downsamplings):
         halve = nn.Conv2d(width, 2 * width, kernel, 2, 1, bias=norm == "none")
         layers += [initialise(halve, "relu"), *_after(2 * width, norm)]
         width *= 2
     layers += [_block(width, norm) for _ in range(network.blocks)]
-    for _ in range(network.halvings):
+    for _ in range(network.downsamplings):
         layers += [*_double(width, width // 2, kernel, "relu", bias=norm == "none"), *_after(width // 2, norm)]
         width //= 2
     return nn.Sequential(*layers, *_edge(width, outputs, None))
@@ -250,7 +256,7 @@ def _norm(width: int, norm: str) -> list[nn.Module]:
     return [nn.InstanceNorm2d(width)] if norm == "instance" else []
 
 
-def _possible_halvings(side: int) -> int:
+def _possible_downsamplings(side: int) -> int:
     """How often a side can be halved with 2 pixels or more left: 32 gives 4, 96 gives 5 (to 3), at least 1."""
     count = 0
     while side % 2 == 0 and side >= 4 and count < 8:

@@ -18,11 +18,18 @@ def build(values: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.
         kind = torch.optim.Adam if values.kind == "adam" else torch.optim.AdamW
         fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
         return kind(
-            parameters, values.rate, betas=values.betas, eps=values.epsilon, weight_decay=values.decay, fused=fused
+            parameters,
+            values.learning_rate,
+            betas=values.betas,
+            eps=values.epsilon,
+            weight_decay=values.weight_decay,
+            fused=fused,
         )
     if values.kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, values.rate, eps=values.epsilon, weight_decay=values.decay)
-    return torch.optim.SGD(parameters, values.rate, momentum=values.betas[0], weight_decay=values.decay)
+        return torch.optim.RMSprop(
+            parameters, values.learning_rate, eps=values.epsilon, weight_decay=values.weight_decay
+        )
+    return torch.optim.SGD(parameters, values.learning_rate, momentum=values.betas[0], weight_decay=values.weight_decay)
 
 
 def factor(schedule: Schedule, images: int, total: int) -> float:

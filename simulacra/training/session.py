@@ -193,7 +193,7 @@ class Session:
         if retry > self.config.train.retries or good is None:
             raise type(error)(
                 f"Training {what}: {error}, after {self.trainer.retry} roll-backs. The last good checkpoint is kept: "
-                f"{good}. In a new folder, try a lower --train.optimizer.rate, or --train.clip 1."
+                f"{good}. In a new folder, try a lower --train.optimizer.learning_rate, or --train.clip 1."
             ) from None
         resume.restore(checkpoint.load(good), good, self.trainer, self.observer)
         self.trainer.retry = retry

@@ -63,7 +63,7 @@ class Trainer:
         self.optimizers = {
             name: optim.build(values.optimizer_of(name), parameters) for name, parameters in self.parameters.items()
         }
-        self._rates = {name: values.optimizer_of(name).rate for name in self.parameters}
+        self._rates = {name: values.optimizer_of(name).learning_rate for name in self.parameters}
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         if values.compile:
