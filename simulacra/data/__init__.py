@@ -12,7 +12,7 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.config import Data
-from simulacra.data import digits, domains, folders, given, idx, shapes, stacked
+from simulacra.data import digits, domains, folders, given, idx, reading, shapes, stacked
 from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
 from simulacra.data.given import Given
@@ -124,6 +124,10 @@ def completed(parts: Parts, data: Data) -> Splits:
 
     Raises `DataError` for too few images.
     """
+    for part in (parts.train, parts.test, parts.validation):
+        if part is not None:
+            channels = (data.channels or part.shape.channels) * max(1, len(part.domains))
+            reading.refuse_beyond_memory(len(part), channels, data.size or part.shape.size)
     train, test, validation, remarks = parts.train, parts.test, parts.validation, list(parts.remarks)
     smaller = min(train.domains.values(), key=len, default=train)
     dividing = validation is None and data.validation > 0

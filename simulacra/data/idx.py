@@ -23,7 +23,8 @@ from simulacra.errors import DataError
 from simulacra.storage import atomic
 
 TYPES = {0x08: np.uint8, 0x09: np.int8, 0x0B: np.int16, 0x0C: np.int32, 0x0D: np.float32, 0x0E: np.float64}
-LARGEST = 512 << 20  # bytes after decompression, far above any file here: a guard against hostile archives
+LARGEST = 64 << 20  # bytes, packed or not, above any file here: a guard against hostile archives
+DIMENSIONS = 8  # of an array at most
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def fetch(source: Source, file: str, root: Path | None = None) -> bytes:
     """Return the decompressed content of one file, from disk or from a mirror, with its SHA-256 checked."""
     for place in roots(root):
         for path in _candidates(place / source.name, file):
-            content = _unpack(path.read_bytes(), str(path))
+            content = _unpack(_packed(path), str(path))
             _check(content, source.digests[file], str(path))
             return content
     return _download(source, file, roots(root)[-1] / source.name / f"{file}.gz")
@@ -126,6 +127,17 @@ def _download(source: Source, file: str, target: Path) -> bytes:
     )
 
 
+def _packed(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            packed = file.read(LARGEST + 1)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(packed) > LARGEST:
+        raise DataError(f"{path} is larger than any file of this data set. Delete it and try again.")
+    return packed
+
+
 def _unpack(packed: bytes, origin: str) -> bytes:
     if packed[:2] != b"\x1f\x8b":
         return packed
@@ -152,12 +164,15 @@ def _check(content: bytes, digest: str, origin: str) -> None:
 
 def parse(content: bytes, origin: str = "IDX data") -> Tensor:
     """Parse IDX bytes: two zeros, a type, the number of dimensions, the big-endian sizes, the values."""
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES:
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in TYPES or content[3] > DIMENSIONS:
         raise DataError(f"{origin} is not an IDX file.")
     header = 4 + 4 * content[3]
     sizes = [int.from_bytes(content[at : at + 4], "big") for at in range(4, header, 4)]
     type_ = np.dtype(TYPES[content[2]]).newbyteorder(">")
     if len(content) != header + int(np.prod(sizes, dtype=object)) * type_.itemsize:
         raise DataError(f"{origin}: the sizes {sizes} in its header do not fit its {len(content):,} bytes.")
-    values = np.frombuffer(content, type_, offset=header).reshape(sizes)
+    try:
+        values = np.frombuffer(content, type_, offset=header).reshape(sizes)
+    except ValueError:  # empty, with other sizes beyond what an array may have
+        raise DataError(f"{origin}: the sizes {sizes} in its header are beyond what an array can have.") from None
     return torch.from_numpy(values.astype(values.dtype.newbyteorder("=")))

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from simulacra import images
+from simulacra import images, machine
 from simulacra.config import Data
 from simulacra.errors import DataError
 from simulacra.images.batch import PARALLEL, each
@@ -87,6 +87,15 @@ def common_size(entries: Sequence[Entry], *, halves: bool = False) -> int:
     return default_size(width // 2 if halves and width % 2 == 0 else width, height)
 
 
+def refuse_beyond_memory(count: int, channels: int, size: int) -> None:
+    """Raise `ConfigError` before images are made that this machine's memory cannot hold twice, as dividing does."""
+    machine.refuse_more_than_memory(
+        2 * count * channels * size**2,
+        f"{count:,} images of {size} x {size} pixels",
+        "Choose a smaller --data.size, or take fewer images.",
+    )
+
+
 def default_size(width: int, height: int) -> int:
     """Return the side to use for pictures of one size where none is asked for."""
     return width if width == height and 8 <= width <= LARGEST_NATIVE else DEFAULT_SIZE
@@ -132,6 +141,8 @@ def squares(
     Returns pixels or None for each file, and one line for each file that cannot be read. Raises `DataError` with
     these lines unless ``data.corrupt`` allows to skip them.
     """
+
+    refuse_beyond_memory(len(entries), 6 if halves else 3, size)
 
     def one(entry: Entry) -> Pixels | str:
         try:

@@ -14,6 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from simulacra import machine
 from simulacra.data.dataset import Dataset
 
 CLASSES = ("disc", "square", "triangle", "star")
@@ -22,12 +23,21 @@ COLOURS = torch.tensor(
 )
 VISIBLE = ("shape", "colour", "radius", "x", "y")  # the angle shows only up to a symmetry, on a disc not at all
 TRAIN, TEST = 12_000, 2_000
+DRAWN = 2048  # sprites at once
 GROUND, LINE = torch.tensor([30.0, 60.0, 100.0]), torch.tensor([250.0, 246.0, 235.0])
 OUTLINE = 0.12  # width of the line, the picture being 2 wide
 
 
 def load(size: int = 32) -> tuple[Dataset, Dataset]:
-    """Return 12,000 training and 2,000 test sprites in colour on black, ``(N, 3, size, size)``."""
+    """Return 12,000 training and 2,000 test sprites in colour on black, ``(N, 3, size, size)``.
+
+    Raises `ConfigError` for a size that the memory cannot hold.
+    """
+    machine.refuse_more_than_memory(
+        3 * size**2 * (2 * (TRAIN + TEST) + DRAWN * 4 * 8),  # the bytes, and eight floats a pixel while they are drawn
+        f"{TRAIN + TEST:,} sprites of {size} x {size} pixels",
+        "Choose a smaller --data.size.",
+    )
     whole = generate(TRAIN + TEST, size, torch.Generator().manual_seed(20))
     indices = torch.arange(len(whole))
     return whole.take(indices[:TRAIN]), whole.take(indices[TRAIN:])
@@ -74,8 +84,8 @@ def generate(count: int, size: int, generator: torch.Generator) -> Dataset:
         "x": uniform(-0.5, 0.5),
         "y": uniform(-0.5, 0.5),
     }
-    starts = range(0, count, 2048)
-    parts = [draw({name: values[i : i + 2048] for name, values in factors.items()}, size) for i in starts]
+    starts = range(0, count, DRAWN)
+    parts = [draw({name: values[i : i + DRAWN] for name, values in factors.items()}, size) for i in starts]
     return Dataset("shapes", torch.cat(parts), factors["shape"], CLASSES, factors=factors)
 
 
