@@ -25,8 +25,8 @@ from simulacra.features import domain_classifier, domains
 from simulacra.images import Shape
 from simulacra.metrics import meanings, retrieval_top1
 from simulacra.models import Model, Round
-from simulacra.models.base import Redrawing
 from simulacra.models.cyclegan import CycleGAN
+from simulacra.models.translation import Redrawing
 from simulacra.steering import translate
 from simulacra.training.session import Session
 from tests.conftest import noise_domains
