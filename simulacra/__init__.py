@@ -4,6 +4,7 @@
 
     run = simulacra.train("vae-2d", data="digits", out="runs/first")
     images = run.sample(64, seed=0)                  # float32 (64, 1, H, W) in [-1, 1]
+    simulacra.show(images)                           # a Pillow picture, which a notebook displays
     run = simulacra.Run.open("runs/first")
 
 Names are imported when first used, so that ``import simulacra`` itself costs nothing.
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from simulacra.config import Config
     from simulacra.data import Dataset
     from simulacra.errors import SimulacraError
+    from simulacra.images.show import grid, show
     from simulacra.runs.run import Run
     from simulacra.training import Progress, Trainer
+    from simulacra.training.notebook import watch
     from simulacra.training.session import Session, train
 
 _HOMES = {
@@ -32,10 +35,26 @@ _HOMES = {
     "Session": "simulacra.training.session",
     "SimulacraError": "simulacra.errors",
     "Trainer": "simulacra.training",
+    "grid": "simulacra.images.show",
+    "show": "simulacra.images.show",
     "train": "simulacra.training.session",
+    "watch": "simulacra.training.notebook",
 }
 
-__all__ = ["Config", "Dataset", "Progress", "Run", "Session", "SimulacraError", "Trainer", "__version__", "train"]
+__all__ = [
+    "Config",
+    "Dataset",
+    "Progress",
+    "Run",
+    "Session",
+    "SimulacraError",
+    "Trainer",
+    "__version__",
+    "grid",
+    "show",
+    "train",
+    "watch",
+]
 
 
 def __getattr__(name: str) -> Any:

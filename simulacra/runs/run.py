@@ -24,6 +24,7 @@ from simulacra.models import Coded, Generative, Inferential, Model
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
 from simulacra.runs import checkpoint
+from simulacra.runs.card import card
 from simulacra.runs.folder import ENVIRONMENT, MODEL, PRIOR, RunFolder, is_folder
 from simulacra.steering import anomaly, generate, inbetween, inpaint, invert, translate
 from simulacra.steering.anomaly import Anomaly
@@ -67,6 +68,10 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}: {self.config.model.family} of {self.shape} images)"
+
+    def _repr_html_(self) -> str:
+        """Show the run in a notebook."""
+        return card(self)
 
     @property
     def folder(self) -> RunFolder:
@@ -269,6 +274,10 @@ class Run:
         reference = self.examples(500, seed=seed) if isinstance(self.model, Inferential) else None
         rows, moved = generate.traverse(self.model, reference, steps=steps, seed=seed)
         return [(f"z{k}", row) for k, row in zip(moved, rows, strict=True)]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the images ``(n, C, H, W)`` in [-1, 1] of latents ``(n, D)``; differentiable in ``z``."""
+        return generate.decode_with_gradients(self.model, z)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]."""

@@ -77,6 +77,22 @@ def decode(model: Model, z: Tensor) -> Tensor:
     return _chunked(model, require_decoder(model, "decode").decode, z)
 
 
+def decode_with_gradients(model: Model, z: Tensor) -> Tensor:
+    """Return the images of latents as `decode` does, in one piece on the model's device, differentiable in ``z``.
+
+    Raises `CapabilityError` for a model without a decoder.
+    """
+    if not isinstance(model, Generative | Inferential):
+        raise _lacking(model, "decode", _having("decode"), "a decoder")
+    training = model.training
+    model.eval()
+    try:
+        with torch.set_grad_enabled(z.requires_grad and torch.is_grad_enabled()):
+            return model.decode(z.to(next(model.parameters()).device))
+    finally:
+        model.train(training)
+
+
 def encode(model: Model, x: Tensor) -> Tensor:
     """Return the latents ``(n, D)`` of images ``(n, C, H, W)`` in [-1, 1]; without an encoder, the codes it reads."""
     if isinstance(model, Recognising) and not isinstance(model, Inferential):

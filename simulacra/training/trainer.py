@@ -20,7 +20,7 @@ from simulacra.data import Loader, derived_seed
 from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DivergenceError, nearest
 from simulacra.models import Model, Scored, mean_score
-from simulacra.training import optim
+from simulacra.training import notebook, optim
 from simulacra.training.average import Average
 
 
@@ -44,6 +44,10 @@ class Progress:
     def seconds_left(self) -> float:
         """Estimated seconds to the end at the present rate; infinite where a clock stands still."""
         return (self.total - self.seen) / self.rate if self.rate > 0 else math.inf
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        return notebook.bar(self)
 
 
 class Trainer:
