@@ -82,13 +82,12 @@ def decode_with_gradients(model: Model, z: Tensor) -> Tensor:
 
     Raises `CapabilityError` for a model without a decoder.
     """
-    if not isinstance(model, Generative | Inferential):
-        raise _lacking(model, "decode", _having("decode"), "a decoder")
+    decoder = require_decoder(model, "decode")
     training = model.training
     model.eval()
     try:
         with torch.set_grad_enabled(z.requires_grad and torch.is_grad_enabled()):
-            return model.decode(z.to(next(model.parameters()).device))
+            return decoder.decode(z.to(next(model.parameters()).device))
     finally:
         model.train(training)
 
