@@ -282,6 +282,49 @@ def test_grey_and_colour_together_need_a_decision(made: Make) -> None:
     assert one[:, 0, 0, 0].tolist() == [75, 100, 18]
 
 
+def test_colour_wins_where_nearly_all_are_in_colour_and_that_is_said(made: Make) -> None:
+    path = made({f"{i:03}.png": colour(i) for i in range(98)} | {"x.png": grey(100), "y.png": grey(50)})
+    splits = data.load(Data(name=str(path)))
+    assert splits.train.images.shape[1] == 3
+    assert "2 of 100 pictures are grey, and are taken as colour" in splits.describe()
+    assert not data.load(Data(name=str(path), channels=3)).remarks[:-1], "said only where it was not asked for"
+
+
+@pytest.mark.parametrize(("fit", "width", "told"), [("crop", 30, True), ("crop", 22, False), ("pad", 30, False)])
+def test_a_crop_of_more_than_a_tenth_is_said(fit: str, width: int, told: bool, tmp_path: Path) -> None:
+    path = folder_of(tmp_path, {f"{i}.png": grey(i, width, 20) for i in range(3)})
+    lines = data.load(Data(name=str(path), fit=fit)).describe()
+    line = "cut to squares, the pictures lose 33% of their pixels (keep all: --data.fit pad)"
+    assert (line in lines) == told
+    assert any("cut to squares" in line for line in lines) == told
+
+
+def test_deep_grey_is_read_by_the_range_that_is_asked_for(tmp_path: Path) -> None:
+    for index in range(3):
+        Image.fromarray(np.full((8, 8), 1000.0 * index, np.float32)).save(tmp_path / f"{index}.tif")
+    with pytest.raises(DataError, match=r"2.tif.*--data.range"):
+        load(tmp_path)
+    assert levels(load(tmp_path, range="0..2000")[0]) == [0, 128, 255]
+    with pytest.raises(ValueError, match="auto or LOW..HIGH"):
+        Data.model_validate({"range": "black"})
+
+
+def test_pictures_of_kinds_that_are_not_read_are_counted_by_ending(made: Make) -> None:
+    members = {f"{i}.webp": encode(np.full((8, 8, 3), i, np.uint8), "WEBP", lossless=True) for i in range(3)}
+    splits = data.load(Data(name=str(made(members | {"a.heic": TEXT, "b.heic": TEXT, "c.avif": TEXT, "d.txt": TEXT}))))
+    assert [line for line in splits.describe() if line.startswith("left out: 3 pictures were passed over")]
+    assert "2 .heic, 1 .avif (such as a.heic)" in splits.skipped[0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links to folders need rights on Windows")
+def test_classes_that_are_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+    folder_of(tmp_path, {"store/x/1.png": grey(1), "store/x/2.png": grey(2), "set/dogs/3.png": grey(3)})
+    (tmp_path / "set" / "cats").symlink_to(tmp_path / "store" / "x")
+    (tmp_path / "set" / "dogs" / "again").symlink_to(tmp_path / "set")
+    train, _, _ = load(tmp_path / "set")
+    assert sorted(labels(train)) == ["cats", "cats", "dogs"]
+
+
 def test_channels_follow_the_files(tmp_path: Path) -> None:
     assert load(folder_of(tmp_path / "grey", {"a.png": grey(1)}))[0].images.shape[1] == 1
     assert load(folder_of(tmp_path / "colour", {"a.png": colour(1)}))[0].images.shape[1] == 3

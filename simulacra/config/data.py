@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from simulacra.config.base import Fraction, Section
+from simulacra.config.grey import GreyRange
 from simulacra.config.operations import refuse_reshaping
 from simulacra.errors import ConfigError
 
@@ -42,6 +43,9 @@ class Data(Section):
     max_megapixels: Annotated[float, Field(gt=0)] = Field(
         32.0, description="largest number of megapixels of a file; larger ones are refused or left out unread"
     )
+    range: str | None = Field(
+        None, description="values shown as black and as white in deep grey files: auto or LOW..HIGH; absent: by type"
+    )
     per_class: Annotated[int, Field(ge=1)] | None = Field(
         None, description="number of training images kept of each class; absent: all"
     )
@@ -75,6 +79,15 @@ class Data(Section):
         except ConfigError as error:
             raise ValueError(str(error).rstrip(".")) from None
         return steps
+
+    @field_validator("range")
+    @classmethod
+    def _is_range(cls, value: str | None) -> str | None:
+        try:
+            GreyRange.parse(value)
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return value
 
     @property
     def binarised(self) -> bool:

@@ -19,8 +19,7 @@ from simulacra.data.dataset import Dataset, Pairs, Parts, Unpaired
 from simulacra.data.layout import SPLIT_WORDS, split_of
 from simulacra.data.reading import Pixels
 from simulacra.errors import DataError, nearest
-from simulacra.images.files import Entry
-from simulacra.images.files import find as find_files
+from simulacra.images.find import Entry, find_with_others
 
 FOLDER = re.compile(rf"^({SPLIT_WORDS})?[ _-]?([A-Z])$", re.IGNORECASE)
 LAYOUTS = (
@@ -53,10 +52,12 @@ def load(data: Data, batch: type[Unpaired | Pairs], root: Path | None) -> Parts:
         train, test = shapes.domains(data.size or 32, paired=batch is Pairs)
         return Parts(_swapped(train, data), _swapped(test, data))
     path = _source(data.name, root)
-    placed = _placed(find_files(path), path)
+    files, others = find_with_others(path)
+    placed = _placed(files, path)
     if batch is Pairs:
         _refuse_unlike_proportions(placed, data)
     decoded, problems = _decoded(placed, data)
+    problems += [str(others)] if others.counts else []
     if batch is Pairs:
         decoded, bereft = _whole_pairs(placed, decoded)
         problems += bereft
@@ -174,12 +175,14 @@ def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[Decoded], list[
     """Read the files: squares, two for pictures side by side; and what cannot be read."""
     entries, halves = [place.entry for place in placed], placed[0].domain == "AB"
     size = data.size or reading.common_size(entries, halves=halves)
-    read, problems = reading.squares(entries, data, size, halves=halves)
-    found = [(place, pixels) for place, pixels in zip(placed, read, strict=True) if pixels is not None]
+    read = reading.squares(entries, data, size, halves=halves)
+    found = [(place, pixels) for place, pixels in zip(placed, read.pixels, strict=True) if pixels is not None]
     if not halves:
-        return found, problems
+        return found, read.problems
     cuts = {"A": slice(0, size), "B": slice(size, 2 * size)}
-    return [(replace(p, domain=domain), both[:, cut]) for p, both in found for domain, cut in cuts.items()], problems
+    return [
+        (replace(p, domain=domain), both[:, cut]) for p, both in found for domain, cut in cuts.items()
+    ], read.problems
 
 
 def _whole_pairs(placed: Sequence[Placed], decoded: Sequence[Decoded]) -> tuple[list[Decoded], list[str]]:

@@ -13,26 +13,30 @@ from simulacra.data.dataset import Dataset, Parts
 from simulacra.data.layout import Placed
 from simulacra.data.reading import Pixels
 from simulacra.errors import DataError
-from simulacra.images.files import find
+from simulacra.images.find import find_with_others
 
 
 def load(path: Path, data: Data) -> Parts:
     """Read a folder or zip in the splits that it has. Raises `DataError`."""
-    found = layout.of(find(path), path)
+    files, others = find_with_others(path)
+    found = layout.of(files, path)
     entries = [item.entry for item in found.placed]
     size = data.size or reading.common_size(entries)
-    read, problems = reading.squares(entries, data, size)
-    sound = {item.entry.name: values for item, values in zip(found.placed, read, strict=True) if values is not None}
+    read = reading.squares(entries, data, size)
+    sound = {
+        item.entry.name: values for item, values in zip(found.placed, read.pixels, strict=True) if values is not None
+    }
     if not any(item.split == "train" for item in found.placed if item.entry.name in sound):
-        raise DataError(f"None of the training images in {path} can be read. First: {problems[0]}")
-    left_out = (*problems, *found.left_out)
-    if problems:  # a class may have gone with them
+        raise DataError(f"None of the training images in {path} can be read. First: {read.problems[0]}")
+    left_out = (*read.problems, *found.left_out, *([str(others)] if others.counts else []))
+    if read.problems:  # a class may have gone with them
         found = layout.of([entry for entry in entries if entry.name in sound], path)
     channels = data.channels or reading.common_channels(list(sound.values()), list(map(str, sound)))
+    told = reading.remarks(read, channels, data)
     items = [(item, sound[item.entry.name]) for item in found.placed]
     splits = {split: _dataset(path.stem, items, split, channels) for split in ("train", "test", "validation")}
     assert splits["train"] is not None
-    return Parts(splits["train"], splits["test"], splits["validation"], left_out, found.remarks)
+    return Parts(splits["train"], splits["test"], splits["validation"], left_out, (*found.remarks, *told))
 
 
 def _dataset(name: str, items: Sequence[tuple[Placed, Pixels]], split: str, channels: int) -> Dataset | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ from torch import Tensor
 
 from simulacra import images, machine
 from simulacra.config import Data
+from simulacra.config.grey import GreyRange
 from simulacra.errors import DataError
 from simulacra.images.batch import PARALLEL, each
 from simulacra.images.files import Entry, find
 
 DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
 LARGEST_NATIVE = 256  # pixels: larger equal squares are reduced unless asked for
+MUCH_CUT = 0.1  # share of the pixels that cropping may cut without a remark
 COLOUR_SHARE = 0.98  # of the files: from here on a mixture of grey and colour counts as colour
 
 Pixels = npt.NDArray[np.uint8]  # (H, W) grey or (H, W, 3) in colour
@@ -33,10 +36,11 @@ def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str
     that cannot be read.
     """
     entries, strict = find(path), data.model_copy(update={"corrupt": "skip"})
-    read, problems = squares(entries, strict, size)
-    if problems:
-        raise DataError(_refusal(problems, "Remove them and try again."))
-    return [str(entry.name) for entry in entries], stack([pixels for pixels in read if pixels is not None], channels)
+    read = squares(entries, strict, size)
+    if read.problems:
+        raise DataError(_refusal(read.problems, "Remove them and try again."))
+    pixels = [values for values in read.pixels if values is not None]
+    return [str(entry.name) for entry in entries], stack(pixels, channels)
 
 
 def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, size: int | None = None) -> Tensor:
@@ -49,7 +53,12 @@ def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, 
     if size is not None:
         _refuse_huge_result(source, name, size, data.max_megapixels)
     picture = images.read(
-        source, name, max_megapixels=data.max_megapixels, background=data.background, remedy="--max-megapixels"
+        source,
+        name,
+        max_megapixels=data.max_megapixels,
+        background=data.background,
+        remedy="--max-megapixels",
+        grey_range=GreyRange.parse(data.range),
     )
     if not convert and (picture.mode == "L") != (channels == 1):
         have, need = ("grey", "in colour") if picture.mode == "L" else ("in colour", "grey")
@@ -133,18 +142,27 @@ def stack(pixels: Sequence[Pixels], channels: int) -> Tensor:
     return whole
 
 
-def squares(
-    entries: Sequence[Entry], data: Data, size: int, *, halves: bool = False
-) -> tuple[list[Pixels | None], list[str]]:
-    """Read files as squares of a size, or with ``halves`` as two of them side by side.
+@dataclass(frozen=True)
+class Read:
+    """Files that were read: pixels or None for each, a line for each that cannot be read, and the share that was cut.
 
-    Returns pixels or None for each file, and one line for each file that cannot be read. Raises `DataError` with
-    these lines unless ``data.corrupt`` allows to skip them.
+    ``cut`` is the mean over the files of the share of their pixels that lie outside of the centre square.
     """
 
-    refuse_beyond_memory(len(entries), 6 if halves else 3, size)
+    pixels: list[Pixels | None]
+    problems: list[str]
+    cut: float
 
-    def one(entry: Entry) -> Pixels | str:
+
+def squares(entries: Sequence[Entry], data: Data, size: int, *, halves: bool = False) -> Read:
+    """Read files as squares of a size, or with ``halves`` as two of them side by side.
+
+    Raises `DataError` that names the files that cannot be read, unless ``data.corrupt`` allows to skip them.
+    """
+    refuse_beyond_memory(len(entries), 6 if halves else 3, size)
+    grey_range = GreyRange.parse(data.range)
+
+    def one(entry: Entry) -> tuple[Pixels, float] | str:
         try:
             picture = images.read(
                 entry.source(),
@@ -152,9 +170,11 @@ def squares(
                 max_megapixels=data.max_megapixels,
                 draft=2 * size,
                 background=data.background,
+                grey_range=grey_range,
             )
+            width, height = picture.width / (2 if halves else 1), picture.height
             square = _halves(picture, size, data) if halves else _square(picture, size, data)
-            return np.array(square)
+            return np.array(square), 1 - min(width, height) / max(width, height)
         except (DataError, OSError) as error:
             return str(error)
 
@@ -162,7 +182,23 @@ def squares(
     problems = [result for result in results if isinstance(result, str)]
     if problems and data.corrupt == "refuse":
         raise DataError(_refusal(problems, "To leave such files out: --data.corrupt skip"))
-    return [None if isinstance(result, str) else result for result in results], problems
+    cuts = [result[1] for result in results if not isinstance(result, str)]
+    return Read(
+        [None if isinstance(result, str) else result[0] for result in results],
+        problems,
+        sum(cuts) / max(1, len(cuts)) if data.fit == "crop" else 0.0,
+    )
+
+
+def remarks(read: Read, channels: int, data: Data) -> list[str]:
+    """Return lines on what reading did to the pictures that a person might not expect."""
+    lines = []
+    if read.cut > MUCH_CUT:
+        lines.append(f"cut to squares, the pictures lose {read.cut:.0%} of their pixels (keep all: --data.fit pad)")
+    grey = sum(pixels.ndim == 2 for pixels in read.pixels if pixels is not None)
+    if channels == 3 and grey and data.channels is None:
+        lines.append(f"{grey:,} of {len(read.pixels):,} pictures are grey, and are taken as colour")
+    return lines
 
 
 def _square(picture: Image.Image, size: int, data: Data) -> Image.Image:
