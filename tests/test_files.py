@@ -305,7 +305,7 @@ def test_deep_grey_is_read_by_the_range_that_is_asked_for(tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"2.tif.*--data.range"):
         load(tmp_path)
     assert levels(load(tmp_path, range="0..2000")[0]) == [0, 128, 255]
-    with pytest.raises(ValueError, match="auto or LOW..HIGH"):
+    with pytest.raises(ValueError, match=r"auto or LOW\.\.HIGH"):
         Data.model_validate({"range": "black"})
 
 
