@@ -159,7 +159,7 @@ def test_a_model_that_returns_nan_is_refused(runs: dict[str, Path]) -> None:
 
 
 def test_a_missing_extra_is_named(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchmetrics.functional.image", None)
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(ConfigError, match=r"pip install 'simulacra\[evaluate\]'"):
         evaluate.evaluate(Run.open(runs["autoencoder"]), n=20)
     assert evaluate.evaluate(Run.open(runs["gan"]), n=20).scores, "a GAN needs no extra"

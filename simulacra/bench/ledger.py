@@ -12,8 +12,10 @@ import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field, FiniteFloat, TypeAdapter
 
 from simulacra import config, machine
 from simulacra.bench.measures import MEASURES, mixture
@@ -35,9 +37,9 @@ class Result:
 
     row: str
     seed: int
-    figures: dict[str, float]
+    figures: Annotated[dict[str, FiniteFloat], Field(min_length=1)]
     images: int
-    seconds: float
+    seconds: FiniteFloat
     machine: str
     torch: str
     date: str
@@ -47,6 +49,9 @@ class Result:
     def value(self) -> float:
         """The figure that is compared with the source."""
         return next(iter(self.figures.values()))
+
+
+_FILE = TypeAdapter(dict[str, list[Result]])
 
 
 class Ledger:
@@ -155,6 +160,7 @@ HEAD = (
     "Published figures beside ours. Every figure of ours was written here by the command of its row, which trains,",
     "measures, and goes on where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±` is the",
     "standard deviation over seeds, which are 0, 1, ...; a row says how its training differs from the source's.",
+    "SSIM of results dated before 2026-11-29 includes windows that reach over the border, where images were mirrored.",
     "",
 )
 
@@ -182,6 +188,6 @@ def _load(path: Path) -> list[Result]:
     if not path.exists():
         return []
     try:
-        return [Result(**result) for result in json.loads(path.read_text("utf-8"))["results"]]
-    except (OSError, ValueError, TypeError, KeyError):
-        raise RunError(f"{path} holds no results of a ledger. Move it away, or name another page: --page") from None
+        return _FILE.validate_json(path.read_bytes(), strict=True)["results"]
+    except (OSError, ValueError, KeyError):  # pydantic's error is a ValueError, whatever is wrong with the text
+        raise RunError(f"{path} is not a file of ledger results. Move it away, or name another page: --page") from None

@@ -18,6 +18,7 @@ from torch import Tensor
 from simulacra import images
 from simulacra.data import Dataset, derived_seed
 from simulacra.errors import CapabilityError, ConfigError, DataError
+from simulacra.evaluation.evidence import check_weights
 from simulacra.evaluation.scores import Score
 from simulacra.features import fitting, learning
 from simulacra.machine import extra
@@ -72,6 +73,7 @@ def measure(
             f"--downstream learns from generated images with classes; {run.config.model.family} only translates "
             "images. Leave it out to measure translations."
         )
+    check_weights(run)
     splits = run.splits
     if not learning.labelled(splits):
         raise DataError(f"{splits.train.name} has no classes to learn. Put its images into one subfolder a class.")

@@ -129,11 +129,7 @@ def evaluate(
 
 def _check_extras(model: Model) -> None:
     """Refuse at once where a package is missing that a later part needs. Raises `ConfigError`."""
-    needed = [
-        (Translating | Inferential, "torchmetrics.functional.image"),
-        (Inferential, "sklearn.linear_model"),
-        (Recognising, "scipy.optimize"),
-    ]
-    for protocol, module in needed:
-        if isinstance(model, protocol):
-            extra(module, "evaluate")
+    if isinstance(model, Inferential):
+        extra("sklearn.linear_model", "evaluate")
+    if isinstance(model, Recognising):
+        extra("scipy.optimize", "evaluate")

@@ -194,9 +194,28 @@ def check(run: Run, n: int) -> None:
     """Refuse what cannot be measured, before anything takes long. Raises `ConfigError`, `DataError`, `RunError`."""
     if n < MIN_IMAGES:
         raise ConfigError(f"evaluate needs at least {MIN_IMAGES} images, not {n}. Type --n {MIN_IMAGES} or more.")
+    check_weights(run)
     train, test = run.splits.train, run.splits.test
     if min(len(test), len(train)) < MIN_IMAGES:
         raise DataError(
             f"evaluate needs at least {MIN_IMAGES} training and {MIN_IMAGES} test images; {train.name} has "
-            f"{len(train)} and {len(test)}. Train on more images, or hold more out: --data.test 0.3"
+            f"{len(train)} and {len(test)}. {_more_images(len(train), len(test))}"
         )
+
+
+def _more_images(train: int, test: int) -> str:
+    """What to do about too few training or test images."""
+    total = train + test
+    if total < 2 * MIN_IMAGES:
+        return f"Train again on at least {2 * MIN_IMAGES} images."
+    if test >= MIN_IMAGES:
+        return "Train again on more images."
+    share = math.ceil(100 * MIN_IMAGES / total) / 100
+    return f"Train again with more test images: --data.test {share:g}, or add images to the test folder."
+
+
+def check_weights(run: Run) -> None:
+    """Refuse to measure a model whose weights are NaN or infinite. Raises `RunError`."""
+    for name, weights in run.model.state_dict().items():
+        if not bool(torch.isfinite(weights).all()):
+            raise RunError(f"{run.file} is unusable: its weights {name} are NaN or infinite. Train it again.")

@@ -5,10 +5,26 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, FiniteFloat, TypeAdapter
 
 from simulacra.errors import RunError
 from simulacra.storage import atomic
+
+MAX_COUNT = 2**63 - 1
+MAX_LENGTH = 200  # characters of a name
+
+
+def _printable(text: str) -> str:
+    """Refuse text that could change what a terminal shows."""
+    if not text.isprintable():
+        raise ValueError("not printable")
+    return text
+
+
+Text = Annotated[str, Field(max_length=MAX_LENGTH), AfterValidator(_printable)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 
 
 @dataclass(frozen=True)
@@ -19,15 +35,18 @@ class Score:
     ``NAME:DIGEST`` of the fitted prior that samples were drawn from, or None: from the model's own, or none drawn.
     """
 
-    metric: str
-    value: float
-    unit: str
-    split: str
-    n: int
-    features: str | None
-    seed: int
-    interval: tuple[float, float] | None = None
-    prior: str | None = None
+    metric: Text
+    value: FiniteFloat
+    unit: Text
+    split: Text
+    n: Count
+    features: Text | None
+    seed: Count
+    interval: tuple[FiniteFloat, FiniteFloat] | None = None
+    prior: Text | None = None
+
+
+_FILE = TypeAdapter(dict[str, Annotated[list[Score], Field(min_length=1)]])
 
 
 def comparable(a: Score, b: Score) -> str | None:
@@ -59,16 +78,10 @@ def save(scores: list[Score], path: Path) -> Path:
 
 
 def load(path: Path) -> list[Score]:
-    """Read what `save` wrote. Raises `RunError`."""
+    """Read what `save` wrote. Raises `RunError` for anything else."""
     try:
-        return [_score(record) for record in json.loads(path.read_text("utf-8"))["scores"]]
-    except (OSError, ValueError, TypeError, KeyError):
-        raise RunError(f"{path} holds no scores. Write them: simulacra evaluate {path.parent} --out {path}") from None
-
-
-def _score(record: dict[str, Any]) -> Score:
-    interval = record.get("interval")
-    if interval is not None:
-        low, high = map(float, interval)
-        record = {**record, "interval": (low, high)}
-    return Score(**record)
+        return _FILE.validate_json(path.read_bytes(), strict=True)["scores"]
+    except (OSError, ValueError, KeyError):  # pydantic's error is a ValueError, whatever is wrong with the text
+        raise RunError(
+            f"{path} is not a file of scores. Write it again: simulacra evaluate RUN --out {path} --force"
+        ) from None

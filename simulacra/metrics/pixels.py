@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from simulacra.errors import ConfigError
-from simulacra.machine import extra
 from simulacra.metrics.meanings import IMAGES, declare
 
 __all__ = ["l1", "ms_ssim", "psnr", "ssim"]
 
-WINDOW = 11  # pixels: the side of the Gaussian window of SSIM
-FEW = 4  # images whose SSIM is taken at once: with more, torch convolves small ones several times as slowly
-SCALES = 5  # of multi-scale SSIM, each half the size of the one before
+WINDOW, WINDOW_STD = 11, 1.5  # pixels: side and standard deviation of the Gaussian window of SSIM
+C1, C2 = 0.01**2, 0.03**2  # keep the two factors of SSIM finite where an image is black or plain
+VALUES_AT_ONCE = 2**22  # of the images whose SSIM is computed together: a map of them takes 32 MiB
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of multi-scale SSIM, from the full size on
 
 # fmt: off
 L1 = declare(
@@ -53,39 +54,64 @@ def psnr(images: Tensor, targets: Tensor) -> Tensor:
 
 
 def ssim(images: Tensor, targets: Tensor) -> Tensor:
-    """Return the structural similarity of each image, at most 1, with a Gaussian window of 11 pixels (std 1.5).
+    """Return the structural similarity of each image, at most 1.
 
-    Mean over windows around every pixel, the image mirrored at its border (the paper leaves those windows out).
-    Raises `ConfigError` for sides below 11 pixels or where torchmetrics is missing.
+    ``(2 mx my + c1) (2 cov + c2) / ((mx^2 + my^2 + c1) (vx + vy + c2))``, the mean over channels and over all places
+    of a Gaussian window of 11 x 11 pixels (std 1.5) that lies inside the image; ``c1 = 0.01^2``, ``c2 = 0.03^2``.
+    Raises `ConfigError` for empty input, different shapes or sides below 11 pixels.
     Source: Image Quality Assessment: From Error Visibility to Structural Similarity (2004),
     https://doi.org/10.1109/TIP.2003.819861
     """
     images, targets = _unit(images, targets)
     _check_side(images, WINDOW, "ssim")
-    functional = extra("torchmetrics.functional.image", "ssim")
-    values = [
-        functional.structural_similarity_index_measure(
-            part, target, gaussian_kernel=True, sigma=1.5, data_range=1.0, reduction="none"
-        )
-        for part, target in zip(torch.split(images, FEW), torch.split(targets, FEW), strict=True)
-    ]
-    return torch.cat([value.reshape(-1) for value in values])
+    few = max(1, VALUES_AT_ONCE // images[0].numel())
+    found = []
+    for x, y in zip(torch.split(images, few), torch.split(targets, few), strict=True):
+        luminance, structure = _similarities(x, y)
+        found.append((luminance * structure).flatten(1).mean(1))
+    return torch.cat(found)
 
 
 def ms_ssim(images: Tensor, targets: Tensor) -> Tensor:
-    """Return the structural similarity of each image over 5 scales, in [0, 1].
+    """Return the structural similarity of each image over 5 scales, each half the size of the one before, in [0, 1].
 
-    Raises `ConfigError` for sides below 176 pixels or where torchmetrics is missing.
+    Contrast and structure of every scale, and the luminance of the last, each to the power of its weight; negative
+    similarities count as 0. Raises `ConfigError` for empty input, different shapes or sides below 176 pixels.
     Source: Multi-scale Structural Similarity for Image Quality Assessment (2003),
     https://doi.org/10.1109/ACSSC.2003.1292216
     """
     images, targets = _unit(images, targets)
-    _check_side(images, WINDOW * 2 ** (SCALES - 1), "ms_ssim")
-    functional = extra("torchmetrics.functional.image", "ms_ssim")
-    values: Tensor = functional.multiscale_structural_similarity_index_measure(
-        images, targets, gaussian_kernel=True, sigma=1.5, data_range=1.0, reduction="none", normalize="relu"
-    )
-    return values.reshape(len(images))
+    _check_side(images, WINDOW * 2 ** (len(SCALE_WEIGHTS) - 1), "ms_ssim")
+    product = images.new_ones(images.shape[:2])
+    for scale, weight in enumerate(SCALE_WEIGHTS, 1):
+        luminance, structure = _similarities(images, targets)
+        similarity = luminance * structure if scale == len(SCALE_WEIGHTS) else structure
+        product = product * similarity.mean((2, 3)).clamp(min=0.0) ** weight
+        images, targets = F.avg_pool2d(images, 2), F.avg_pool2d(targets, 2)
+    return product.mean(1)
+
+
+def _similarities(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The two factors of SSIM at each place of the window, ``(B, C, H - 10, W - 10)``: luminance, then the rest."""
+    down, across = (_windows(side).to(x) for side in x.shape[2:])
+
+    def mean(values: Tensor) -> Tensor:
+        return down @ values @ across.T
+
+    mean_x, mean_y = mean(x), mean(y)
+    variances = mean(x.square()) + mean(y.square()) - mean_x.square() - mean_y.square()
+    covariance = mean(x * y) - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x.square() + mean_y.square() + C1)
+    return luminance, (2 * covariance + C2) / (variances + C2)
+
+
+def _windows(side: int) -> Tensor:
+    """The Gaussian window at every place of a line of pixels, a row each, ``(side - 10, side)``."""
+    weights = torch.exp(-0.5 * ((torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2) / WINDOW_STD).square())
+    rows = torch.zeros(side - WINDOW + 1, side, dtype=torch.float64)
+    for start, row in enumerate(rows):
+        row[start : start + WINDOW] = weights / weights.sum()
+    return rows
 
 
 def _unit(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
