@@ -1,4 +1,4 @@
-"""The verb that lays runs side by side."""
+"""The verb `compare`."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.output import print_table, say, show, tell
-from simulacra.cli.parser import Verbs, add_data_root
+from simulacra.cli.output import print_table, refuse_existing, say, show, tell
+from simulacra.cli.parser import Verbs, add_data_root, add_out
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulacra.evaluation.compare import Comparison, Row
 
+DEFAULT = "compare.html"
+
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    sub = verbs.add("compare", _compare, "Lay runs that were evaluated alike side by side: one page, and a table.")
-    sub.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run folder, or a .safetensors file")
-    sub.add_argument("--out", type=Path, default=Path("compare.html"), metavar="FILE.html", help="(compare.html)")
+    sub = verbs.add(
+        "compare", _compare, "Show runs that were evaluated in the same way side by side: a table and a page."
+    )
+    sub.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder or .safetensors file")
+    add_out(sub, "FILE.html", "file for the page (default: compare.html)")
     add_data_root(sub)
 
 
 def _compare(options: argparse.Namespace) -> None:
-    if options.out.suffix != ".html" or options.out.is_dir():
-        raise ConfigError(f"compare writes a page: --out must be a file ending in .html, not '{options.out}'.")
+    path = Path(DEFAULT) if options.out is None else options.out
+    if path.suffix != ".html" or path.is_dir():
+        raise ConfigError(f"compare writes a page: --out must be the name of a file ending in .html, not '{path}'.")
+    if options.out is not None:
+        refuse_existing(path, options.force)
     from simulacra.evaluation import compare
     from simulacra.pages import comparison
 
@@ -32,7 +39,7 @@ def _compare(options: argparse.Namespace) -> None:
     for reason in found.refusals:
         tell(f"simulacra: {reason}")
     _show_comparison(found)
-    say(comparison.write(found, options.out))
+    say(comparison.write(found, path))
 
 
 def _show_comparison(comparison: Comparison) -> None:
@@ -48,7 +55,7 @@ def _show_comparison(comparison: Comparison) -> None:
     for row in (row for rows in comparison.groups.values() for row in rows):
         table.add_row(row.metric, *(_value(row, index) for index in range(len(row.scores))))
     print_table(table)
-    show("* the best of a row; - not measured for this family" + ("; x not compared" if comparison.refusals else ""))
+    show("* best of the row; - not measured for this family" + ("; x not compared" if comparison.refusals else ""))
 
 
 def _value(row: Row, index: int) -> str:

@@ -1,4 +1,4 @@
-"""Verbs that measure."""
+"""The verb `evaluate`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulacra.cli.output import open_run, print_table, say, show, target, tell
-from simulacra.cli.parser import Verbs, add_prior, changes, count, natural
+from simulacra.cli.output import open_run, print_table, refuse_existing, say, show, target, tell
+from simulacra.cli.parser import Verbs, add_out, add_prior, changes, count, natural
 from simulacra.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:
@@ -22,36 +22,44 @@ OF_DOWNSTREAM = ("labels", "repeats", "classical")  # options that an ordinary e
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs of this module."""
     sub = verbs.add_on_run(
-        "evaluate", _evaluate, "Measure a run on held-out images, by every metric its model supports."
+        "evaluate", _evaluate, "Measure a run on held-out images by every metric that its model supports."
     )
-    sub.add_argument("--n", type=count, default=10_000, metavar="N", help="test images and samples at most (10,000)")
-    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the samples and the noise (0)")
+    sub.add_argument(
+        "--n", type=count, default=10_000, metavar="N", help="largest number of test images and samples (10,000)"
+    )
+    sub.add_argument(
+        "--seed", type=natural, default=0, metavar="N", help="random seed of the samples and the noise (0)"
+    )
     sub.add_argument(
         "--features",
         metavar="NAME|FILE",
-        help="what samples are compared by: pixels, classifier, or a .pt2 file of torch.export (the data decides)",
+        help="features by which samples are compared: pixels, classifier, or a .pt2 file written by torch.export "
+        "(default: chosen by the data set)",
     )
-    sub.add_argument("--features-sha256", metavar="HEX", help="of that .pt2 file: loading it can run code")
     sub.add_argument(
-        "--out", type=Path, metavar="FILE.json", help="the scores; FILE.html is their page (RUN/evaluation.json)"
+        "--features-sha256", metavar="HEX", help="SHA-256 of that .pt2 file; required, since loading it can run code"
     )
+    add_out(sub, "FILE.json", "file for the scores; their page is FILE.html beside it (default: RUN/evaluation.json)")
     add_prior(sub)
     sub.add_argument(
         "--downstream",
         action="store_true",
-        help="instead: does a classifier learn more with generated images beside real ones? (RUN/downstream.json)",
+        help="measure instead whether adding generated images improves a classifier trained on real ones "
+        "(default file: RUN/downstream.json)",
     )
-    sub.add_argument("--labels", type=count, metavar="N", help="of --downstream: real images of each class (all)")
-    sub.add_argument("--repeats", type=count, metavar="N", help="of --downstream: trainings of each kind (5)")
+    sub.add_argument("--labels", type=count, metavar="N", help="number of real images per class for --downstream (all)")
+    sub.add_argument("--repeats", type=count, metavar="N", help="number of trainings of each kind for --downstream (5)")
     sub.add_argument(
-        "--classical", type=changes, metavar="OP,...",
-        help="of --downstream: the rival, classical augmentation (affine)",
-    )  # fmt: skip
+        "--classical",
+        type=changes,
+        metavar="OP,...",
+        help="classical augmentation that --downstream compares with (affine)",
+    )
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
-        raise ConfigError(f"evaluate writes JSON: --out must end in .json, not '{options.out.name}'.")
+        raise ConfigError(f"evaluate writes a JSON file: --out must end in .json, not '{options.out.name}'.")
     _refuse_options_of_downstream(options)
     from simulacra.evaluation import evaluate, evidence, scores
     from simulacra.pages import evaluation
@@ -62,6 +70,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         _evaluate_downstream(options, run)
         return
     path = target(options, run, EVALUATION)
+    _refuse_existing(options, path, path.with_suffix(".html"))
     evidence.check(run, options.n)
     measured = evaluate.evaluate(
         run,
@@ -78,24 +87,31 @@ def _evaluate(options: argparse.Namespace) -> None:
     say(evaluation.write(measured, path.with_suffix(".html")))
 
 
+def _refuse_existing(options: argparse.Namespace, *paths: Path) -> None:
+    """Refuse to overwrite files that a person named; those of the run folder are measured again."""
+    for path in paths if options.out is not None else ():
+        refuse_existing(path, options.force)
+
+
 def _refuse_options_of_downstream(options: argparse.Namespace) -> None:
-    """Refuse options that would not be looked at."""
+    """Refuse options that would be ignored."""
     given = [f"--{name}" for name in OF_DOWNSTREAM if getattr(options, name) is not None]
     if given and not options.downstream:
-        raise ConfigError(f"{given[0]} is for evaluate --downstream only. Add --downstream, or leave {given[0]} out.")
+        raise ConfigError(f"{given[0]} needs --downstream. Add it, or leave {given[0]} out.")
 
 
 def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
     from simulacra.evaluation import downstream, scores
 
     path = target(options, run, "downstream.json")
+    _refuse_existing(options, path)
     found = downstream.measure(
         run,
         per_class=options.labels,
         repeats=options.repeats or downstream.REPEATS,
         augment=options.classical or downstream.AUGMENT,
         seed=options.seed,
-        progress=lambda part: tell(f"training on {part} ..."),
+        progress=lambda part: tell(f"training a classifier: {part} ..."),
     )
     measured = downstream.scores(found, len(run.splits.test), options.seed)
     _show_scores(measured)
@@ -104,7 +120,7 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
 
 
 def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
-    """What images are compared by; features are asked for where there are samples to compare."""
+    """The features by which images are compared; a choice is refused where there are no samples to compare."""
     from simulacra import features
     from simulacra.models import Generative, Translating
     from simulacra.steering import capabilities
@@ -112,8 +128,8 @@ def _extractor(options: argparse.Namespace, run: Run) -> Extractor:
     features.check(options.features, options.features_sha256)
     if options.features is not None and isinstance(run.model, Translating):
         raise CapabilityError(
-            f"--features is for samples; translations of {run.config.model.family} are compared by features of their "
-            "own, of a classifier of both domains. Leave it out."
+            f"--features applies to samples. Translations of a {run.config.model.family} are always compared by the "
+            "features of a classifier that tells both domains apart. Leave --features out."
         )
     sampled = isinstance(run.model, Generative) or run.prior(options.prior) is not None
     if options.features is not None and not sampled:
@@ -139,9 +155,9 @@ def _show_scores(scores: Sequence[Score]) -> None:
         table.add_row(score.metric, _value(score), score.unit, f"{score.n:,}", score.split)
     print_table(table)
     for name in {score.features: None for score in scores if score.features}:
-        show(f"samples are compared by the features {name}")
+        show(f"features: {name}")
     for name in {score.prior: None for score in scores if score.prior}:
-        show(f"samples are drawn from the fitted prior {name}")
+        show(f"fitted prior: {name}")
 
 
 def _value(score: Score) -> str:

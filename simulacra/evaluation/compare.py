@@ -1,7 +1,8 @@
 """Runs side by side: which of their scores may be compared, and which is best.
 
-What measuring again can mend (another count, split or features) is refused as a whole. What it cannot (likelihoods of
-different densities) is refused by the metric. A metric that only some runs have, as their families differ, is fine.
+Differences that another evaluation removes (count, split or features) refuse the whole comparison. Likelihoods of
+different densities, which it cannot mend, are refused metric by metric. A metric that only some of the runs have, since
+their families differ, is fine.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from simulacra.data import Pairs, Unpaired
 from simulacra.errors import ConfigError, RunError
 from simulacra.evaluation import scores
+from simulacra.evaluation.evidence import check_weights
 from simulacra.evaluation.scores import Score
 from simulacra.metrics.meanings import by_group, meaning
 from simulacra.models import summary
@@ -51,6 +54,12 @@ class Entry:
     def binarised(self) -> bool:
         """Whether its images, also those that it is measured on, are black or white only."""
         return self.run.config.data.binarised
+
+    @property
+    def domains(self) -> str:
+        """What its family learns from: images of one domain, or of two, in pairs or not."""
+        batch = self.run.model.batch
+        return "pairs" if batch is Pairs else "two unpaired domains" if batch is Unpaired else "images of one domain"
 
     @property
     def count(self) -> int:
@@ -128,7 +137,7 @@ def compare(paths: Sequence[Path], data_root: Path | None = None) -> Comparison:
     if len(paths) < 2:
         raise ConfigError("compare needs at least two runs: simulacra compare RUN RUN ...")
     if len({path.resolve() for path in paths}) < len(paths):
-        raise ConfigError("compare was given the same run twice. Name each once.")
+        raise ConfigError("compare was given the same run twice. Name each run once.")
     runs = [Run.open(path, data_root=data_root) for path in paths]  # all, before any is sent to be evaluated
     entries = [_entry(run, path, name) for run, path, name in zip(runs, paths, _names(paths), strict=True)]
     _refuse_other_images(entries)
@@ -154,6 +163,7 @@ def _folder(path: Path) -> Path:
 
 
 def _entry(run: Run, path: Path, name: str) -> Entry:
+    check_weights(run)
     folder = _folder(path)
     file = folder / EVALUATION if folder.is_dir() else folder.with_suffix(".json")
     if not file.is_file():
@@ -164,8 +174,10 @@ def _entry(run: Run, path: Path, name: str) -> Entry:
 
 
 def _command(path: Path) -> str:
-    alone = path.is_file() and path.name != MODEL
-    return f"simulacra evaluate {path}" + (f" --out {path.with_suffix('.json')}" if alone else "")
+    if path.is_dir() or path.name == MODEL:
+        return f"simulacra evaluate {path}"
+    out = path.with_suffix(".json")
+    return f"simulacra evaluate {path} --out {out}" + (" --force" if out.exists() else "")
 
 
 def _environment(path: Path) -> dict[str, Any]:
@@ -182,26 +194,39 @@ def _environment(path: Path) -> dict[str, Any]:
 def _refuse_other_images(entries: Sequence[Entry]) -> None:
     first = entries[0]
     for other in entries[1:]:
-        reason = _other_images(first, other)
-        if reason:
-            raise ConfigError(
-                f"{first.run.path} and {other.run.path} do not compare: {reason}. "
-                "Train both on the same images: --data NAME --data.size N"
-            )
+        found = _other_images(first, other)
+        if found is not None:
+            reason, remedy = found
+            raise ConfigError(f"{first.run.path} and {other.run.path} cannot be compared: {reason}. {remedy}")
 
 
-def _other_images(a: Entry, b: Entry) -> str:
-    """Why two runs are not measured on the same images; empty if they are."""
+def _other_images(a: Entry, b: Entry) -> tuple[str, str] | None:
+    """Why two runs are not measured on the same images, and what to do; None if they are."""
     one, two = a.run.config.data.name, b.run.config.data.name
-    if a.run.shape != b.run.shape:
-        return f"the images of one are {a.run.shape}, those of the other {b.run.shape}"
+    same_shape = a.run.shape == b.run.shape
+    if a.domains != b.domains and not (same_shape and a.digest == b.digest):
+        return (
+            f"one learns from {a.domains}, the other from {b.domains}",
+            "Compare translators with translators of the same kind, and generators with generators.",
+        )
+    if not same_shape:
+        return (
+            f"the images of one are {a.run.shape}, those of the other {b.run.shape}",
+            "Train both with the same --data.size and --data.channels.",
+        )
     if a.binarised != b.binarised:
-        return "one is measured on binarised images, the other on grey ones"
+        return (
+            "one is measured on binarised images, the other on grey ones",
+            "Train both with the same --data.augment and --data.binarize_once.",
+        )
     if a.digest == b.digest:
-        return ""
+        return None
     if one != two:
-        return f"one is of {one}, the other of {two}"
-    return f"both are of {one}, but its images, or their division into training and test images, differ"
+        return f"one learned from {one}, the other from {two}", "Train both on the same images: --data NAME"
+    return (
+        f"both learned from {one}, but its images, or their division into training and test images, differ",
+        "Train both with the same --data.test, --data.validation, --data.per_class and --data.draw.",
+    )
 
 
 def _refuse_other_measurements(entries: Sequence[Entry]) -> None:
@@ -211,8 +236,9 @@ def _refuse_other_measurements(entries: Sequence[Entry]) -> None:
         reasons = {m: reason for m in common if (reason := scores.comparable(a.scores[m], b.scores[m]))}
         if reasons:
             reason = next(iter(reasons.values()))
-            more = f" The same holds for {len(reasons) - 1} more." if len(reasons) > 1 else ""
-            raise ConfigError(f"{a.name} and {b.name} do not compare: {reason}{more} {_remedy(a, b)}")
+            others = len(reasons) - 1
+            more = f" The same is true of {others} other score{'s' if others > 1 else ''}." if others else ""
+            raise ConfigError(f"{a.name} and {b.name} cannot be compared: {reason}{more} {_remedy(a, b)}")
 
 
 def _remedy(a: Entry, b: Entry) -> str:
@@ -234,6 +260,6 @@ def _row(entries: Sequence[Entry], metric: str) -> Row:
 def _refuse_nothing_in_common(rows: Sequence[Row]) -> None:
     if not any(not row.refused and sum(score is not None for score in row.scores) > 1 for row in rows):
         raise ConfigError(
-            "These runs have no score in common that compares: their families are measured by different metrics. "
-            "Compare generators with generators, encoders with encoders."
+            "These runs have no score in common that can be compared, as their families have different metrics. Compare "
+            "generators with generators, and models that have an encoder with each other."
         )
