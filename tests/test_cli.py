@@ -734,7 +734,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a run that was not evaluated": (
         lambda runs, _: ["compare", runs / "vae", runs / "gan"], "has not been evaluated. Type: simulacra evaluate"),
     "no run to compare": (lambda runs, t: ["compare", t / "nothing", runs / "vae"], "There is no run"),
-    "scores of other counts": (_compare("vae", "autoencoder", n=40), "--n 40. The same is true of 1 other score. Type: simu"),
+    "scores of other counts": (_compare("vae", "autoencoder", n=40), "is true of 1 other score. Type: simulacra"),
     "scores of other images": (_compare_on_other_data, "its images, or their division into training and test"),
     "scores of other kinds": (_compare_without_common_scores, "no score in common"),
     "damaged scores": (_compare_damaged_scores, "holds no scores"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from simulacra import cli, data
 from simulacra.config import Data
 from simulacra.data import shapes
 from simulacra.errors import ConfigError, DataError, RunError
-from simulacra.evaluation import evaluate
+from simulacra.evaluation import Evidence, Part, declare, downstream, evaluate, register
+from simulacra.evaluation.evidence import check
 from simulacra.evaluation.factors import disentanglement
 from simulacra.evaluation.scores import Score, comparable, load, save
 from simulacra.features import Classifier, Pixels
+from simulacra.metrics import meanings
 from simulacra.runs.run import Run
 from simulacra.training.session import Session
 from tests.conftest import SHORT
@@ -243,11 +246,109 @@ def test_a_mistake_gets_one_line(
     assert not (runs["autoencoder"] / "evaluation.json").exists()
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"scores": [{"metric": "elbo"}]}', '{"scores": 1}'])
-def test_a_foreign_file_of_scores_is_refused(content: str, tmp_path: Path) -> None:
-    (tmp_path / "scores.json").write_text(content)
-    with pytest.raises(RunError, match="simulacra evaluate"):
+RECORD = {"metric": "l1", "value": 0.5, "unit": "share", "split": "test", "n": 9, "features": None, "seed": 0}
+WRONG: list[dict[str, object]] = [
+    {"value": "0.5"}, {"value": True}, {"value": None}, {"value": 10**400}, {"value": math.nan}, {"n": 9.5}, {"n": -1},
+    {"n": 10**30}, {"metric": 1}, {"metric": "l1\x1b[31m"}, {"metric": "l" * 1000}, {"features": "a\nb"}, {"seed": "0"},
+    {"interval": [1]}, {"interval": [0, "1"]}, {"prior": 0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"scores": 1}', b'{"scores": []}', b'{"scores": [1]}',
+        b'{"scores": [{"metric": "elbo"}]}', *(json.dumps({"scores": [RECORD | wrong]}).encode() for wrong in WRONG),
+    ],
+    ids=lambda content: content[:60].decode(errors="replace"),
+)  # fmt: skip
+def test_a_foreign_file_of_scores_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "scores.json").write_bytes(content)
+    with pytest.raises(RunError, match="is not a file of scores"):
         load(tmp_path / "scores.json")
+
+
+def test_a_file_of_scores_by_hand_is_read(tmp_path: Path) -> None:
+    (tmp_path / "scores.json").write_text(json.dumps({"scores": [RECORD, RECORD | {"interval": [0, 1], "value": 1}]}))
+    plain, with_interval = load(tmp_path / "scores.json")
+    assert (plain.value, plain.interval) == (0.5, None)
+    assert with_interval.interval == (0.0, 1.0)
+
+
+def test_a_named_file_is_overwritten_only_with_force(
+    runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("mine.json", "mine.html"):
+        (tmp_path / name).write_text("mine")
+        command = ["evaluate", str(runs["gan"]), "--n", "20", "--out", str(tmp_path / "mine.json")]
+        assert cli.main(command) == 2
+        assert f"{tmp_path / name} exists already" in capsys.readouterr().err
+        assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+        (tmp_path / name).unlink()
+    (tmp_path / "mine.json").write_text("mine")
+    assert cli.main([*command, "--force"]) == 0
+    assert load(tmp_path / "mine.json")
+
+
+# ------------------------------------------------------------------------------------------ what cannot be measured
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "advice"),
+    [
+        (9, 2, "Train again on at least 20 images."), (18, 2, "--data.test 0.5"), (90, 5, "--data.test 0.11"),
+        (9, 500, "Train again on more images."),
+    ],
+)  # fmt: skip
+def test_the_advice_about_too_few_images_works(
+    train: int, test: int, advice: str, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = data.load(Data(name="digits")).train
+    images = digits.take(torch.arange(train + test))
+
+    def run_on(share: float) -> Run:
+        run = Run.open(runs["gan"])
+        run.__dict__["splits"] = data.Splits(*images.divide(share, 0))
+        return run
+
+    with pytest.raises(DataError, match="at least 10 training and 10 test images") as caught:
+        check(run_on(test / (train + test)), 10)
+    assert advice in str(caught.value)
+    if "--data.test" in advice:
+        check(run_on(float(advice.split()[-1])), 10)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(value: float, runs: dict[str, Path]) -> None:
+    run = Run.open(runs["cgan"])
+    next(run.model.parameters()).view(-1)[0] = value
+    for measured in (lambda: evaluate.evaluate(run, n=20), lambda: downstream.measure(run, repeats=1, steps=1)):
+        with pytest.raises(RunError, match=r"weights .* are NaN or infinite"):
+            measured()
+
+
+# ------------------------------------------------------------------------------------------------ a metric of one's own
+
+
+def test_a_part_from_outside_is_measured(runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "_registered", {})
+    monkeypatch.setattr(meanings, "MEANINGS", dict(meanings.MEANINGS))
+    brightness = declare("brightness", "Mine", "share", "Mean brightness of the samples.", "higher")
+
+    def measure(evidence: Evidence) -> Iterator[Score]:
+        yield evidence.sample_score(brightness, float(evidence.samples.add(1).mean()) / 2, split="generated")
+
+    part = register(Part("brightness", lambda evidence: evidence.can_sample, measure))
+    (*_, last) = evaluate.evaluate(Run.open(runs["gan"]), n=20).scores
+    assert (last.metric, last.unit, last.n, last.split) == ("brightness", "share", 20, "generated")
+    assert 0 < last.value < 1
+    assert meanings.by_group(["brightness", "l1"]) == {meanings.IMAGES: ["l1"], "Mine": ["brightness"]}
+    assert "brightness" not in {score.metric for score in evaluate.evaluate(Run.open(runs["autoencoder"]), n=20).scores}
+    register(part)
+    with pytest.raises(ConfigError, match="has a part 'samples' already"):
+        register(replace(part, name="samples"))
+    with pytest.raises(ConfigError, match="A metric 'l1' is declared already"):
+        declare("l1", "Mine", "share", "Something else.")
 
 
 # -------------------------------------------------------------------------------------------------- compare

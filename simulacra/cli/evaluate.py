@@ -24,12 +24,8 @@ def add_verbs(verbs: Verbs) -> None:
     sub = verbs.add_on_run(
         "evaluate", _evaluate, "Measure a run on held-out images by every metric that its model supports."
     )
-    sub.add_argument(
-        "--n", type=count, default=10_000, metavar="N", help="largest number of test images and samples (10,000)"
-    )
-    sub.add_argument(
-        "--seed", type=natural, default=0, metavar="N", help="random seed of the samples and the noise (0)"
-    )
+    sub.add_argument("--n", type=count, default=10_000, metavar="N", help="most test images and samples (10,000)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="seed of the samples and the noise (0)")
     sub.add_argument(
         "--features",
         metavar="NAME|FILE",

@@ -260,6 +260,6 @@ def _row(entries: Sequence[Entry], metric: str) -> Row:
 def _refuse_nothing_in_common(rows: Sequence[Row]) -> None:
     if not any(not row.refused and sum(score is not None for score in row.scores) > 1 for row in rows):
         raise ConfigError(
-            "These runs have no score in common that can be compared, as their families have different metrics. Compare "
+            "These runs have no score in common that can be compared: their families have different metrics. Compare "
             "generators with generators, and models that have an encoder with each other."
         )
