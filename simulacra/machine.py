@@ -11,16 +11,22 @@ import tempfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from simulacra.config import Train
 from simulacra.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
+
+    from simulacra.config import Train
+
+ROOT_VARIABLE = "SIMULACRA_DATA"
 
 
 def device(name: str) -> torch.device:
     """Return the device of a name, "auto" being a GPU if there is one; raises `ConfigError` for absent ones."""
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -35,6 +41,8 @@ def device(name: str) -> torch.device:
 
 def _devices() -> str:
     """The names of devices that this machine has."""
+    import torch
+
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     first = ["auto", "cpu", *(name for name, available in there.items() if available)]
     return f"{', '.join(first[:-1])} or {first[-1]}"
@@ -55,6 +63,14 @@ def cache() -> Path:
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise ConfigError(f"{folder} belongs to another user. Choose a cache folder: export XDG_CACHE_HOME=FOLDER")
     return folder
+
+
+def data_folders(root: Path | None = None) -> list[Path]:
+    """The folders in which data sets with a name are looked up, in order: ``root``, ``$SIMULACRA_DATA``, the cache."""
+    places = [root] if root is not None else []
+    if os.environ.get(ROOT_VARIABLE):
+        places.append(Path(os.environ[ROOT_VARIABLE]))
+    return [*places, cache() / "data"]
 
 
 def free_memory() -> int | None:
@@ -114,6 +130,8 @@ def check_tools(values: Train, device: torch.device) -> None:
 
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether the hardware has matrix units for bfloat16: there it is several times faster, elsewhere slower."""
+    import torch
+
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device.type == "cpu" and "amx_bf16" in _cpu_flags()
@@ -122,6 +140,8 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
     """Let a GPU multiply float32 as float32: its convolutions round to 10 bits (TF32) unless told otherwise."""
+    import torch
+
     cudnn: Any = torch.backends.cudnn
     units = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
     before = [unit.fp32_precision for unit in units]

@@ -141,7 +141,8 @@ def test_interpolate_and_traverse(family: str, runs: Path, tmp_path: Path) -> No
         assert getattr(animation, "n_frames", 1) == 8, "there and back"
     assert call("traverse", runs / family, "--steps", 5, "--out", tmp_path / "latents.png") == 0
     rows = {"vae": 2, "gan": 10, "autoencoder": 4, "infogan": 6, "cgan": 4, "cvae": 4}[family]
-    assert size(tmp_path / "latents.png")[1] == rows * 60
+    heads = {"infogan": 3, "cgan": 1, "cvae": 1}.get(family, 0)
+    assert size(tmp_path / "latents.png")[1] == rows * 60 + heads * 16, "columns of codes are named"
 
 
 def test_codes_are_set_traversed_and_read(runs: Path, tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ def test_codes_are_set_traversed_and_read(runs: Path, tmp_path: Path) -> None:
     a, b, c = ((tmp_path / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c
     assert call("traverse", runs / "infogan", "--steps", 5, "--out", tmp_path / "codes.png") == 0
-    assert size(tmp_path / "codes.png")[1] == 6 * 60, "four rows of digit, one of c1, one of c2"
+    assert size(tmp_path / "codes.png")[1] == 6 * 60 + 3 * 16, "four rows of digit, one of c1, one of c2"
     assert call("encode", runs / "infogan", "digits", "--out", tmp_path / "codes.npz") == 0
     found = np.load(tmp_path / "codes.npz")
     assert found["latents"].shape == (297, 12)

@@ -17,9 +17,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulacra import data
-from simulacra.config import Data
-from simulacra.data import idx, places
+from simulacra import data, machine
+from simulacra.cli.data import _where as listed
+from simulacra.config import Data, sources
+from simulacra.data import archives, idx
 from simulacra.errors import DataError
 
 CODES = {np.uint8: 0x08, np.int8: 0x09, np.int16: 0x0B, np.int32: 0x0C, np.float32: 0x0D, np.float64: 0x0E}
@@ -128,12 +129,12 @@ def test_parsed_tensors_can_be_written_to() -> None:
 
 
 def test_roots_are_in_order(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path: Path) -> None:
-    assert places.roots() == [cache]
+    assert machine.data_folders() == [cache]
     monkeypatch.setenv("SIMULACRA_DATA", str(tmp_path / "env"))
-    assert places.roots(tmp_path / "root") == [tmp_path / "root", tmp_path / "env", cache]
+    assert machine.data_folders(tmp_path / "root") == [tmp_path / "root", tmp_path / "env", cache]
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert places.roots()[-1] == tmp_path / "home" / ".cache" / "simulacra" / "data"
+    assert machine.data_folders()[-1] == tmp_path / "home" / ".cache" / "simulacra" / "data"
 
 
 def test_the_first_place_that_has_the_files_wins(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path: Path) -> None:
@@ -328,3 +329,17 @@ def test_the_catalogue_says_where_sets_are(tmp_path: Path, cache: Path) -> None:
         (folder / name).touch()
     assert data.SOURCES["mnist"].where(tmp_path) == str(folder)
     assert data.SOURCES["digits"].where(None) == "in the package"
+
+
+def test_the_list_of_sources_tells_what_the_readers_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIMULACRA_DATA", raising=False)
+    assert list(sources.NAMED) == list(data.SOURCES)
+    for name in ("mnist", "fashion-mnist"):
+        for file in sources.NAMED[name].files[:-1]:
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / f"{file}.gz").write_bytes(b"")
+        assert listed(sources.NAMED[name].files, tmp_path) is None, "a file is missing"
+        (tmp_path / sources.NAMED[name].files[-1]).write_bytes(b"")
+        assert listed(sources.NAMED[name].files, tmp_path) == data.SOURCES[name].where(tmp_path) == str(tmp_path / name)
+    (tmp_path / "facades.zip").write_bytes(b"")
+    assert listed(sources.ARCHIVES["facades"].files, tmp_path) == str(archives.where("facades", tmp_path))

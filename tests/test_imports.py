@@ -96,6 +96,8 @@ def test_the_trainer_knows_no_family() -> None:
         ["sample", "--help"],
         ["--version"],
         ["recipes"],
+        ["data"],
+        ["anomaly", "--help"],
         ["transform", "rotate", "--help"],
         ["compose", "--help"],
     ],

@@ -292,3 +292,12 @@ def test_q_sees_fakes_in_the_same_company_in_both_rounds(clusters: int) -> None:
     model.discriminator.codes.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     list(model.train().rounds(Images(torch.rand(6, 1, 8, 8) * 2 - 1), 0))
     assert sizes == ([24, 24] if clusters else [12, 12])
+
+
+def test_named_categories_are_swept_as_people_order_them() -> None:
+    code = Categorical("label", 5, ("1", "10", "11", "2", "b"))
+    assert code.captions(7) == ["1", "2", "10", "11", "b"]
+    assert [code.names[int(k)] for k in code.sweep(7)] == code.captions(7)
+    assert sorted(code.sweep(7)) == [0, 1, 2, 3, 4]
+    assert Categorical("digit", 12).captions(1) == [str(k) for k in range(12)]
+    assert Continuous("c1").captions(5) == ["-2", "-1", "0", "1", "2"]

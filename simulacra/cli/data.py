@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from simulacra.cli.output import show_rows
 from simulacra.cli.parser import Verbs, add_data_root
@@ -14,23 +15,26 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from simulacra.data import SOURCES, archives
+    from simulacra.config.sources import ARCHIVES, NAMED
 
-    rows = [
-        (name, one.title, one.images, one.where(options.data_root) or "no; downloaded when needed")
-        for name, one in SOURCES.items()
-    ]
-    for name, (title, holds) in archives.ARCHIVES.items():
-        found = archives.where(name, options.data_root)
-        rows.append(
-            (name, title, holds, str(found or f"no; put {name}.zip into a folder and name it with --data-root"))
+    rows = []
+    for name, one in {**NAMED, **ARCHIVES}.items():
+        remedy = (
+            f"put {name}.zip into a folder and name that: --data-root DIR" if name in ARCHIVES else "downloaded if used"
         )
-    rows.append(
-        (
-            "a path",
-            "your own images",
-            "PNG, JPEG, WebP, GIF ...",
-            "a folder or a zip; a subfolder is a class; domains are trainA and trainB",
-        )
-    )
+        place = one.origin or _where(one.files, options.data_root) or f"no; {remedy}"
+        rows.append((name, one.title, one.images, place))
+    own = "a folder or a zip; a subfolder is a class; domains are trainA and trainB"
+    rows.append(("a path", "your own images", "PNG, JPEG, WebP, GIF ...", own))
     show_rows(("name", "content", "images", "on this machine"), rows)
+
+
+def _where(files: tuple[str, ...], root: Path | None) -> str | None:
+    """The folder that holds all files, each as it is or packed; or the one file itself."""
+    from simulacra import machine
+
+    for folder in machine.data_folders(root):
+        if all((folder / file).is_file() or (folder / f"{file}.gz").is_file() for file in files):
+            first = folder / files[0]
+            return str(first if len(files) == 1 else first.parent)
+    return None

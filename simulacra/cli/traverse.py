@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, say
 from simulacra.cli.parser import Verbs, add_out, count, natural
+
+if TYPE_CHECKING:
+    from simulacra.runs.run import Run
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -25,4 +29,14 @@ def _traverse(options: argparse.Namespace) -> None:
 
     run = open_run(options)
     path = picture_target(options, run, "traverse.png")
-    say(images.save(images.labelled_rows(run.traverse(steps=options.steps, seed=options.seed)), path))
+    rows = run.traverse(steps=options.steps, seed=options.seed)
+    columns = _columns(run, [caption for caption, _ in rows], options.steps)
+    say(images.save(images.labelled_rows(rows, columns=columns), path))
+
+
+def _columns(run: Run, captions: list[str], steps: int) -> dict[int, list[str]]:
+    """The values of each named code, by the first row that shows it."""
+    from simulacra.models import Coded
+
+    codes = run.model.codes if isinstance(run.model, Coded) else ()
+    return {captions.index(code.name): code.captions(steps) for code in codes if code.name in captions}

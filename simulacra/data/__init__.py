@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from simulacra import images
-from simulacra.config import Data
+from simulacra.config import Data, sources
 from simulacra.data import digits, domains, folders, given, idx, reading, shapes, stacked
 from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
@@ -49,38 +49,31 @@ class Named:
     where: Callable[[Path | None], str | None]
 
 
-def _idx(source: idx.Source, title: str) -> Named:
-    return Named(
-        title,
-        "60,000 + 10,000, grey, 28 x 28",
-        lambda _, root: idx.load(source, root),
-        lambda root: _where(source, root),
-    )
+def _named(
+    name: str,
+    load: Callable[[Data, Path | None], tuple[Dataset, Dataset]],
+    where: Callable[[Path | None], Path | None] | None = None,
+) -> Named:
+    """A data set of the table of sources: how it is loaded, and the folder it lies in where it is one of files."""
+    source = sources.NAMED[name]
 
+    def found(root: Path | None) -> str | None:
+        folder = where(root) if where else None
+        return source.origin or (None if folder is None else str(folder))
 
-def _where(source: idx.Source, root: Path | None) -> str | None:
-    folder = idx.find(source, root)
-    return None if folder is None else str(folder)
+    return Named(source.title, source.images, load, found)
 
 
 SOURCES: dict[str, Named] = {
-    "digits": Named(
-        "handwritten digits (UCI)", "1,500 + 297, grey, 8 x 8", lambda *_: digits.load(), lambda _: "in the package"
+    "digits": _named("digits", lambda *_: digits.load()),
+    "shapes": _named("shapes", lambda data, _: shapes.load(data.size or 32)),
+    "mnist": _named("mnist", lambda _, root: idx.load(idx.MNIST, root), lambda root: idx.find(idx.MNIST, root)),
+    "fashion-mnist": _named(
+        "fashion-mnist",
+        lambda _, root: idx.load(idx.FASHION_MNIST, root),
+        lambda root: idx.find(idx.FASHION_MNIST, root),
     ),
-    "shapes": Named(
-        "sprites with known factors",
-        "12,000 + 2,000, colour, any size (32 x 32)",
-        lambda data, _: shapes.load(data.size or 32),
-        lambda _: "drawn when needed",
-    ),
-    "mnist": _idx(idx.MNIST, "handwritten digits (MNIST)"),
-    "fashion-mnist": _idx(idx.FASHION_MNIST, "clothes (Fashion-MNIST)"),
-    stacked.NAME: Named(
-        "three MNIST digits, one a colour: 1,000 modes",
-        "60,000 + 10,000, colour, 28 x 28",
-        lambda _, root: stacked.load(root),
-        lambda root: _where(idx.MNIST, root),
-    ),
+    stacked.NAME: _named(stacked.NAME, lambda _, root: stacked.load(root), lambda root: idx.find(idx.MNIST, root)),
 }
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simulacra.data.places import ROOT_VARIABLE, roots
+from simulacra.config.sources import ARCHIVES
 from simulacra.errors import DataError
+from simulacra.machine import ROOT_VARIABLE, data_folders
 
-ARCHIVES = {
-    "emoji-noto2twemoji": ("emoji in two styles: Noto, Twemoji", "675 + 693, 128 test pairs, colour, 64 x 64"),
-    "facades": ("house fronts beside their labels (CMP)", "400 + 106 pairs, colour, 256 x 256"),
-}
+__all__ = ["ARCHIVES", "find", "where"]
 
 
 def where(name: str, root: Path | None) -> Path | None:
     """Return the zip of a known name, or None where it is not on this machine."""
-    candidates = [folder / f"{name}.zip" for folder in roots(root)]
+    candidates = [folder / f"{name}.zip" for folder in data_folders(root)]
     return next((path for path in candidates if path.is_file()), None)
 
 

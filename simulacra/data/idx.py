@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from simulacra.data.dataset import Dataset
-from simulacra.data.places import ROOT_VARIABLE, roots
 from simulacra.errors import DataError
+from simulacra.machine import ROOT_VARIABLE, data_folders
 from simulacra.storage import atomic
 
 TYPES = {0x08: np.uint8, 0x09: np.int8, 0x0B: np.int16, 0x0C: np.int32, 0x0D: np.float32, 0x0E: np.float64}
@@ -84,7 +84,7 @@ def _split(source: Source, arrays: dict[str, Tensor], split: str) -> Dataset:
 
 def find(source: Source, root: Path | None = None) -> Path | None:
     """Return the folder that holds all files of a source (not yet checked), or None."""
-    for place in roots(root):
+    for place in data_folders(root):
         folder = place / source.name
         if all(_candidates(folder, file) for file in source.digests):
             return folder
@@ -93,12 +93,12 @@ def find(source: Source, root: Path | None = None) -> Path | None:
 
 def fetch(source: Source, file: str, root: Path | None = None) -> bytes:
     """Return the decompressed content of one file, from disk or from a mirror, with its SHA-256 checked."""
-    for place in roots(root):
+    for place in data_folders(root):
         for path in _candidates(place / source.name, file):
             content = _unpack(_packed(path), str(path))
             _check(content, source.digests[file], str(path))
             return content
-    return _download(source, file, roots(root)[-1] / source.name / f"{file}.gz")
+    return _download(source, file, data_folders(root)[-1] / source.name / f"{file}.gz")
 
 
 def _candidates(folder: Path, file: str) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
@@ -18,6 +18,7 @@ __all__ = [
     "labelled_rows",
 ]
 
+HEAD, HEAD_FONT = 16, 11  # pixels of a line of captions above a row, and of its letters
 INK = 32  # grey level of captions
 
 
@@ -37,17 +38,39 @@ def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
     return canvas
 
 
-def labelled_rows(rows: Sequence[tuple[str, Tensor]], side: int = 56) -> Image.Image:
-    """Draw rows of images, each row ``(N, C, H, W)`` in [-1, 1] with a caption at its left."""
+def labelled_rows(
+    rows: Sequence[tuple[str, Tensor]], side: int = 56, columns: Mapping[int, Sequence[str]] | None = None
+) -> Image.Image:
+    """Draw rows of images, each row ``(N, C, H, W)`` in [-1, 1] with a caption at its left.
+
+    ``columns`` are captions of single images, drawn above the rows of these numbers.
+    """
     font = ImageFont.load_default(13)
     margin = 10 + max(round(font.getlength(caption)) for caption, _ in rows)
     strips = [picture(grid(magnified(images, side).cpu(), columns=len(images))) for _, images in rows]
-    canvas = Image.new("RGB", (margin + max(strip.width for strip in strips), sum(strip.height for strip in strips)))
-    canvas.paste((PAPER,) * 3, (0, 0, *canvas.size))
+    heads = {row: _head(captions, strips[row].width, len(captions)) for row, captions in (columns or {}).items()}
+    height = sum(strip.height for strip in (*strips, *heads.values()))
+    canvas = Image.new("RGB", (margin + max(strip.width for strip in strips), height), (PAPER,) * 3)
     draw = ImageDraw.Draw(canvas)
     top = 0
-    for (caption, _), strip in zip(rows, strips, strict=True):
+    for row, ((caption, _), strip) in enumerate(zip(rows, strips, strict=True)):
+        if row in heads:
+            canvas.paste(heads[row], (margin, top))
+            top += heads[row].height
         draw.text((6, top + strip.height // 2), caption, fill=(INK,) * 3, font=font, anchor="lm")
         canvas.paste(strip, (margin, top))
         top += strip.height
+    return canvas
+
+
+def _head(captions: Sequence[str], width: int, cells: int) -> Image.Image:
+    """A line of captions, each over the middle of its cell and no wider."""
+    font = ImageFont.load_default(HEAD_FONT)
+    canvas = Image.new("RGB", (width, HEAD), (PAPER,) * 3)
+    draw = ImageDraw.Draw(canvas)
+    for cell, caption in enumerate(captions):
+        text = caption
+        while len(text) > 1 and font.getlength(text) > width / cells - 2:
+            text = f"{text.removesuffix('…')[:-1]}…"
+        draw.text(((cell + 0.5) * width / cells, HEAD // 2), text, fill=(INK,) * 3, font=font, anchor="mm")
     return canvas

@@ -6,6 +6,7 @@ it, `vector` writes one value of it. `Codes` lays several out in a latent, so th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,8 +74,15 @@ class Categorical:
         return F.one_hot(torch.tensor(int(index)), self.categories).float()
 
     def sweep(self, _steps: int) -> list[float]:
-        """Every category once, however many steps are asked for."""
-        return [float(k) for k in range(self.categories)]
+        """Every category once, however many steps are asked for; named ones as people order names: 1, 2, 10."""
+        return [float(k) for k in sorted(range(self.categories), key=lambda k: _natural(self._caption(k)))]
+
+    def captions(self, steps: int) -> list[str]:
+        """The names of the values of `sweep`."""
+        return [self._caption(int(k)) for k in self.sweep(steps)]
+
+    def _caption(self, k: int) -> str:
+        return self.names[k] if self.names else str(k)
 
     def _one_hot(self, indices: Tensor, like: Tensor) -> Tensor:
         return F.one_hot(indices, self.categories).to(like.dtype)
@@ -127,6 +135,16 @@ class Continuous:
         """Evenly spaced values over twice the prior's range."""
         values: list[float] = torch.linspace(-REACH, REACH, steps).tolist()
         return values
+
+    def captions(self, steps: int) -> list[str]:
+        """The values of `sweep`, in three digits."""
+        return [f"{value:.2g}" for value in self.sweep(steps)]
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """A key that orders the numbers in names by their value, and before words."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
 
 
 Code = Categorical | Continuous
