@@ -66,13 +66,18 @@ def _umask() -> int:
 # ------------------------------------------------------------------------------------------- foreign names
 
 
+PLAIN = re.compile(r"[ -.0-\[\]-~]*")  # printable ASCII without slashes: nearly all names, of which there may be 60,000
+
+
 def component(text: str) -> str:
     """Return one name of a file or folder for a foreign text: printable, not ``..``, at most 255 bytes.
 
     A longer one is cut, keeps its ending and gets eight digits of its SHA-256, so that two long names stay two.
     """
     decoded = DRIVE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
-    name = "".join("_" if _is_unprintable(char) else char for char in decoded)
+    name = decoded
+    if not PLAIN.fullmatch(decoded):
+        name = "".join("_" if _is_unprintable(char) else char for char in decoded)
     if not name.strip(" ."):
         return "_"
     if len(name.encode()) <= LONGEST_NAME:

@@ -17,6 +17,7 @@ from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
 from simulacra.data.given import Given
 from simulacra.data.loader import LOADERS, ImageLoader, Loader, PairsLoader, UnpairedLoader, derived_seed
+from simulacra.data.survey import Survey, survey
 from simulacra.errors import DataError, nearest
 
 __all__ = [
@@ -32,10 +33,12 @@ __all__ = [
     "PairsLoader",
     "Parts",
     "Splits",
+    "Survey",
     "Unpaired",
     "UnpairedLoader",
     "derived_seed",
     "load",
+    "survey",
 ]
 
 

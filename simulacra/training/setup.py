@@ -75,7 +75,7 @@ def prepare(
     loader = data.LOADERS[family.batch](
         splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
     )
-    check_model(values, model)
+    check_model(values, model, splits)
     trainer = Trainer(model, loader, values.train, seed=values.seed)
     return Plan(values, folder, splits, trainer, root, given, resumed, inherited)
 
@@ -170,9 +170,9 @@ def same_run(values: Config, before: Config, splits: Splits, path: Path) -> Conf
     return values
 
 
-def check_model(values: Config, model: Model) -> None:
+def check_model(values: Config, model: Model, splits: Splits) -> None:
     """Refuse combinations of training options and models that cannot work."""
-    if values.train.keep == "best" and isinstance(model, Scored) and not values.data.validation:
+    if values.train.keep == "best" and isinstance(model, Scored) and splits.validation is None:
         raise ConfigError('train.keep = "best" chooses on held-out images: also set data.validation, e.g. 0.05.')
     if values.train.batch == 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
         raise ConfigError("Batch normalisation needs train.batch of 2 or more; or set the networks' norm to none.")
