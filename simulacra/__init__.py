@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulacra.data import Dataset
     from simulacra.errors import SimulacraError
     from simulacra.images.show import grid, show
+    from simulacra.plugins import register
     from simulacra.runs.run import Run
     from simulacra.training import Progress, Trainer
     from simulacra.training.notebook import watch
@@ -36,6 +37,7 @@ _HOMES = {
     "SimulacraError": "simulacra.errors",
     "Trainer": "simulacra.training",
     "grid": "simulacra.images.show",
+    "register": "simulacra.plugins",
     "show": "simulacra.images.show",
     "train": "simulacra.training.session",
     "watch": "simulacra.training.notebook",
@@ -51,6 +53,7 @@ __all__ = [
     "Trainer",
     "__version__",
     "grid",
+    "register",
     "show",
     "train",
     "watch",

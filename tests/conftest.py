@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from simulacra import config
-from simulacra.data import Dataset
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
@@ -31,22 +29,6 @@ def data_root() -> Path:
     if not root or not (Path(root) / "mnist").is_dir():
         pytest.skip("SIMULACRA_DATA names no folder with mnist/")
     return Path(root)
-
-
-def noise_images(count: int, channels: int, size: int, seed: int = 0) -> Dataset:
-    """Random uint8 images with two classes."""
-    generator = torch.Generator().manual_seed(seed)
-    pixels = torch.randint(0, 256, (count, channels, size, size), generator=generator, dtype=torch.uint8)
-    return Dataset("noise", pixels, torch.arange(count) % 2, ("even", "odd"))
-
-
-def noise_domains(count: int, channels_a: int, channels_b: int, size: int, *, paired: bool = True) -> Dataset:
-    """Random uint8 images of two domains, without pairs one more in B."""
-    a = noise_images(count, channels_a, size)
-    b = noise_images(count if paired else count + 1, channels_b, size, seed=1)
-    names = tuple(map(str, range(len(b))))
-    other = Dataset("noise", b.images, names=names)
-    return Dataset("noise", a.images, names=names[:count], other=other)
 
 
 def tiny(recipe: str = "quickstart", **tables: dict[str, object]) -> config.Config:

@@ -35,7 +35,8 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "command"), commands(), ids=lambda value: value)
 def test_commands_in_the_docs_are_right(page: str, command: str) -> None:
-    arguments = shlex.split(command)[1:]
+    arguments = re.sub(r" --plugin \S+", "", command)  # of a file that the page shows, and test_extending runs
+    arguments = shlex.split(arguments)[1:]
     if {"--help", "-h"} & set(arguments):
         return
     options = cli.parse(arguments)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from torch import Tensor
 from torch.nn import functional as F
+
+from simulacra import config
 
 __all__ = [
     "OBJECTIVES",
@@ -20,6 +22,7 @@ __all__ = [
     "Terms",
     "Wasserstein",
     "accuracy",
+    "register",
 ]
 
 Terms = dict[str, Tensor]
@@ -31,8 +34,11 @@ def unavailable() -> Tensor:
     raise TypeError("This objective compares with real images: call generator(fake, lambda: logits_of_real).")
 
 
+@runtime_checkable
 class Objective(Protocol):
     """A pair of losses for a two-player game over images."""
+
+    name: ClassVar[str]  # by which `loss` asks for it
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Terms:
         """Return the discriminator's terms from its logits ``(B, 1)``."""
@@ -74,6 +80,8 @@ class NonSaturating(Absolute):
     Source: Generative Adversarial Networks (2014), algorithm 1 and section 3, https://arxiv.org/abs/1406.2661
     """
 
+    name: ClassVar[str] = "non_saturating"
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Terms:
         """Return the terms ``real`` and ``fake``, each log 2 at chance."""
         return {"real": F.softplus(-real).mean(), "fake": F.softplus(fake).mean()}
@@ -90,6 +98,8 @@ class Saturating(NonSaturating):
     Source: Generative Adversarial Networks (2014), equation 1, https://arxiv.org/abs/1406.2661
     """
 
+    name: ClassVar[str] = "saturating"
+
     def generator(self, fake: Tensor, real: Logits = unavailable) -> Terms:
         """Return the term ``adversarial``, -log 2 at chance."""
         return {"adversarial": -F.softplus(fake).mean()}
@@ -103,6 +113,8 @@ class LeastSquares(Absolute):
     at logit 0, where other objectives are undecided too.
     Source: Least Squares Generative Adversarial Networks (2017), equation 9 twice, https://arxiv.org/abs/1611.04076
     """
+
+    name: ClassVar[str] = "least_squares"
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Terms:
         """Return the terms ``real`` and ``fake``, each 1/4 at chance."""
@@ -123,6 +135,8 @@ class Hinge(Absolute):
     https://arxiv.org/abs/1802.05957
     """
 
+    name: ClassVar[str] = "hinge"
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Terms:
         """Return the terms ``real`` and ``fake``, each 1 at chance."""
         return {"real": F.relu(1 - real).mean(), "fake": F.relu(1 + fake).mean()}
@@ -139,6 +153,8 @@ class Wasserstein(Relative):
     ``W = E D(x) - E D(G(z))``, ``L_D = -W``, ``L_G = -E D(G(z))``
     Source: Wasserstein GAN (2017), equations 2 and 3, https://arxiv.org/abs/1701.07875
     """
+
+    name: ClassVar[str] = "wasserstein"
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Terms:
         """Return the terms ``real`` and ``fake``, whose sum is minus the distance."""
@@ -158,6 +174,8 @@ class RelativisticPairing(Relative):
     The GAN is dead; long live the GAN! (2024), section 2, https://arxiv.org/abs/2501.05441
     """
 
+    name: ClassVar[str] = "relativistic"
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Terms:
         """Return the term ``pairs``, log 2 at chance."""
         return {"pairs": F.softplus(fake - real).mean()}
@@ -173,10 +191,20 @@ def accuracy(real: Tensor, fake: Tensor) -> Tensor:
 
 
 OBJECTIVES: dict[str, Objective] = {
-    "saturating": Saturating(),
-    "non_saturating": NonSaturating(),
-    "least_squares": LeastSquares(),
-    "hinge": Hinge(),
-    "wasserstein": Wasserstein(),
-    "relativistic": RelativisticPairing(),
+    objective.name: objective
+    for objective in (
+        Saturating(),
+        NonSaturating(),
+        LeastSquares(),
+        Hinge(),
+        Wasserstein(),
+        RelativisticPairing(),
+    )
 }
+
+
+def register(objective: Objective) -> Objective:
+    """Add an objective from outside the package to all adversarial families. Raises `ConfigError` for a name in use."""
+    config.add_objective(objective.name)
+    OBJECTIVES[objective.name] = objective
+    return objective

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from simulacra.cli import surroundings, verbs
+from simulacra.cli import plugin, surroundings, verbs
 from simulacra.cli.output import show, tell, unprinted
 
 DEBUG = "--debug"
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             options = parse([word for word in words if word != DEBUG])
             surroundings.refuse_missing_folder()
+            plugin.load_installed(options)
             options.verb(options)
         except SystemExit as end:  # the parser's, after a verb's help
             return _flushed(end.code if isinstance(end.code, int) else 0)
@@ -39,7 +40,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         return argparse.Namespace(verb=lambda _: list(map(show, verbs.overview())))
     if arguments[0] == "--version":
         return argparse.Namespace(verb=lambda _: show(verbs.version()))
-    parser, words = verbs.parser(list(arguments))
+    parser, words = verbs.parser(plugin.loaded(list(arguments)))
     return parser.understand(words)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from simulacra.cli import plugin
 from simulacra.cli.output import show
 from simulacra.errors import ConfigError, nearest
 
@@ -40,6 +41,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog=f"simulacra {name}", description=help_, allow_abbrev=False)
         self.register("type", Path, path)  # whoever asks for a Path gets one that was looked at
         self.set_defaults(verb=verb)
+        self.add_argument(plugin.OPTION, metavar=plugin.META, help=plugin.HELP)
 
     def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
         """Add an argument, and remember the option's name for suggestions."""

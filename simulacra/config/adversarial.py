@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from simulacra.config.base import NameOf, PositiveInt, Section, Weight, Width
 from simulacra.config.family import Family
 from simulacra.config.networks import AnyNetwork, Conv, Network
+from simulacra.errors import ConfigError
 
-__all__ = ["Adversarial", "Penalty"]
+__all__ = ["Adversarial", "Penalty", "add_objective"]
 
-OBJECTIVES: dict[str, Any] = {}  # adversarial objectives from outside the package, which every loss may name
+SHIPPED = ("saturating", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic")
+OBJECTIVES: dict[str, None] = {}  # adversarial objectives from outside the package, which every loss may name
 EveryLoss = Annotated[
     str,
-    NameOf(("saturating", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"), OBJECTIVES),
+    NameOf(SHIPPED, OBJECTIVES),
 ]
 PairLoss = Annotated[str, NameOf(("non_saturating", "least_squares", "hinge", "relativistic"), OBJECTIVES)]
 TranslatorLoss = Annotated[str, NameOf(("least_squares", "non_saturating", "hinge"), OBJECTIVES)]
@@ -70,3 +72,15 @@ class Adversarial(Family):
                 'set penalty.kind to "gradient_penalty", or discriminator.norm to "spectral"'
             )
         return self
+
+
+def add_objective(name: str) -> None:
+    """Add the name of an objective from outside the package to those that every adversarial family may use.
+
+    Raises `ConfigError` for a name that is not one, or that is in use.
+    """
+    if not name.isidentifier():
+        raise ConfigError(f"'{name}' cannot name an objective: use letters, digits and underscores.")
+    if name in SHIPPED:
+        raise ConfigError(f"The objective '{name}' exists already; choose another name.")
+    OBJECTIVES[name] = None

@@ -15,6 +15,7 @@ __all__ = [
     "ALI",
     "CGAN",
     "CVAE",
+    "FAMILIES",
     "GAN",
     "IWAE",
     "VAE",
@@ -25,6 +26,7 @@ __all__ = [
     "InfoGAN",
     "ModelConfig",
     "Pix2Pix",
+    "add_family",
 ]
 
 CodeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -256,4 +258,10 @@ FAMILIES: dict[str, type[Section]] = {
     section.model_fields["family"].default: section
     for section in (Autoencoder, VAE, IWAE, GAN, VAEGAN, BiGAN, ALI, InfoGAN, CGAN, CVAE, CycleGAN, Pix2Pix)
 }
-ModelConfig = Annotated[Family, OneOf("family", FAMILIES)]
+CHOICE = OneOf("family", FAMILIES)
+ModelConfig = Annotated[Family, CHOICE]
+
+
+def add_family(section: type[Family]) -> str:
+    """Add the section of a family from outside the package; return its name. Raises `ConfigError` for a name in use."""
+    return CHOICE.add(section)

@@ -21,6 +21,7 @@ __all__ = [
     "ResnetTranslator",
     "Translator",
     "Unet",
+    "add_network",
 ]
 
 MOST_LAYERS = 64  # entries in a list of widths
@@ -101,7 +102,8 @@ class Resnet(Network):
 
 
 NETWORKS: dict[str, type[Section]] = {"mlp": Mlp, "conv": Conv, "resnet": Resnet}
-AnyNetwork = Annotated[Network, OneOf("kind", NETWORKS)]
+NETWORK = OneOf("kind", NETWORKS)
+AnyNetwork = Annotated[Network, NETWORK]
 
 
 class Translator(Section):
@@ -167,6 +169,11 @@ class Patch(Section):
 
 TRANSLATORS: dict[str, type[Section]] = {"resnet": ResnetTranslator, "unet": Unet}
 AnyTranslator = Annotated[Translator, OneOf("kind", TRANSLATORS)]
+
+
+def add_network(section: type[Network]) -> str:
+    """Add the section of a network from outside the package; return its kind. Raises `ConfigError` if it is in use."""
+    return NETWORK.add(section)
 
 
 def with_kind(default: Any, given: Any) -> Any:

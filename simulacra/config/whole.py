@@ -78,8 +78,8 @@ def _explain_tag(context: Mapping[str, Any], dotted: str, tags: list[str]) -> st
     if "name" not in context:
         return f"{key} is missing. Allowed: {allowed}."
     hint = nearest(context["name"], tags)
-    own = "" if hint else " One from outside the package must be loaded first: --plugin FILE.py, or import its module."
-    return f"{key} is '{context['name']}'.{hint} Allowed: {allowed}.{own}"
+    own = "One of your own must be registered first: give --plugin FILE.py, or import its module."
+    return f"{key} is '{context['name']}'.{hint} Allowed: {allowed}. {own}"
 
 
 def _locate(location: tuple[int | str, ...], values: Any) -> tuple[list[str], type[BaseModel]]:

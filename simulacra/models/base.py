@@ -13,12 +13,12 @@ classes, `Recognising` ones infer the codes of images, `Translating` ones turn i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from simulacra.config import ModelConfig
+from simulacra.config import Family, ModelConfig
 from simulacra.data.dataset import Dataset, Images
 from simulacra.distributions import DiagonalGaussian, normal
 from simulacra.images import Shape
@@ -49,11 +49,17 @@ class Model(nn.Module):
     """A game over images of one shape."""
 
     batch: ClassVar[type[Images]] = Images  # what the loader must yield
+    section: ClassVar[type[Family]]  # its options; a family from outside the package names them here
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         self.watched: Terms = {}
+
+    @classmethod
+    def build(cls, values: Any, shape: Shape) -> Model:
+        """Build the untrained model of a config section for images of a shape."""
+        raise NotImplementedError
 
     @classmethod
     def completed(cls, values: ModelConfig, dataset: Dataset) -> ModelConfig:

@@ -14,7 +14,7 @@ from simulacra.images import Shape
 from simulacra.networks import conv, mlp, resnet
 from simulacra.networks.base import Network, activation, initialise, normalise
 
-__all__ = ["KINDS", "Kind", "decoder", "dense", "embedding", "encoder", "head", "trunk"]
+__all__ = ["KINDS", "Kind", "decoder", "dense", "embedding", "encoder", "head", "register", "trunk"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,15 @@ KINDS: dict[str, Kind] = {
     "conv": Kind(config.Conv, conv.encoder, conv.decoder),
     "resnet": Kind(config.Resnet, resnet.encoder, resnet.decoder),
 }
+
+
+def register(kind: Kind) -> Kind:
+    """Add a kind of network from outside the package, under the name that its section gives it.
+
+    Raises `ConfigError` for a kind in use.
+    """
+    KINDS[config.add_network(kind.section)] = kind
+    return kind
 
 
 def encoder(network: config.Network, shape: Shape, outputs: int) -> Network:

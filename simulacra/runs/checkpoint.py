@@ -140,8 +140,11 @@ def load_model(path: Path) -> tuple[Model, Config]:
     try:
         values = config.parse(config.loads(metadata["config"], str(path)))
         model = empty(values)
+    except SimulacraError as error:
+        raise RunError(f"{path} cannot be opened: {error}") from None
+    try:
         model.load_state_dict(tensors, assign=True)
-    except (SimulacraError, RuntimeError) as error:
+    except RuntimeError as error:
         raise RunError(f"{path}: the weights do not fit the config beside them: {str(error).splitlines()[0]}") from None
     return model.requires_grad_(False).eval(), values
 
