@@ -11,6 +11,8 @@ import pytest
 from simulacra import cli, config
 from simulacra.cli import train
 from simulacra.config.operations import COMPOSITIONS, OPERATIONS, markdown
+from simulacra.evaluation import evaluate  # noqa: F401 - whose parts declare metrics, too
+from simulacra.metrics.meanings import MEANINGS, row
 from simulacra.models import FAMILIES
 from tests import contract
 
@@ -79,3 +81,9 @@ def test_the_tables_of_operations_are_those_of_the_code() -> None:
     text = (ROOT / "docs" / "transforms.md").read_text("utf-8")
     assert markdown(OPERATIONS) in text
     assert markdown(COMPOSITIONS) in text
+
+
+def test_the_tables_of_metrics_are_those_of_the_code() -> None:
+    text = (ROOT / "docs" / "evaluate.md").read_text("utf-8")
+    tables = re.findall(r"^\| metric \| what it says \| unit \| better \|\n.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert sorted("".join(tables).splitlines()) == sorted(row(said) for said in MEANINGS.values())
