@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,7 +67,7 @@ def test_results_are_kept_and_measured_once(short: Row, tmp_path: Path, monkeypa
     again = Ledger(tmp_path / "page.md", tmp_path / "runs")
     again.fill(short, 2, said.append)
     assert again.results == ledger.results
-    assert all("measured already" in line for line in said)
+    assert all("already measured" in line for line in said)
     changed = short.model_copy(update={"values": config.merge(SHORT, {"model": {"latent": 3}})})
     again.fill(changed, 1, said.append)
     assert again.results[-1].figures != ledger.results[0].figures
@@ -99,10 +100,30 @@ def test_a_result_of_another_config_is_not_shown(short: Row, tmp_path: Path, mon
     assert "not run yet" in "\n".join(ledger.lines())
 
 
-def test_a_damaged_ledger_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "page.json").write_text("{")
-    with pytest.raises(RunError, match="holds no results"):
+RESULT = {
+    "row": "a", "seed": 0, "figures": {"x": 1.0}, "images": 1, "seconds": 1.0, "machine": "m", "torch": "2",
+    "date": "d", "config": "c",
+}  # fmt: skip
+WRONG: list[dict[str, object]] = [
+    {"figures": {}}, {"figures": [1]}, {"figures": {"x": "1"}}, {"figures": {"x": 10**400}}, {"seed": "0"},
+    {"images": 1.5}, {"seconds": None}, {"row": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"results": 1}', b'{"results": [1]}',
+        *(json.dumps({"results": [RESULT | wrong]}).encode() for wrong in WRONG),
+    ],
+    ids=lambda content: content[:80].decode(errors="replace"),
+)  # fmt: skip
+def test_a_damaged_ledger_is_not_overwritten(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "page.json").write_bytes(content)
+    with pytest.raises(RunError, match="is not a file of ledger results"):
         Ledger(tmp_path / "page.md", tmp_path / "runs")
+    (tmp_path / "page.json").write_text(json.dumps({"results": [RESULT]}))
+    assert Ledger(tmp_path / "page.md", tmp_path / "runs").results[0].value == 1
 
 
 def test_an_unknown_row_is_refused() -> None:

@@ -18,9 +18,9 @@ from simulacra.evaluation import downstream
 from simulacra.images import Shape
 from simulacra.models import Coded
 from simulacra.steering import enlarge, generate, synthetic
+from simulacra.testing.small import noise_images
 from simulacra.transforms import Pipeline
 from tests import contract
-from tests.conftest import noise_images
 
 
 def uneven() -> Dataset:

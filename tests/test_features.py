@@ -33,8 +33,9 @@ from simulacra.features import (
 )  # fmt: skip
 from simulacra.images import Shape
 from simulacra.runs.run import Run
+from simulacra.testing.small import noise_images
 from simulacra.training.session import Session
-from tests.conftest import SHORT, noise_images
+from tests.conftest import SHORT
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -322,7 +323,7 @@ def test_a_file_with_a_pickle_is_refused(place: str, tmp_path: Path) -> None:
             if place == "sample inputs" and name.endswith("sample_inputs/model.pt"):
                 inside = content.getvalue()
             new.writestr(name, content.getvalue() if place == "weights" and "weight_" in name else inside)
-    with pytest.raises(ConfigError, match="pickled objects" if place != "sample inputs" else "is no program"):
+    with pytest.raises(ConfigError, match="pickled objects" if place != "sample inputs" else "is damaged, or was not"):
         given.load(path, sha256(path), Shape(3, 16))
 
 
@@ -330,7 +331,7 @@ def test_a_file_with_a_pickle_is_refused(place: str, tmp_path: Path) -> None:
 def test_a_foreign_file_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "foreign.pt2"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match="is no program"):
+    with pytest.raises(ConfigError, match="is damaged, or was not"):
         given.load(path, sha256(path), Shape(3, 16))
 
 
@@ -352,7 +353,7 @@ def test_what_is_kept_comes_back(empty_cache: Path) -> None:
 
 
 def test_the_cache_is_limited_and_keeps_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LIMIT", 250)
+    monkeypatch.setattr(cache, "MAX_BYTES", 250)
     for name in ("a", "b"):
         cache.write(name, bytes(100))
     assert cache.read("a") == bytes(100)

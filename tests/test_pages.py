@@ -196,7 +196,7 @@ def test_few_colour_images_with_and_without_classes(classes: tuple[str, ...], la
     page = (tmp_path / "run" / "evaluation.html").read_text()
     assert is_self_contained(page)
     assert ("Map of the latents" in page) == (latent > 1)
-    assert ("No classes are known" in page) == (latent > 1 and not classes)
+    assert ("The data has no classes" in page) == (latent > 1 and not classes)
     assert ('class="legend"' in page) == bool(classes)
     assert "Classes of the samples" not in page, "there is no classifier of these"
     assert HOSTILE not in page
@@ -335,7 +335,7 @@ def test_curves_hold_the_points_of_both_runs(runs: Path, tmp_path: Path) -> None
 def test_long_curves_are_thinned_but_keep_their_end() -> None:
     rows = [{"images": i, "seconds": i / 10, "a/b": float(i)} for i in range(1, 5000)]
     (series,) = layout._series({"run": rows}, "a/b")
-    assert len(series["points"]) <= 1.5 * layout.POINTS
+    assert len(series["points"]) <= 1.5 * layout.MAX_POINTS
     assert series["points"][0] == [1, 0.1, 1.0]
     assert series["points"][-1] == [4999, 499.9, 4999.0]
 
@@ -409,7 +409,7 @@ def test_reconstructions_are_left_out_where_the_images_are_gone(
 
     monkeypatch.setattr("simulacra.data.load", gone)
     page = comparison.write(found, tmp_path / "page.html").read_text()
-    assert "Left out, as they need the images: digits is not on this machine." in page
+    assert "Not shown, because the test images cannot be read: digits is not on this machine." in page
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_a_latent_that_never_varies_is_no_obstacle() -> None:
     ("fit", "message"),
     [
         (lambda x, y: priors.fit("gmmm", x), "Did you mean 'gmm'"),
-        (lambda x, y: priors.fit("gmm", x, components=11), "needs as many latents; there are 10"),
+        (lambda x, y: priors.fit("gmm", x, components=11), "needs at least as many latents; there are 10"),
         (lambda x, y: priors.fit("normal", x, components=2), "no components"),
         (lambda x, y: priors.fit("per-class", x), "Try gmm"),
         (lambda x, y: priors.fit("per-class", x, torch.arange(10)), "Class 0 has 1 latents"),
@@ -177,7 +177,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "wrong shape": (lambda p: _rewritten(p, lambda t: t.update(factors=torch.ones(2))), "makes sense"),
     "unknown kind": (lambda p: _rewritten(p, lambda t: None, kind="os.system"), "makes sense"),
     "flow without tensors": (lambda p: _rewritten(p, lambda t: None, kind="flow"), "makes sense"),
-    "other weights": (lambda p: _rewritten(p, lambda t: None, weights="xyz"), "fitted to other weights"),
+    "other weights": (lambda p: _rewritten(p, lambda t: None, weights="xyz"), "fitted to a model with other weights"),
 }  # fmt: skip
 
 

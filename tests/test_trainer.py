@@ -13,9 +13,9 @@ from simulacra.data import ImageLoader, Images
 from simulacra.errors import ConfigError, DivergenceError
 from simulacra.images import Shape
 from simulacra.models import Model, Round
+from simulacra.testing.small import noise_images
 from simulacra.training import Average, Trainer, optim
 from tests import contract
-from tests.conftest import noise_images
 
 
 class Number(nn.Module):

@@ -28,8 +28,8 @@ from simulacra.models import Model, Round
 from simulacra.models.cyclegan import CycleGAN
 from simulacra.models.translation import Redrawing
 from simulacra.steering import translate
+from simulacra.testing.small import noise_domains
 from simulacra.training.session import Session
-from tests.conftest import noise_domains
 
 SMALL: dict[str, Any] = {
     "data": {"name": "shapes", "size": 16},
@@ -597,7 +597,7 @@ def test_images_are_faded_into_each_other_beside_a_translator_too(run: Run) -> N
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        (("--downstream",), "--downstream learns from generated images with classes; cyclegan only translates"),
+        (("--downstream",), "--downstream trains on generated images with classes, but a cyclegan only translates"),
         (("--features", "pixels"), "are compared by features of their own"),
     ],
 )
@@ -615,7 +615,7 @@ def test_retrieval_counts_those_nearest_to_their_own() -> None:
     targets = torch.eye(4)
     assert retrieval_top1(targets + 0.1, targets) == 1
     assert retrieval_top1(targets[[1, 0, 2, 3]], targets) == 0.5
-    with pytest.raises(ConfigError, match="as many images as targets"):
+    with pytest.raises(ConfigError, match="equally many rows"):
         retrieval_top1(targets, targets[:3])
 
 

@@ -19,9 +19,9 @@ from simulacra.data import ImageLoader, Images, derived_seed
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
 from simulacra.models.vaegan import VAEGAN, feature_nll
+from simulacra.testing.small import noise_images
 from simulacra.training import Trainer
 from tests import contract
-from tests.conftest import noise_images
 
 BATCH, SEED, RATE, GAMMA, WEIGHT = 6, 5, 0.5, 0.3, 2.0
 SHAPE = Shape(1, 8)

@@ -16,11 +16,12 @@ from simulacra.errors import CollapseError, ConfigError, DivergenceError
 from simulacra.features import Pixels
 from simulacra.runs import checkpoint
 from simulacra.runs.folder import DISTANCE, DIVERSITY, WARNING
+from simulacra.testing.small import noise_images
 from simulacra.training import watchdog
 from simulacra.training.session import Session
 from simulacra.training.watchdog import Watchdog
 from tests import contract
-from tests.conftest import SHORT, noise_images
+from tests.conftest import SHORT
 
 TOTAL = 200_000
 LEARNING = [40.0, 28.0, 14.0, 11.0, 9.0, 8.0, 7.7, 7.6, 7.9, 7.7, 7.6]

@@ -71,7 +71,7 @@ class Ledger:
         for seed in range(seeds):
             digest = row.digest(seed)
             if any((r.row, r.seed, r.config) == (row.name, seed, digest) for r in self.results):
-                tell(f"{row.name}, seed {seed}: measured already")
+                tell(f"{row.name}, seed {seed}: already measured")
                 continue
             result = self._measure(row, seed, tell, show)
             self.results = [r for r in self.results if (r.row, r.seed) != (row.name, seed)] + [result]
@@ -94,7 +94,7 @@ class Ledger:
             tell(f"{row.name}, seed {seed}: measuring")
             figures = MEASURES[row.measure](run)
         if not all(map(math.isfinite, figures.values())):
-            raise RunError(f"{row.name} is not finite with seed {seed}: {figures}.")
+            raise RunError(f"{row.name}, seed {seed}: a figure is not finite: {figures}. Train it with another seed.")
         where = f"{machine.processor()}, {torch.get_num_threads()} threads"
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         version = str(torch.__version__)
@@ -157,9 +157,9 @@ class Ledger:
 HEAD = (
     "# The ledger",
     "",
-    "Published figures beside ours. Every figure of ours was written here by the command of its row, which trains,",
-    "measures, and goes on where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±` is the",
-    "standard deviation over seeds, which are 0, 1, ...; a row says how its training differs from the source's.",
+    "Published figures beside ours. Every figure of ours was written by the command of its row, which trains, measures,",
+    "and continues where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±` is the standard",
+    "deviation over the seeds 0, 1, ...; each row says how its training differs from that of its source.",
     "SSIM of results dated before 2026-11-29 includes windows that reach over the border, where images were mirrored.",
     "",
 )

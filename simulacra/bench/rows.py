@@ -26,7 +26,7 @@ class Row(Section):
     name: str
     title: str = Field(description="what is repeated")
     published: float | None = Field(None, description="the figure of the source; absent: there is none to compare with")
-    unit: str = Field(description="of the figure")
+    unit: str = Field(description="unit of the figure")
     better: Literal["lower", "higher"]
     source: str = Field(description="where the figure stands: title (year), table, address")
     protocol: str = Field(description="how the figure is measured here")
@@ -44,7 +44,7 @@ class Row(Section):
         return config.parse(config.merge(config.merge(base, self.values), {"seed": seed}))
 
     def digest(self, seed: int) -> str:
-        """SHA-256 of all that the config sets: results of another config are no results of this row."""
+        """SHA-256 of all that the config sets: results of another config are not results of this row."""
         settings = self.config(seed).model_dump(mode="json", exclude_defaults=True)
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 

@@ -70,17 +70,17 @@ def measure(
     """
     if isinstance(run.model, Translating):
         raise CapabilityError(
-            f"--downstream learns from generated images with classes; {run.config.model.family} only translates "
-            "images. Leave it out to measure translations."
+            f"--downstream trains on generated images with classes, but a {run.config.model.family} only translates "
+            "images. Leave --downstream out to measure translations."
         )
     check_weights(run)
     splits = run.splits
     if not learning.labelled(splits):
-        raise DataError(f"{splits.train.name} has no classes to learn. Put its images into one subfolder a class.")
+        raise DataError(f"{splits.train.name} has no classes. Put its images into one subfolder per class.")
     if per_class is not None and isinstance(run.model, Conditional):
         raise ConfigError(
-            f"This {run.config.model.family} saw the classes of {len(splits.train):,} images, more than --labels would "
-            f"show the classifier. Train it on as few: simulacra train {run.config.model.family} "
+            f"This {run.config.model.family} was trained with the classes of {len(splits.train):,} images, more than "
+            f"--labels would give to the classifier. Train it on as few: simulacra train {run.config.model.family} "
             f"--data {splits.train.name} --data.per_class {per_class}"
         )
     synthetic.require(run.model, splits.train)
@@ -112,8 +112,8 @@ def protocol(run: Run, per_class: int | None) -> str:
     count, told = len(run.splits.train), isinstance(run.model, Conditional)
     shown = count if per_class is None else per_class * len(run.splits.train.classes)
     return (
-        f"the classifier learns from {shown:,} real images with classes; "
-        f"the {run.config.model.family} saw {count:,} images {'with' if told else 'without'} classes"
+        f"The classifier was trained on {shown:,} real images with classes; "
+        f"the {run.config.model.family} was trained on {count:,} images {'with' if told else 'without'} classes."
     )
 
 

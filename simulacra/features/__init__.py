@@ -85,13 +85,13 @@ def check(choice: str | None, sha256: str | None) -> None:
     """Refuse what can be seen to be wrong without any data. Raises `ConfigError`."""
     path = choice is not None and choice not in CHOICES
     if sha256 is not None and not path:
-        raise ConfigError("--features-sha256 is that of a file: give the file too, --features FILE.pt2")
+        raise ConfigError("--features-sha256 needs the file that it belongs to: --features FILE.pt2")
     if choice is not None and path and not choice.endswith(given.ENDING):
         if Path(choice).suffix and not Path(choice).exists():
             raise ConfigError(
-                f"--features: there is no file {choice}. A network for features is a {given.ENDING} file."
+                f"--features {choice}: there is no such file. A network for features is a {given.ENDING} file."
             )
         raise ConfigError(
-            f"--features '{choice}' is not known.{nearest(choice, CHOICES)} "
-            f"There are: {', '.join(CHOICES)}, or a {given.ENDING} file."
+            f"--features '{choice}' is unknown.{nearest(choice, CHOICES)} "
+            f"Choose one of {', '.join(CHOICES)}, or a {given.ENDING} file."
         )

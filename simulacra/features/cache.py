@@ -2,7 +2,7 @@
 
 A file is called ``KEY.SHA256.safetensors``: the key says what it was computed from, the SHA-256 is that of the file.
 A file that does not have the SHA-256 of its name is damaged and not used. Files are renamed into place when complete,
-so processes may share the folder; beyond `LIMIT` bytes the files unused for longest are removed.
+so processes may share the folder; beyond `MAX_BYTES` bytes the files unused for longest are removed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from simulacra import machine
 from simulacra.errors import StorageError
 from simulacra.storage import atomic
 
-LIMIT = 2 << 30  # bytes of all files
-ABANDONED = 86_400  # seconds after which a file that was never completed is removed
+MAX_BYTES = 2 << 30  # of all files
+MAX_PART_AGE = 86_400  # seconds after which a file that was never completed is removed
 
 
 def folder() -> Path:
@@ -42,7 +42,7 @@ def tensor(key: str, compute: Callable[[], Tensor]) -> Tensor:
 
 
 def remembered(key: str, compute: Callable[[], bytes]) -> bytes:
-    """Return the bytes of a key, computed only where they are not yet kept; a disk that refuses them is no error."""
+    """Return the bytes of a key, computed only if they are not kept yet; a full disk is ignored."""
     content = read(key)
     if content is None:
         content = compute()
@@ -65,7 +65,7 @@ def read(key: str) -> bytes | None:
 
 def write(key: str, content: bytes) -> None:
     """Keep the bytes of a key, whole or not at all. Raises `StorageError`."""
-    if len(content) > LIMIT:
+    if len(content) > MAX_BYTES:
         return
     path = _path(key, content)
     with atomic(path) as temporary:
@@ -86,13 +86,13 @@ def _trim() -> None:
     for path in folder().iterdir():
         with contextlib.suppress(OSError):
             found = path.stat()
-            if path.suffix == ".part" and time.time() - found.st_mtime > ABANDONED:
+            if path.suffix == ".part" and time.time() - found.st_mtime > MAX_PART_AGE:
                 _remove(path)
             elif path.suffix == ".safetensors":
                 used.append((found.st_mtime_ns, found.st_size, path))
                 total += found.st_size
     for _, size, path in sorted(used):
-        if total <= LIMIT:
+        if total <= MAX_BYTES:
             break
         _remove(path)
         total -= size

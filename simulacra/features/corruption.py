@@ -25,7 +25,7 @@ FEATURES_SELF_TEST = declare(
 )
 # fmt: on
 LEVELS = (1, 2, 3)  # of every corruption; 0 would leave images as they are
-FEWEST = 4  # images: so that there are duplicates
+MIN_IMAGES = 4  # so that there are duplicates
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def self_test(extractor: Extractor, images: Tensor, generator: torch.Generator) 
     their kind: else the error of a small sample, which blur makes smaller, would hide what is asked.
     Raises `ConfigError` for fewer than 4 images.
     """
-    if len(images) < FEWEST:
-        raise ConfigError(f"The self-test of features needs at least {FEWEST} images, not {len(images)}.")
+    if len(images) < MIN_IMAGES:
+        raise ConfigError(f"The self-test of features needs at least {MIN_IMAGES} images, not {len(images)}.")
     clean = extractor.features(images)
     table = []
     for name, corrupt in CORRUPTIONS.items():

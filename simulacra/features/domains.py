@@ -1,9 +1,9 @@
 """A classifier that tells the two domains of a set for translation apart, by their style rather than their content.
 
-It averages what it sees in small overlapping windows, so that it has few weights, knows no places, and judges pictures
-of things that it has never seen. Beside the colours it is shown the differences of neighbouring pixels, magnified until
-the edges saturate: whether a surface is flat or shaded is a matter of a few grey levels. Its features see how the
-domains differ.
+It averages what it sees in small overlapping windows, so that it has few weights, does not depend on positions, and can
+judge pictures of things that it has never seen. Beside the colours it is shown the differences of neighbouring pixels,
+magnified until the edges saturate: whether a surface is flat or shaded is a matter of a few grey levels. Its features
+see how the domains differ.
 """
 
 from __future__ import annotations

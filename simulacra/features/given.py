@@ -22,7 +22,7 @@ from simulacra.features.base import CHUNK, coloured, resized
 from simulacra.images import Shape
 
 ENDING = ".pt2"
-AT_ONCE = 2**23  # values of images given to the network together
+MAX_VALUES = 2**23  # of images given to the network together
 TOLERANCE = 1e-3  # between the features of an image in company and alone, as a share of their largest
 
 
@@ -59,7 +59,7 @@ class Given:
     @torch.no_grad()
     def _outputs(self, x: Tensor) -> list[tuple[Tensor, ...]]:
         """The features, and the logits where there are any, in parts."""
-        count = self.together or min(CHUNK, max(1, AT_ONCE // self.shape.pixels))
+        count = self.together or min(CHUNK, max(1, MAX_VALUES // self.shape.pixels))
         return [self._output(part, count) for part in torch.split(x, count)]
 
     def _output(self, x: Tensor, count: int) -> tuple[Tensor, ...]:
@@ -116,7 +116,7 @@ def load(path: Path, sha256: str | None, shape: Shape) -> Given:
         raise
     except Exception as error:  # torch raises errors of every kind for damaged files
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ConfigError(f"{path} is no program that torch.export.save wrote, or is damaged: {reason}") from None
+        raise ConfigError(f"{path} is damaged, or was not written by torch.export.save: {reason}") from None
     kind = GivenClassifier if _outputs_of(program) == 2 else Given
     return kind(module, name=path.stem, digest=hashlib.sha256(content).hexdigest(), shape=seen, together=together)
 
@@ -150,7 +150,7 @@ def _refuse_pickles(content: bytes, path: Path) -> None:
         raise
     except Exception as error:  # a damaged zip, or a pickle that the restricted reader refuses
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ConfigError(f"{path} is no program that torch.export.save wrote, or is damaged: {reason}") from None
+        raise ConfigError(f"{path} is damaged, or was not written by torch.export.save: {reason}") from None
 
 
 def _pickled(listing: dict[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 from simulacra.features.base import CHUNK, resized
 from simulacra.images import Shape
 
-LARGEST = 1024  # features: the Frechet distance takes time with the cube of them
+MAX_FEATURES = 1024  # features: the Frechet distance takes time with the cube of them
 
 
 class Pixels:
@@ -19,7 +19,7 @@ class Pixels:
     name = "pixels"
 
     def __init__(self, shape: Shape) -> None:
-        self.side = min(shape.size, int((LARGEST / shape.channels) ** 0.5))
+        self.side = min(shape.size, int((MAX_FEATURES / shape.channels) ** 0.5))
         self.dimensions = shape.channels * self.side**2
         definition = f"pixels in [-1, 1], {shape.channels} x {self.side} x {self.side}, bilinear antialiased"
         self.digest = hashlib.sha256(definition.encode()).hexdigest()

@@ -22,10 +22,10 @@ RETRIEVAL_TOP1 = declare(
 def retrieval_top1(images: Tensor, targets: Tensor) -> float:
     """Return the share of rows of images ``(N, D)`` whose nearest row of targets ``(N, D)`` is their own.
 
-    ``1 / N`` is chance; Euclidean distances. Raises `ConfigError` for input that is no pairs.
+    ``1 / N`` is chance; Euclidean distances. Raises `ConfigError` for different numbers of rows.
     """
     images, targets = matrices(images, targets, ("images", "targets"))
     if len(images) != len(targets):
-        raise ConfigError(f"Pairs have as many images as targets; got {len(images)} and {len(targets)}.")
+        raise ConfigError(f"images and targets must have equally many rows; got {len(images)} and {len(targets)}.")
     found = torch.cat([distance.argmin(1) for distance in distance_blocks(images, targets)])
     return float((found == torch.arange(len(images), device=found.device)).double().mean())

@@ -18,14 +18,14 @@ from simulacra.pages.layout import Cell, number
 
 SAMPLES, SAMPLE_COLUMNS = 30, 6
 PAIRS, PAIR_COLUMNS = 12, 6
-LEAD = "Runs of simulacra on the same images. Scores stand side by side only where they were measured alike."
+LEAD = "Runs on the same images. Scores stand side by side only if they were measured in the same way."
 CURVES = (
-    "Values that at least two of the runs logged. Terms are as each run minimised them, with its own weights; "
-    "test and validation values are measured alike."
+    "Values that at least two of the runs logged. Loss terms include the weights of each run; test and validation "
+    "values are measured in the same way for all runs."
 )
 SCORES = (
-    "A star marks the best where one way is better; differences as small as those between two seeds mean nothing. "
-    "A dash: the run's family has no such score."
+    "A star marks the best score of a row. Differences no larger than those between two seeds mean nothing. "
+    "A dash means that the run's family has no such score."
 )
 
 
@@ -45,7 +45,7 @@ def write(comparison: Comparison, path: Path) -> Path:
 def _runs(entries: Sequence[Entry]) -> str:
     facts = [entry.facts() for entry in entries]
     rows = [[name, *(fact[name] or "–" for fact in facts)] for name in facts[0]]
-    note = "Training time and speed depend on the machine and on what else it did."
+    note = "Training time and speed depend on the machine, and on what else was running on it."
     return layout.section("Runs", note, layout.table(["", *(entry.name for entry in entries)], rows))
 
 
@@ -103,7 +103,7 @@ def _samples(entries: Sequence[Entry]) -> str:
         layout.captioned(images.grid(images.magnified(x), SAMPLE_COLUMNS), entry.name)
         for entry, x in zip(entries, drawn, strict=True)
     ]
-    note = f"The first {SAMPLES} of seed 0, not chosen."
+    note = f"The first {SAMPLES} samples of seed 0, not chosen by hand."
     return layout.section("Samples", note, layout.box("side-by-side", *figures))
 
 
@@ -113,8 +113,8 @@ def _reconstructions(entries: Sequence[Entry]) -> str:
     try:
         originals = entries[0].run.examples(PAIRS)
     except DataError as error:
-        return layout.section("Reconstructions", f"Left out, as they need the images: {error}")
-    note = "The same test images through each run, not chosen."
+        return layout.section("Reconstructions", f"Not shown, because the test images cannot be read: {error}")
+    note = "The same test images, not chosen by hand, reconstructed by each run."
     return layout.section("Reconstructions", note, layout.box("side-by-side", *_columns(entries, originals)))
 
 

@@ -19,12 +19,12 @@ from simulacra.pages import charts, layout
 from simulacra.pages.layout import Cell, number
 from simulacra.steering import generate, translate
 
-SHEET = 48  # samples shown
-FEW = 12  # images shown of each kind
-NEAREST = 3  # training images beside a sample
-MEDIAN = 500  # test images at most whose distance to the training images is the yardstick
-POINTS = 5_000  # of the map
-LEAD = "Every number and picture on this page is of images that the model was not trained on, or of its own samples."
+SAMPLES = 48  # shown
+FEW = 12  # images in a row
+NEAREST = 3  # training images below a sample
+MAX_MEDIAN_IMAGES = 500  # test images whose distance to the training images is the yardstick
+MAX_POINTS = 5_000  # of the map
+LEAD = "Every number and picture on this page comes from images that the model was not trained on, or from its samples."
 
 
 def write(evaluation: Evaluation, path: Path) -> Path:
@@ -58,8 +58,8 @@ def _table(scores: Sequence[Score]) -> str:
         rows.append([Cell(group, kind="group", span=5)])
         rows += [_row(of[name], of.get(name + FLOOR)) for name in names]
     note = (
-        "A score means something beside another one of the same test images, count and features; "
-        "differences as small as those between two seeds mean nothing."
+        "A score means something only beside another score of the same test images, number of images and features. "
+        "Differences no larger than those between two seeds mean nothing."
     )
     return layout.section(
         "Scores", note, layout.table(["metric", number("value"), "", "better", number("images")], rows)
@@ -107,24 +107,24 @@ def pictures(evidence: Evidence) -> Iterable[str]:
 
 
 def _samples(evidence: Evidence) -> str:
-    sheet = images.grid(images.magnified(evidence.samples[:SHEET]), FEW)
-    return layout.section("Samples", "The first ones drawn, not chosen.", layout.picture(sheet, "samples"))
+    sheet = images.grid(images.magnified(evidence.samples[:SAMPLES]), FEW)
+    return layout.section("Samples", "The first samples drawn, not chosen by hand.", layout.picture(sheet, "samples"))
 
 
 def _nearest_training_images(evidence: Evidence) -> str:
     """Each sample above the training images that are nearest to it in the space of features."""
     train = evidence.run.splits.train
     distance, index = nearest_few(evidence.fake[:FEW], evidence.known, NEAREST)
-    usual = nearest(_at_equal_steps(evidence.real, MEDIAN), evidence.known)[0].median()
+    usual = nearest(_at_equal_steps(evidence.real, MAX_MEDIAN_IMAGES), evidence.known)[0].median()
     columns = []
     for sample, far, which in zip(evidence.samples, distance.tolist(), index, strict=False):
         found = zip(images.from_bytes(train.images[which]), [f"{d:.3g}" for d in far], strict=True)
         columns.append(_column([(sample, ""), *found]))
     note = (
-        f"Has it learnt training images by heart? Each sample, framed, above the {NEAREST} training images nearest to "
-        f"it by {evidence.extractor.name} features, with their distances. The median test image, which nobody "
-        f"copied, is {float(usual):.3g} away from its nearest training image. Copies would be much nearer, and look "
-        "alike."
+        f"Has the model memorised training images? Each framed sample stands above the {NEAREST} training images that "
+        f"are nearest to it in the {evidence.extractor.name} features, with their distances. The median test image, "
+        f"which cannot be a copy, is {float(usual):.3g} away from its nearest training image. Copies would be much "
+        "nearer and look the same."
     )
     return layout.section("Samples and their nearest training images", note, layout.box("neighbours", *columns))
 
@@ -146,8 +146,9 @@ def _class_counts(evidence: Evidence) -> str:
     labels = evidence.test.labels
     marks = None if labels is None else _shares(labels, classes)
     drawn = _shares(evidence.probabilities.argmax(1), classes)
-    note = f"What the {evidence.extractor.name} classifier takes the {len(evidence.samples):,} samples for. " + (
-        "" if marks is None else "Upright marks: the shares among test images."
+    note = (
+        f"The classes that the {evidence.extractor.name} classifier gives to the {len(evidence.samples):,} samples."
+        + ("" if marks is None else " Vertical marks show the shares among test images.")
     )
     return layout.section("Classes of the samples", note, charts.bars(drawn, marks, evidence.test.classes))
 
@@ -163,15 +164,15 @@ def _farthest_samples(evidence: Evidence) -> str:
     worst = distance.argsort(descending=True)[:FEW]
     columns = [_column([(evidence.samples[i], ""), (evidence.x[index[i]], f"{float(distance[i]):.3g}")]) for i in worst]
     note = (
-        f"The worst of {len(distance):,} samples: those farthest from every test image. Each, framed, above the "
-        f"nearest one with its distance (median {float(distance.median()):.3g})."
+        f"The {len(worst)} of {len(distance):,} samples that are farthest from every test image. Each framed sample "
+        f"stands above its nearest test image and their distance (median: {float(distance.median()):.3g})."
     )
     return layout.section("Samples least like any test image", note, layout.box("neighbours", *columns))
 
 
 def _reconstructions(evidence: Evidence) -> str:
     chosen = _at_equal_steps(evidence.x, 2 * FEW)
-    note = "Test images, framed, not chosen; below each what came back through the latents."
+    note = "Test images (framed, not chosen by hand), and below each one its reconstruction."
     return _pairs("Reconstructions", note, evidence, chosen, lambda _: "")
 
 
@@ -179,8 +180,8 @@ def _worst_reconstructions(evidence: Evidence) -> str:
     error = evidence.reconstruction_errors
     worst = error.argsort(descending=True)[:FEW]
     note = (
-        "The test images, framed, with the largest mean squared error, on the [0, 1] scale "
-        f"(median {float(error.median()):.3g})."
+        "The test images (framed) with the largest mean squared errors, given below on the [0, 1] scale "
+        f"(median: {float(error.median()):.3g})."
     )
     return _pairs("Worst reconstructions", note, evidence, evidence.x[worst], lambda k: f"{float(error[worst[k]]):.3g}")
 
@@ -192,7 +193,7 @@ def _pairs(title: str, note: str, evidence: Evidence, x: Tensor, say: Callable[[
 
 
 def _translations(evidence: Evidence) -> str:
-    note = "The first test images of each domain, translated, and what came of them."
+    note = "The first test images of each domain and their translations."
     picture = translate.sheet(evidence.model, evidence.test, 2 * FEW)
     return layout.section("Translations", note, layout.picture(picture, "translations"), kind="wide")
 
@@ -204,8 +205,8 @@ def _worst_translations(evidence: Evidence, to: str) -> str:
     worst = error.argsort(descending=True)[:FEW].tolist()
     columns = [_column([(source[k], ""), (there[k], ""), (target[k], f"{float(error[k]):.3g}")]) for k in worst]
     note = (
-        "Test images, framed, with the largest mean absolute error, their translations and the truth "
-        f"(median {float(error.median()):.3g})."
+        "The test images (framed) with the largest mean absolute errors, their translations, and the true images "
+        f"(median: {float(error.median()):.3g})."
     )
     return layout.section(f"Worst translations to {to}", note, layout.box("neighbours", *columns))
 
@@ -213,12 +214,14 @@ def _worst_translations(evidence: Evidence, to: str) -> str:
 def _map(evidence: Evidence) -> str:
     """The codes of test images, two latents as they are, more by their two principal components."""
     labels = evidence.test.labels
-    codes = _at_equal_steps(_without_label(evidence), POINTS)
+    codes = _at_equal_steps(_without_label(evidence), MAX_POINTS)
     if codes.shape[1] < 2:
         return ""
     points, note = (codes, "The two latents of") if codes.shape[1] == 2 else _principal(codes)
-    colours = " No classes are known." if labels is None else " A colour for each class, its name at the median."
-    labels = None if labels is None else _at_equal_steps(labels, POINTS)
+    colours = (
+        " The data has no classes." if labels is None else " Each class has a colour; its name stands at its median."
+    )
+    labels = None if labels is None else _at_equal_steps(labels, MAX_POINTS)
     drawing = charts.scatter(points, labels, evidence.test.classes)
     return layout.section("Map of the latents", f"{note} {len(codes):,} test images.{colours}", drawing)
 
@@ -235,7 +238,7 @@ def _principal(codes: Tensor) -> tuple[Tensor, str]:
     centred = codes.double() - codes.double().mean(0)
     variance, axes = torch.linalg.eigh(centred.T @ centred)
     share = float(variance[-2:].sum() / variance.sum().clamp(min=1e-12))
-    words = f"The two principal components of {codes.shape[1]} latents, {share:.0%} of their variance, for"
+    words = f"The first two principal components of {codes.shape[1]} latents, with {share:.0%} of their variance, for"
     return centred @ axes[:, -2:].flip(1), words
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from simulacra import images
 from simulacra.storage import atomic
 
-POINTS = 400  # of a curve
+MAX_POINTS = 400  # of a curve
 COLORS = 10  # of the stylesheet, --c0 to --c9
 
 
@@ -132,7 +132,7 @@ def _series(histories: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> 
     for index, rows in enumerate(histories.values()):
         points = [[row["images"], row["seconds"], row[name]] for row in rows if name in row]
         if points:
-            step = max(1, len(points) // POINTS)
+            step = max(1, len(points) // MAX_POINTS)
             yield {"color": index % COLORS, "points": points[:-1:step] + points[-1:]}
 
 

@@ -17,10 +17,10 @@ from simulacra.pages import layout
 from simulacra.runs.folder import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, WARNING, scores
 from simulacra.runs.run import Run
 
-FRAMES = 24  # pictures in a film of sheets
+MAX_FRAMES = 24  # sample grids in an animation
 PATHS = 6  # rows of interpolations
-LEAD = "A run of simulacra. Everything on this page was measured or drawn by the run itself."
-CURVES = "Means since the previous point; test and validation values are measured on held-out images."
+LEAD = "The report of a training. Everything on this page was measured or drawn by the run itself."
+CURVES = "Each point is the mean since the previous point; test and validation values come from held-out images."
 
 
 def write(run: Run, splits: Splits, path: Path) -> Path:
@@ -52,10 +52,10 @@ def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> list[
 
 
 def _warnings(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What went wrong on the way, if anything did."""
+    """The warnings of the training, if there are any."""
     found = [row for row in rows if WARNING in row]
     said = layout.table([layout.number("images"), ""], [[layout.number(f"{r['images']:,}"), r[WARNING]] for r in found])
-    return layout.section("Warnings", "What the training noticed about itself.", said) if found else ""
+    return layout.section("Warnings", "What the training noticed while it ran.", said) if found else ""
 
 
 def _pictures(run: Run, splits: Splits) -> list[str]:
@@ -66,36 +66,37 @@ def _pictures(run: Run, splits: Splits) -> list[str]:
         parts += _of_the_encoder(run, splits)
     if isinstance(run.model, Translating):
         note = (
-            "Test images, what became of them, and where the model knows the way, what came back; the truth if known."
+            "Test images, their translations, the translations back (for models that go both ways), and the true "
+            "images, where they are known."
         )
         parts.append(_film("Translations, as they formed", note, run.folder.sheets(SAMPLES), run, wide=True))
     return parts
 
 
 def _of_the_prior(run: Run, latent: int) -> list[str]:
-    """Samples over time, and the manifold of two latents or walks between samples."""
-    note = "The same latents at every moment. Press play."
+    """Samples over time, and the manifold of two latents or interpolations between samples."""
+    note = "Samples of the same latents at every stage of the training. Press play."
     parts = [_film("Samples, as they formed", note, run.folder.sheets(SAMPLES), run)]
     if latent == 2:
         sheet = images.grid(images.magnified(run.manifold(15), 44), 15, gap=0)
-        note = "Two latents span the page; both run through the inverse normal CDF from 0.05 to 0.95."
+        note = "The two latents along the two axes, each at the quantiles 0.05 to 0.95 of the normal distribution."
         parts.append(_figure("The manifold", note, sheet))
     elif not isinstance(run.model, Inferential):
         paths = [run.interpolate(seed=seed) for seed in range(PATHS)]
-        note = "Each row walks along a great arc in latent space."
+        note = "Each row follows a great arc through latent space."
         parts.append(_figure("Between two samples", note, _rows(paths)))
     return parts
 
 
 def _of_the_encoder(run: Run, splits: Splits) -> list[str]:
-    """Reconstructions over time, and walks between test images."""
+    """Reconstructions over time, and interpolations between test images."""
     sheets = run.folder.sheets(RECONSTRUCTIONS if isinstance(run.model, Generative) else SAMPLES)
-    note = "Test images above, what came back through the latent below."
+    note = "Test images in the upper rows, their reconstructions below."
     parts = [_film("Reconstructions, as they formed", note, sheets, run, wide=True)]
     ends = images.from_bytes(splits.test.images[: 2 * PATHS])
     paths = [run.interpolate(ends[2 * i], ends[2 * i + 1], steps=14) for i in range(len(ends) // 2)]
     if paths:
-        note = "Each row walks through latent space."
+        note = "Each row follows a path through latent space."
         parts.append(_figure("Between two test images", note, _rows(paths), wide=True))
     return parts
 
@@ -111,7 +112,7 @@ def _figure(title: str, note: str, picture: Tensor, *, wide: bool = False) -> st
 def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run, *, wide: bool = False) -> str:
     if not sheets:
         return ""
-    count = min(FRAMES, len(sheets))
+    count = min(MAX_FRAMES, len(sheets))
     chosen = [sheets[round(i * (len(sheets) - 1) / max(1, count - 1))] for i in range(count)]
     frames = [
         {"images": step * run.config.train.batch, "url": images.data_url(images.read(path, path.name))}

@@ -11,8 +11,8 @@ from simulacra.errors import ConfigError
 
 __all__ = ["Prior"]
 
-FEWEST = 2  # latents, below which there is nothing to fit
-THINNEST = 1e-3  # of the widest dimension's spread: a narrower one counts as this wide
+MIN_LATENTS = 2  # with fewer there is nothing to fit
+MIN_SPREAD = 1e-3  # of the widest dimension's spread: a narrower one counts as this wide
 
 
 class Prior(nn.Module):
@@ -45,11 +45,11 @@ def standardised(codes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Raises `ConfigError` for fewer than two codes, or for NaN.
     """
-    if codes.ndim != 2 or len(codes) < FEWEST or codes.shape[1] == 0:
-        raise ConfigError(f"A prior is fitted to latents (n, D), n at least {FEWEST}; got {tuple(codes.shape)}.")
+    if codes.ndim != 2 or len(codes) < MIN_LATENTS or codes.shape[1] == 0:
+        raise ConfigError(f"A prior is fitted to latents (n, D), n at least {MIN_LATENTS}; got {tuple(codes.shape)}.")
     if not torch.isfinite(codes).all():
-        raise ConfigError("The latents hold NaN or infinite values: the model's weights are of no use. Train it again.")
+        raise ConfigError("The latents hold NaN or infinite values: the model's weights are unusable. Train it again.")
     codes = codes.detach().cpu().double()
     mean, scale = codes.mean(0), codes.std(0, unbiased=False)
-    scale = scale.clamp(min=THINNEST * float(scale.max()) or 1.0)
+    scale = scale.clamp(min=MIN_SPREAD * float(scale.max()) or 1.0)
     return (codes - mean) / scale, mean, scale

@@ -21,7 +21,7 @@ from simulacra.storage import atomic
 __all__ = ["load", "save"]
 
 FORMAT = "simulacra-prior-1"
-LONGEST = 64  # characters of a name
+MAX_NAME = 64  # characters
 TOLERANCE = 1e-6  # of the sum of weights
 
 
@@ -42,15 +42,15 @@ def load(path: Path, weights: str | Collection[str], dimensions: int) -> Prior:
     facts, tensors = _read(path)
     try:
         prior = _mixture(str(facts["name"]), tensors) if facts["kind"] == "mixture" else _flow(tensors, dimensions)
-        known = facts["kind"] in ("mixture", "flow") and len(prior.name) <= LONGEST
+        known = facts["kind"] in ("mixture", "flow") and len(prior.name) <= MAX_NAME and prior.name.isprintable()
         sound = known and all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError):
         sound = False
     if not sound:
-        raise RunError(f"{path} holds no prior that makes sense. Fit it again: simulacra fit-prior RUN")
+        raise RunError(f"{path} does not hold a usable prior. Fit it again: simulacra fit-prior RUN")
     digests = {weights} if isinstance(weights, str) else set(weights)
     if str(facts.get("weights")) not in digests or prior.dimensions != dimensions:
-        raise RunError(f"{path} was fitted to other weights than these. Fit it again: simulacra fit-prior RUN")
+        raise RunError(f"{path} was fitted to a model with other weights. Fit it again: simulacra fit-prior RUN")
     return prior.requires_grad_(False).eval()
 
 
@@ -58,19 +58,19 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
         facts = json.loads(metadata.get("prior", "null"))
     except FileNotFoundError:
-        raise RunError(f"There is no prior {path}. Fit one: simulacra fit-prior RUN") from None
+        raise RunError(f"There is no prior at {path}. Fit one: simulacra fit-prior RUN") from None
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged or no prior: {error}. Fit it again: simulacra fit-prior RUN") from None
+        raise RunError(f"{path} is damaged or not a prior: {error}. Fit it again: simulacra fit-prior RUN") from None
     if metadata.get("format") != FORMAT or not isinstance(facts, dict):
-        raise RunError(f"{path} is no prior of this version of simulacra ({FORMAT}). Fit one: simulacra fit-prior RUN")
+        raise RunError(f"{path} is not a prior of this version ({FORMAT}). Fit one: simulacra fit-prior RUN")
     return facts, tensors
 
 
 def _mixture(name: str, tensors: dict[str, Tensor]) -> Mixture:
-    """Raises ValueError for tensors that are no mixture."""
+    """Raises ValueError for tensors that do not make a mixture."""
     components, dimensions = tensors["means"].shape
     shapes = {
         "weights": (components,), "means": (components, dimensions), "factors": (components, dimensions, dimensions),

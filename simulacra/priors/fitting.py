@@ -24,11 +24,13 @@ def fit(
     Raises `ConfigError`.
     """
     if kind not in KINDS:
-        raise ConfigError(f"There is no prior '{kind}'.{nearest(kind, KINDS)} Priors: {', '.join(KINDS)}.")
+        raise ConfigError(f"Unknown kind of prior '{kind}'.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
     if components is not None and kind not in COMPONENTS:
-        raise ConfigError(f"{kind} has no components; --components goes with {' or '.join(COMPONENTS)}.")
+        raise ConfigError(
+            f"The prior {kind} has no components. Use --components with {' or '.join(COMPONENTS)}, or leave it out."
+        )
     if kind == "per-class" and labels is None:
-        raise ConfigError("per-class needs images with classes; these have none. Try gmm.")
+        raise ConfigError("The prior per-class needs images with classes; these have none. Try gmm.")
     if kind == "normal":
         return fit_normal(codes)
     if kind == "flow":

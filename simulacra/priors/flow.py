@@ -20,8 +20,8 @@ __all__ = ["Flow", "fit_flow"]
 
 TRANSFORMS = 4
 HIDDEN = (64, 64)
-STEPS, BATCH, RATE = 600, 256, 2e-3
-CLIP = 1.0  # of the gradient's norm
+STEPS, BATCH, LEARNING_RATE = 600, 256, 2e-3
+MAX_GRADIENT_NORM = 1.0
 
 
 class Flow(Prior):
@@ -51,7 +51,7 @@ class Flow(Prior):
 
 
 def fit_flow(codes: Tensor, *, steps: int = STEPS, seed: int = 0) -> Flow:
-    """Fit a flow to latents ``(n, D)`` by maximum likelihood: Adam, with a rate that falls as a cosine."""
+    """Fit a flow to latents ``(n, D)`` by maximum likelihood: Adam, with a learning rate that falls as a cosine."""
     x, mean, scale = standardised(codes)
     x = x.float()
     with torch.random.fork_rng(devices=[]):
@@ -59,14 +59,14 @@ def fit_flow(codes: Tensor, *, steps: int = STEPS, seed: int = 0) -> Flow:
         prior = Flow(mean, scale)
     generator = torch.Generator().manual_seed(seed)
     parameters = list(prior.flow.parameters())
-    optimizer = torch.optim.Adam(parameters, lr=RATE)
+    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         batch = x[torch.randint(len(x), (BATCH,), generator=generator)]
         loss = -prior.flow().log_prob(batch).mean()
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        torch.nn.utils.clip_grad_norm_(parameters, MAX_GRADIENT_NORM)
         optimizer.step()
         schedule.step()
     return prior.requires_grad_(False).eval()

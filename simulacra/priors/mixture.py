@@ -23,7 +23,7 @@ from simulacra.priors.base import Prior, standardised
 __all__ = ["Mixture", "fit_mixture", "fit_normal", "fit_per_class"]
 
 RIDGE = 1e-6  # added to each variance of standardised codes, so that no component collapses
-ITERATIONS = 300  # of expectation-maximisation at most
+MAX_ITERATIONS = 300  # of expectation-maximisation
 
 
 class Mixture(Prior):
@@ -76,7 +76,7 @@ class Mixture(Prior):
         chosen = self.classes == label
         if label < 0 or not chosen.any():
             known = sorted({int(k) for k in self.classes if k >= 0})
-            raise ConfigError(f"The prior {self.name} knows no class {label}. Classes: {known or 'none'}.")
+            raise ConfigError(f"The prior {self.name} has no class {label}. Classes: {known or 'none'}.")
         weights = self.weights[chosen] / self.weights[chosen].sum()
         return Mixture(self.name, weights, self.means[chosen], self.factors[chosen], self.classes[chosen])
 
@@ -97,12 +97,10 @@ def fit_mixture(codes: Tensor, components: int = 10, *, seed: int = 0) -> Mixtur
     """
     x, mean, scale = standardised(codes)
     if not 1 <= components <= len(x):
-        raise ConfigError(f"A mixture of {components} components needs as many latents; there are {len(x)}.")
+        raise ConfigError(f"A mixture of {components} components needs at least as many latents; there are {len(x)}.")
     found = _expectation_maximisation(x, components, seed)
-    weights, means, covariances = (
-        torch.from_numpy(values) for values in (found.weights_, found.means_, found.covariances_)
-    )
-    return _scaled(f"gmm-{components}", weights, means, covariances, mean, scale)
+    weights, means = torch.from_numpy(found.weights_), torch.from_numpy(found.means_)
+    return _scaled(f"gmm-{components}", weights, means, torch.from_numpy(found.covariances_), mean, scale)
 
 
 def fit_per_class(codes: Tensor, labels: Tensor, components: int = 1, *, seed: int = 0) -> Mixture:
@@ -128,7 +126,7 @@ def _expectation_maximisation(x: Tensor, components: int, seed: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mixture that has not settled after so many iterations still serves
         return mixture(
-            components, covariance_type="full", reg_covar=RIDGE, max_iter=ITERATIONS, init_params="k-means++",
+            components, covariance_type="full", reg_covar=RIDGE, max_iter=MAX_ITERATIONS, init_params="k-means++",
             random_state=seed % 2**32,
         ).fit(x.numpy())  # fmt: skip
 
@@ -143,5 +141,6 @@ def _scaled(name: str, weights: Tensor, means: Tensor, covariances: Tensor, cent
 def _joined(parts: Sequence[Mixture], shares: Tensor, labels: Tensor, name: str) -> Mixture:
     weights = torch.cat([share * part.weights for share, part in zip(shares, parts, strict=True)])
     classes = labels.repeat_interleave(torch.tensor([len(part.weights) for part in parts]))
-    means, factors = (torch.cat([getattr(part, key) for part in parts]) for key in ("means", "factors"))
+    means = torch.cat([part.means for part in parts])
+    factors = torch.cat([part.factors for part in parts])
     return Mixture(name, weights, means, factors, classes)
