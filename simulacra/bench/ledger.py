@@ -157,10 +157,11 @@ class Ledger:
 HEAD = (
     "# The ledger",
     "",
-    "Published figures beside ours. Every figure of ours was written by the command of its row, which trains, measures,",
-    "and continues where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±` is the standard",
-    "deviation over the seeds 0, 1, ...; each row says how its training differs from that of its source.",
-    "SSIM of results dated before 2026-11-29 includes windows that reach over the border, where images were mirrored.",
+    "Published figures beside ours. Every figure of ours was written by the command of its row, which trains,",
+    "measures, and continues where it was stopped; `simulacra bench ledger` fills all rows that take minutes. `±`",
+    "is the standard deviation over the seeds 0, 1, ...; each row says how its training differs from that of its",
+    "source. SSIM of results dated before 2026-11-29 includes windows that reach over the border, where images were",
+    "mirrored.",
     "",
 )
 
