@@ -69,7 +69,7 @@ class Clustering(nn.Module):
         super().__init__()
         self.categories = categories
         self.register_buffer("joint", torch.zeros(clusters, clusters))
-        self.register_buffer("category", torch.arange(clusters) % categories)
+        self.register_buffer("category", torch.tensor([cluster % categories for cluster in range(clusters)]))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     @property

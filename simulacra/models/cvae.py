@@ -31,7 +31,7 @@ class ConditionalEncoder(nn.Module):
     def __init__(self, trunk: nn.Module, features: int, classes: int, outputs: int) -> None:
         super().__init__()
         self.trunk = trunk
-        self.vectors = nn.Embedding(classes, features)  # N(0, 1): they vary as much as the features
+        self.vectors = networks.table(classes, features)  # N(0, 1): they vary as much as the features
         self.head = networks.head(features, outputs)
 
     def forward(self, hidden: Tensor, label: Tensor) -> Tensor:

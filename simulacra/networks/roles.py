@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from simulacra import config
@@ -14,7 +15,7 @@ from simulacra.images import Shape
 from simulacra.networks import conv, mlp, resnet
 from simulacra.networks.base import Network, activation, initialise, normalise
 
-__all__ = ["KINDS", "Kind", "decoder", "dense", "embedding", "encoder", "head", "register", "trunk"]
+__all__ = ["KINDS", "Kind", "decoder", "dense", "embedding", "encoder", "head", "register", "table", "trunk"]
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,16 @@ def trunk(network: config.Network, shape: Shape, features: int) -> nn.Module:
 
 def embedding(classes: int, features: int, norm: str = "none") -> nn.Module:
     """Build a vector ``(features,)`` of length about 1 for each class, to be looked up by labels ``(B,)``."""
-    layer = nn.Embedding(classes, features)
-    nn.init.normal_(layer.weight, 0.0, 1 / math.sqrt(features))
+    layer = table(classes, features)
+    if not layer.weight.is_meta:
+        nn.init.normal_(layer.weight, 0.0, 1 / math.sqrt(features))
     return normalise(layer, norm)
+
+
+def table(classes: int, features: int) -> nn.Embedding:
+    """Build a vector ``(features,)`` of draws from N(0, 1) for each class; on the meta device nothing is drawn."""
+    empty = torch.empty(classes, features)
+    return nn.Embedding(classes, features, _weight=empty) if empty.is_meta else nn.Embedding(classes, features)
 
 
 def dense(inputs: int, outputs: int, followed_by: str | None, norm: str = "none", *, bias: bool = True) -> nn.Module:

@@ -18,7 +18,7 @@ from simulacra.config import Config
 from simulacra.data import Given, Splits
 from simulacra.data.given import PREFIX
 from simulacra.errors import ConfigError
-from simulacra.models import Model, Scored
+from simulacra.models import Model, Scored, size
 from simulacra.runs import checkpoint
 from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CONFIG, ENVIRONMENT, RunFolder
@@ -69,6 +69,7 @@ def prepare(
     device = machine.device(values.train.device)
     machine.check_tools(values.train, device)
     values = same_run(values, folder.config(), splits, folder.path) if resumed else resolve(values, splits, device)
+    size.refuse_too_large(values, checkpoint.shape_of(values))
     torch.manual_seed(data.derived_seed(values.seed, "weights"))
     model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inherited = None if init is None else inherit(model, init)
