@@ -596,6 +596,10 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a name of 300 characters": (lambda runs, _: ["sample", runs / "vae", "--out", "x" * 300], "File name too long"),
     "a path of 5,000 characters": (lambda *_: ["train", "vae", "--data", "x/" * 2500], "File name too long"),
     "a run of 300 characters": (lambda *_: ["sample", "x" * 300], "RUN cannot be 'xxx"),
+    "a data set's name that is not UTF-8": (
+        lambda _, t: ["train", "vae", "--data", "d\udcff", "--out", t / "out"],
+        "--data cannot be 'd\\udcff': the config of a run holds this name, and it is not valid UTF-8. Rename it",
+    ),
     "a link to itself": (_link_to_itself, "Too many levels of symbolic links"),
     "a recipe that never ends": (_recipe("x.toml", Path("/dev/zero")), "x.toml is not a file"),
     "a recipe that is a pipe": (_pipe, "pipe.toml is not a file"),
@@ -703,11 +707,11 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "more labels for the generator": (
         lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
     "labels without downstream": (
-        lambda runs, _: ["evaluate", runs / "cvae", "--labels", 3], "--labels is for evaluate --downstream only. Add"),
+        lambda runs, _: ["evaluate", runs / "cvae", "--labels", 3], "--labels needs --downstream. Add it"),
     "repeats without downstream": (
-        lambda runs, _: ["evaluate", runs / "cvae", "--repeats", 5], "Add --downstream, or leave --repeats out."),
+        lambda runs, _: ["evaluate", runs / "cvae", "--repeats", 5], "leave --repeats out."),
     "a rival without downstream": (
-        lambda runs, _: ["evaluate", runs / "cvae", "--classical", "affine"], "--classical is for evaluate --downst"),
+        lambda runs, _: ["evaluate", runs / "cvae", "--classical", "affine"], "--classical needs --downstream."),
     "one end of a path": (lambda runs, _: ["interpolate", runs / "vae", "--from", "a.png"], "or neither"),
     "arithmetic with no class": (
         lambda runs, t: ["arithmetic", runs / "vae", "--plus", "12", "--minus", "3"], "class cannot be '12'. Did you"),

@@ -222,6 +222,17 @@ def source(text: str) -> str:
     return text
 
 
+def storable(text: str) -> str:
+    """A `source` whose name the config of a run can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(
+            f"cannot be '{text}': the config of a run holds this name, and it is not valid UTF-8. Rename it"
+        ) from None
+    return source(text)
+
+
 def count(text: str) -> int:
     """A whole number from 1."""
     return _at_least(1, natural(text))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from simulacra import config
 from simulacra.cli.output import PLAIN_SECONDS, refuse_picture_name, say, show
-from simulacra.cli.parser import Parser, Verbs, add_data_root, natural, source
+from simulacra.cli.parser import Parser, Verbs, add_data_root, natural, source, storable
 from simulacra.errors import ConfigError, nearest, printable
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def _add_train(verbs: Verbs) -> Parser:
     sub = verbs.add("train", _train, "Train a recipe, on its own data or on yours. RECIPE --help lists every option.")
     sub.rewrite, sub.keys = explained, True
     sub.add_argument(
-        "recipe", type=source, metavar="RECIPE", help="name of a recipe (simulacra recipes), or a .toml file"
+        "recipe", type=storable, metavar="RECIPE", help="name of a recipe (simulacra recipes), or a .toml file"
     )
     sub.add_argument(
-        "--data", type=source, metavar="NAME|PATH", help="name of a data set, or a folder or zip of images"
+        "--data", type=storable, metavar="NAME|PATH", help="name of a data set, or a folder or zip of images"
     )
     sub.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/RECIPE)")
     sub.add_argument("--seed", type=natural, metavar="N", help="random seed of weights, order and noise (default: 0)")
