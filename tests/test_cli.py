@@ -626,11 +626,11 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "value out of range": (lambda *_: ["train", "vae", "--model.latent", -1], "model.latent must be greater than 0"),
     "penalty beside batch normalisation": (
         lambda *_: ["train", "gan", "--model.discriminator.norm", "batch"],
-        "a penalty needs the slope at each image",
+        "a penalty needs the gradient at each image",
     ),
     "unbounded critic": (
         lambda *_: ["train", "wgan-gp", "--model.penalty.kind", "none"],
-        "the Wasserstein distance needs a critic of bounded slope",
+        "the Wasserstein distance needs a critic with a bounded gradient",
     ),
     "packs that do not fill the batch": (
         lambda *_: ["train", "gan", "--model.packing", 5],
@@ -666,7 +666,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     ),
     "one image": (lambda _, t: ["train", "vae", "--data", _one(t), "--out", t / "out"], "at least 2 are needed"),
     "run folder that exists": (lambda runs, _: ["train", "vae", "--data", "digits", "--out", runs / "vae"], "--resume"),
-    "out is a file": (_out_is_a_file, "is a file"),
+    "out is a file": (_out_is_a_file, "out is not a folder. Name a folder with --out."),
     "unwritable out": (lambda *_: ["train", "vae", "--data", "digits", "--out", "/proc/out"], "/proc"),
     "truncated checkpoint": (_truncated_checkpoint, "is damaged or truncated"),
     "checkpoint with code": (_checkpoint_with_code, "Nothing in it was executed"),
@@ -679,7 +679,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "picture without a format": (lambda runs, t: ["manifold", runs / "vae", "--out", t / "x.txt"], "must end in .png"),
     "latents without a format": (lambda runs, t: ["encode", runs / "vae", "digits", "--out", t / "x.csv"], ".npz"),
     "a run as data": (lambda runs, t: ["train", "vae", "--data", runs / "vae", "--out", t / "out"], "is a run, not"),
-    "a folder of runs": (lambda runs, _: ["sample", runs], "Name one: autoencoder, cgan, cvae, gan, infogan, vae"),
+    "a folder of runs": (lambda runs, _: ["sample", runs], "Choose one: autoencoder, cgan, cvae, gan, infogan, vae"),
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
     "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
     "features of no file of torch": (
@@ -703,7 +703,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a change that is none": (
         lambda _, t: ["augment", "digits", "--classical", "flipp", "--out", t / "more"], "Did you mean 'flip'"),
     "samples of no class": (
-        lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "Families: cgan, cvae, and"),
+        lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "gan is neither. Families: "),
     "more labels for the generator": (
         lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
     "labels without downstream": (
@@ -742,7 +742,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "scores of other counts": (_compare("vae", "autoencoder", n=40), "is true of 1 other score. Type: simulacra"),
     "scores of other images": (_compare_on_other_data, "its images, or their division into training and test"),
     "scores of other kinds": (_compare_without_common_scores, "no score in common"),
-    "damaged scores": (_compare_damaged_scores, "holds no scores"),
+    "damaged scores": (_compare_damaged_scores, "is not a file of scores"),
     "a page without a format": (_compare("vae", "autoencoder", out="page.png"), "ending in .html"),
     "unknown player": (lambda _, t: ["train", "vae", "--data", "digits", "--out", t / "out",
                                      "--train.players.critic.rate", 1], "Players: model"),
