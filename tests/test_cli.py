@@ -703,7 +703,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "a change that is none": (
         lambda _, t: ["augment", "digits", "--classical", "flipp", "--out", t / "more"], "Did you mean 'flip'"),
     "samples of no class": (
-        lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "gan is neither. Families: "),
+        lambda runs, t: ["augment", "digits", "--run", runs / "gan", "--out", t / "more"], "gan is neither. Families:"),
     "more labels for the generator": (
         lambda runs, _: ["evaluate", runs / "cvae", "--downstream", "--labels", 10], "--data.per_class 10"),
     "labels without downstream": (

@@ -83,6 +83,7 @@ def overview() -> Iterator[str]:
     yield "options:"
     yield "  -h, --help   Show this text; after a verb, the verb's options."
     yield "  --version    Show the version."
+    yield "  --plugin     After a verb: a Python file of yours with more families or metrics."
     yield "  --debug      After an error, show where in the code it occurred."
     yield ""
     yield "Start with: simulacra quickstart"
