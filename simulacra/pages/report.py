@@ -37,7 +37,7 @@ def write(run: Run, splits: Splits, path: Path) -> Path:
 
 
 def _facts(run: Run, splits: Splits, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    last = rows[-1]
+    last = rows[-1] if rows else {"images": 0, "seconds": 0}
     seconds = float(last["seconds"])
     return [
         ("family", run.config.model.family),

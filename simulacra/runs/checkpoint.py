@@ -9,22 +9,30 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from simulacra import config, models
 from simulacra.config import Config
 from simulacra.errors import RunError, SimulacraError
 from simulacra.images import Shape
 from simulacra.models import Model
+from simulacra.runs.folder import RunFolder
 from simulacra.storage import atomic
 
 FORMAT = "simulacra-1"
 KEPT = 2  # newest checkpoints kept, besides the best
+LONGEST_NAME = 200  # characters read of the name in ``latest`` or ``best``
+SLACK = 3  # times that a weight may be registered while its layer is built, as by spectral normalisation
 
 
 class Checkpoints:
@@ -57,30 +65,55 @@ class Checkpoints:
                 path.unlink()
 
     def latest(self) -> Path | None:
-        """The newest checkpoint, or None where there is none yet."""
+        """The newest checkpoint, or None where there is none yet. Raises `RunError` for a name that leads nowhere."""
         return self._pointed("latest")
 
     def best(self) -> Path | None:
-        """The checkpoint with the best held-out score, or None."""
+        """The checkpoint with the best held-out score, or None. Raises `RunError` for a name that leads nowhere."""
         return self._pointed("best")
+
+    def newest(self) -> tuple[Path, dict[str, Any]] | None:
+        """Return the state to continue from: that of `latest`, or where this name is lost, the newest that is whole.
+
+        Raises `RunError` where there are checkpoints, and none is whole.
+        """
+        latest = self.latest()
+        if latest is not None:
+            return latest, load(latest)
+        reason = None
+        for path in reversed(self._all()):
+            try:
+                return path, load(self._checked(path.name) or path)
+            except RunError as error:
+                reason = reason or error
+        if reason is not None:
+            raise reason
+        return None
 
     def _point(self, name: str, path: Path) -> None:
         with atomic(self.folder / name) as temporary:
             temporary.write_text(path.name + "\n")
 
     def _pointed(self, name: str) -> Path | None:
-        pointer = self.folder / name
-        if not pointer.is_file():
+        run = RunFolder(self.folder.parent)
+        text = run.text(f"{self.folder.name}/{name}")
+        if text is None:
             return None
-        path = self.folder / Path(pointer.read_text(errors="replace").strip()).name
-        if not path.is_file():
+        file = Path(text.strip()[:LONGEST_NAME]).name
+        path = self._checked(file) if file else None
+        if path is None:
             raise RunError(
-                f"{pointer} names {path.name}, which is missing. Write the name of another .pt file into it."
+                f"{self.folder / name} names {file or 'nothing'}, which is missing. "
+                "Write the name of another .pt file of that folder into it, or delete it to continue from the newest."
             )
         return path
 
+    def _checked(self, name: str) -> Path | None:
+        """The path of a checkpoint, a regular file inside the run folder; None where there is none."""
+        return RunFolder(self.folder.parent).file(f"{self.folder.name}/{name}")
+
     def _all(self) -> list[Path]:
-        found = [path for path in self.folder.glob("*.pt") if path.stem.isdigit()]
+        found = [path for path in self.folder.glob("*.pt") if path.stem.isdecimal()]
         return sorted(found, key=lambda path: int(path.stem))
 
 
@@ -95,7 +128,9 @@ def save(state: dict[str, Any], path: Path) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Read a training state without executing code from it. Raises `RunError` for damaged or foreign files."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch, about files that are refused below
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise RunError(
             f"{path} is not a checkpoint of simulacra: it holds objects other than tensors, numbers and text, "
@@ -105,7 +140,7 @@ def load(path: Path) -> dict[str, Any]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise RunError(
             f"{path} is damaged or truncated ({reason}). "
-            "Write the name of an older .pt file of that folder into its file 'latest' and resume again."
+            "Write the name of an older .pt file of that folder into its file 'latest', and resume again."
         ) from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise RunError(f"{path} is not a checkpoint of this version of simulacra ({FORMAT}).")
@@ -128,25 +163,71 @@ def save_model(model: Model, values: Config, path: Path) -> None:
 
 
 def load_model(path: Path) -> tuple[Model, Config]:
-    """Read a model written by `save_model`, in eval mode. Raises `RunError` for damaged or foreign files."""
+    """Read a model written by `save_model`, in eval mode.
+
+    Raises `RunError` for damaged or foreign files, for weights that do not fit their config or are not finite.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} is damaged or no file of weights: {error}. Train again, or restore the file.") from None
+        raise RunError(
+            f"{path} is damaged, or not a file of weights: {error}. Train again, or restore the file."
+        ) from None
     if metadata.get("format") != FORMAT or "config" not in metadata:
         raise RunError(f"{path} was not written by this version of simulacra ({FORMAT}).")
     try:
         values = config.parse(config.loads(metadata["config"], str(path)))
-        model = empty(values)
+        with _no_larger_than(tensors):
+            model = empty(values)
     except SimulacraError as error:
         raise RunError(f"{path} cannot be opened: {error}") from None
+    except (RuntimeError, RecursionError) as error:
+        raise RunError(_unfit(path, error)) from None
     try:
+        _refuse_other_kinds(model, tensors)
         model.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
-        raise RunError(f"{path}: the weights do not fit the config beside them: {str(error).splitlines()[0]}") from None
+        raise RunError(_unfit(path, error)) from None
+    broken = next((name for name, tensor in tensors.items() if not bool(torch.isfinite(tensor).all())), None)
+    if broken is not None:
+        raise RunError(
+            f"{path} is unusable: its weights {broken} are NaN or infinite. Train again, or restore the file."
+        )
     return model.requires_grad_(False).eval(), values
+
+
+def _unfit(path: Path, error: Exception) -> str:
+    return f"{path}: the weights do not fit the config in the same file: {str(error).splitlines()[0]}"
+
+
+@contextmanager
+def _no_larger_than(tensors: Mapping[str, Tensor]) -> Iterator[None]:
+    """While a model is built, stop as soon as it has more weights than its file: a config may ask for any number."""
+    numbers, count = (SLACK * size for size in (sum(t.numel() for t in tensors.values()), len(tensors)))
+    built = [0, 0]
+
+    def registered(_module: nn.Module, _name: str, parameter: nn.Parameter | None) -> None:
+        built[0] += 0 if parameter is None else parameter.numel()
+        built[1] += 1
+        if built[0] > numbers or built[1] > count:
+            raise RuntimeError(
+                f"it asks for a model of more than {built[0]:,} weights in {built[1]:,} tensors; the file holds "
+                f"{numbers // SLACK:,} in {count // SLACK:,}."
+            )
+
+    handle = register_module_parameter_registration_hook(registered)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _refuse_other_kinds(model: Model, tensors: Mapping[str, Tensor]) -> None:
+    for name, own in model.state_dict().items():
+        if name in tensors and tensors[name].dtype != own.dtype:
+            raise RuntimeError(f"{name} is of type {tensors[name].dtype}, not {own.dtype}.")
 
 
 def digest(model: Model, values: Config) -> str:

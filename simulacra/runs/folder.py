@@ -41,7 +41,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.rows: list[dict[str, Any]] = []  # of the log, in a training: see `forget_after`
+        self.rows: list[dict[str, Any]] = []  # of the log, in a training
         self._lock: IO[str] | None = None
 
     # ----------------------------------------------------------------------------------------------- its files
@@ -214,7 +214,7 @@ class RunFolder:
             for at, sheet in _pictures(self.place(name)):
                 if at > step:
                     sheet.unlink(missing_ok=True)
-        self.rows = [row for row in self.history() if row["step"] <= step]
+        self.rows = [row for row in self.rows if row["step"] <= step]
         with atomic(self.path / METRICS) as temporary:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows), "utf-8")
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from simulacra.config import Optimizer, Schedule
+
+MOMENTS: dict[type[torch.optim.Optimizer], set[str]] = {  # what each keeps of a parameter
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.RMSprop: {"step", "square_avg"},
+    torch.optim.SGD: {"momentum_buffer"},
+}
 
 
 def build(values: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -42,3 +50,34 @@ def factor(schedule: Schedule, images: int, total: int) -> float:
     if schedule.kind == "cosine":
         return rise * 0.5 * (1.0 + math.cos(math.pi * past))
     return rise
+
+
+def restore(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Continue from the moments of a saved state; the options stay those of the config.
+
+    Raises ValueError for moments of other parameters than the optimizer's.
+    """
+    own = optimizer.state_dict()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    moments = saved["state"]
+    if not isinstance(moments, dict) or not moments.keys() <= set(range(len(parameters))):
+        raise ValueError("its optimizer is of other parameters.")
+    for index, values in moments.items():
+        if not _fits(values, MOMENTS[type(optimizer)], parameters[index]):
+            raise ValueError("its optimizer's moments are of another shape or kind.")
+    optimizer.load_state_dict({"state": moments, "param_groups": own["param_groups"]})
+
+
+def _fits(values: Any, names: set[str], parameter: nn.Parameter) -> bool:
+    """Whether these are the moments of a parameter: finite, of its shape, or a single number of steps."""
+    if not isinstance(values, dict) or values.keys() != names:
+        return False
+    return all(
+        value is None
+        if name == "momentum_buffer" and value is None
+        else isinstance(value, Tensor)
+        and value.shape == (torch.Size([]) if name == "step" else parameter.shape)
+        and value.is_floating_point()
+        and bool(torch.isfinite(value).all())
+        for name, value in values.items()
+    )

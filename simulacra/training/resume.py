@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from simulacra import config
 from simulacra.config import Config
 from simulacra.errors import ConfigError, RunError
 from simulacra.training.trainer import Trainer
@@ -17,35 +19,56 @@ MAY_CHANGE = {
 }  # fmt: skip
 
 
-def state(trainer: Trainer, observer: Observer, fingerprint: str) -> dict[str, Any]:
+def state(values: Config, trainer: Trainer, observer: Observer, fingerprint: str) -> dict[str, Any]:
     """Return everything that a resumed training needs, and by which it knows that it is the same one."""
-    return {**trainer.state_dict(), "best": observer.best, "data": fingerprint}
+    return {**trainer.state_dict(), "best": observer.best, "data": fingerprint, "config": config.dumps(values)}
 
 
-def restore(found: dict[str, Any], origin: Path | None, trainer: Trainer, observer: Observer) -> None:
-    """Continue from a state; raises `RunError` for one of another model."""
+def restore(found: dict[str, Any], origin: Path, trainer: Trainer, observer: Observer) -> None:
+    """Continue from a state. Raises `RunError` for one of another model, or with weights that are not finite."""
     try:
         trainer.load_state_dict(found)
-        observer.best = found["best"]
-    except (KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        best = found["best"]
+        observer.best = None if best is None else float(best)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(
-            f"{origin} does not fit the config beside it: {reason} Restore the run, or train anew."
+            f"{origin} does not fit the config beside it: {str(error).splitlines()[0]} "
+            "Restore the run, or train anew in another folder."
         ) from None
+    if not trainer.healthy():
+        raise RunError(
+            f"{origin} holds weights that are NaN or infinite. Continue from another .pt file in its folder."
+        )
 
 
-def refuse_changes(before: Config, values: Config, path: Path) -> None:
-    """Raise `ConfigError` for a change of what determines the weights of the run in ``path``."""
+def refuse_other_config(found: dict[str, Any], origin: Path, values: Config) -> None:
+    """Raise `ConfigError` where a state was made with another config; older states do not say with which."""
+    text = found.get("config")
+    if isinstance(text, str):
+        refuse_changes(config.parse(config.loads(text, str(origin))), values, f"The checkpoint {origin}")
+
+
+def refuse_fewer_images(trainer: Trainer, path: Path) -> None:
+    """Raise `ConfigError` for a training that is asked to end before the step that it has reached."""
+    if math.ceil(trainer.values.images / trainer.values.batch) < trainer.step:
+        raise ConfigError(
+            f"The run in {path} has seen {trainer.images:,} images already, so --train.images cannot be "
+            f"{trainer.values.images:,}. Ask for at least as many, or choose another folder with --out."
+        )
+
+
+def refuse_changes(before: Config, values: Config, what: str) -> None:
+    """Raise `ConfigError` for a change of what determines the weights; ``what`` has the config ``before``."""
     free = {f"train.{name}" for name in MAY_CHANGE}
     falling = before.train.schedule.kind != "constant"
     if falling:
         free.remove("train.images")
-    old, new = (_flat(config.model_dump(mode="json")) for config in (before, values))
+    old, new = (_flat(values.model_dump(mode="json")) for values in (before, values))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and key not in free | {"recipe"}:
             why = " (the end of a falling learning rate cannot move)" if falling and key == "train.images" else ""
             raise ConfigError(
-                f"The run in {path} has {key} = {old.get(key)}, not {new.get(key)}{why}. "
+                f"{what} has {key} = {old.get(key)}, not {new.get(key)}{why}. "
                 f"Resume it with the same options (only {', '.join(sorted(free))} may change), "
                 "or choose another folder with --out."
             )

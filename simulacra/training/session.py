@@ -20,6 +20,7 @@ from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CHECKPOINTS, CONFIG, DISTANCE, MODEL, REPORT, TENSORBOARD, WARNING
 from simulacra.runs.run import Run
 from simulacra.training import Progress, interrupts, resume, setup, sheets, watchdog
+from simulacra.training.opening import open_folder
 from simulacra.training.setup import Plan
 from simulacra.training.watchdog import Observer
 
@@ -67,7 +68,7 @@ class Session:
         tables = setup.asked(name, seed, changes or {})
         plan = setup.prepare(recipe, tables, out, data_root, given, resuming=resume, init=init)
         session = cls(plan)
-        setup.open_folder(plan, session.checkpoints, session.observer)
+        session.notice = open_folder(plan, session.checkpoints, session.observer)
         return session
 
     @property
@@ -174,7 +175,7 @@ class Session:
         """Write the checkpoint and the model; the name of the latest comes last, it makes the others valid."""
         if not self.trainer.healthy():
             raise DivergenceError(f"a weight became NaN or infinite before step {self.trainer.step:,}")
-        path = self.checkpoints.write(resume.state(self.trainer, self.observer, self.fingerprint))
+        path = self.checkpoints.write(resume.state(self.config, self.trainer, self.observer, self.fingerprint))
         if best or self.config.train.keep == "last" or self.checkpoints.best() is None:
             try:
                 checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +17,11 @@ from simulacra.data.given import PREFIX
 from simulacra.errors import ConfigError
 from simulacra.models import Model, Scored, size
 from simulacra.runs import checkpoint
-from simulacra.runs.checkpoint import Checkpoints
-from simulacra.runs.folder import CONFIG, ENVIRONMENT, RunFolder
-from simulacra.storage import atomic
+from simulacra.runs.folder import RunFolder
+from simulacra.storage import component
 from simulacra.training import resume
 from simulacra.training.inherit import Inherited, inherit
 from simulacra.training.trainer import Trainer
-from simulacra.training.watchdog import Observer
-from simulacra.version import __version__
 
 
 @dataclass(frozen=True)
@@ -94,53 +88,7 @@ def asked(data_name: str | None, seed: int | None, changes: Mapping[str, Any]) -
 def default_folder(values: Config, shipped: Config) -> Path:
     """Return ``runs/RECIPE``, or ``runs/RECIPE-DATA`` on other data than the recipe's."""
     name = "" if values.data.name == shipped.data.name else f"-{Path(values.data.name.removeprefix(PREFIX)).stem}"
-    return Path("runs") / f"{values.recipe}{name}"
-
-
-def open_folder(plan: Plan, checkpoints: Checkpoints, observer: Observer) -> None:
-    """Begin or continue a run folder: restore the last state, write the config, drop what came after it.
-
-    Raises `UserError`, before anything is written.
-    """
-    folder, trainer = plan.folder, plan.trainer
-    latest = checkpoints.latest() if plan.resumed else None
-    found = None if latest is None else checkpoint.load(latest)
-    if found is not None and not plan.splits.matches(str(found.get("data"))):
-        raise ConfigError(
-            f"The images of {plan.values.data.name}, their classes or their splits are not those that {folder.path} "
-            "was trained on. Restore them, or choose another folder with --out."
-        )
-    if found is not None:
-        resume.restore(found, latest, trainer, observer)
-    folder.make()
-    folder.lock()
-    if not trainer.finished or (plan.resumed and folder.config().train.keep != plan.values.train.keep):
-        folder.forget_scores()
-    with atomic(folder.path / CONFIG) as temporary:
-        temporary.write_text(config.dumps(plan.values), "utf-8")
-    with atomic(folder.path / ENVIRONMENT) as temporary:
-        temporary.write_text(json.dumps(environment(plan), indent=2) + "\n", "utf-8")
-    folder.forget_after(trainer.step)
-    checkpoints.forget_after(trainer.step)
-
-
-def environment(plan: Plan) -> dict[str, Any]:
-    """Return what a run was trained with: versions, machine, device, command, data."""
-    train, test = plan.splits.train, plan.splits.test
-    return {
-        "simulacra": __version__,
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "machine": platform.platform(),
-        "processor": machine.processor(),
-        "threads": torch.get_num_threads(),
-        "device": str(plan.trainer.loader.device),
-        "command": sys.argv,
-        "init": None if plan.inherited is None else str(plan.inherited.origin),
-        "data": {"name": train.name, "train": len(train), "test": len(test)},
-        "data_sha256": plan.splits.digest(),
-        "data_fingerprint": plan.splits.fingerprint(),
-    }
+    return Path("runs") / component(f"{values.recipe}{name}")
 
 
 def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
@@ -167,7 +115,7 @@ def same_run(values: Config, before: Config, splits: Splits, path: Path) -> Conf
         train = values.train.model_copy(update={"precision": before.train.precision})
         values = values.model_copy(update={"train": train})
     values = resolve(values, splits, torch.device("cpu"))
-    resume.refuse_changes(before, values, path)
+    resume.refuse_changes(before, values, f"The run in {path}")
     return values
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,13 +179,17 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state returned by `state_dict`."""
+        """Continue from a state returned by `state_dict`.
+
+        Raises KeyError, TypeError, ValueError or RuntimeError for a state of another model or of no training.
+        """
+        _refuse_odd_counts(state)
         self.step, self.seconds, self.retry = state["step"], state["seconds"], state["retry"]
         self.model.load_state_dict(state["model"])
         if self.average.half_life:
             self.average.model.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            optim.restore(optimizer, state["optimizers"][name])
         self._sums, self._counts = {}, {}
 
     def _pull(self, rounds: Iterator[dict[str, dict[str, Tensor]]]) -> dict[str, dict[str, Tensor]] | None:
@@ -209,6 +213,13 @@ class Trainer:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.detach()
             self._counts[name] = self._counts.get(name, 0) + 1
+
+
+def _refuse_odd_counts(state: Mapping[str, Any]) -> None:
+    for name, kinds in (("step", int), ("retry", int), ("seconds", (int, float))):
+        value = state[name]
+        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < math.inf:
+            raise ValueError(f"its {name} is {value!r:.40}.")
 
 
 def _trainable(player: nn.Module) -> list[nn.Parameter]:
