@@ -45,7 +45,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(autouse=True, scope="module")
 def quick_classifier() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domains, "SEEN", 3_000)
+        patch.setattr(domains, "IMAGES_SEEN", 3_000)
         yield
 
 
