@@ -17,7 +17,7 @@ from simulacra.config.operations import Step
 from simulacra.errors import ConfigError, DataError
 from simulacra.images import batch, files, from_bytes, luma, to_bytes
 from simulacra.images.files import Entry, Picture
-from simulacra.transforms import pictures
+from simulacra.transforms import layers, pictures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 import make_mixed_files
@@ -333,16 +333,16 @@ def test_without_out_the_name_says_what_was_done(tmp_path: Path, monkeypatch: py
         (["transform", "rotate", "IN", "--degrees", "much"], "degrees must be a number"),
         (["transform", "median", "IN", "--size", "4"], "size must be odd, 1 to 255; got 4"),
         (["transform", "transfer", "IN"], "transfer needs --reference FILE"),
-        (["transform", "pipeline", "IN", "--steps", "inpaint-telea"], "is no step of a pipeline"),
+        (["transform", "pipeline", "IN", "--steps", "inpaint-telea"], "cannot be a step of a pipeline"),
         (["transform", "flip", "NOWHERE"], "There is no file or folder"),
-        (["transform", "flip", "IN", "IN"], "say where to: --out DIR"),
+        (["transform", "flip", "IN", "IN"], "say where the results go: --out DIR"),
         (["transform", "flip", "IN", "--preview", "sheet.txt"], "is not an image file name"),
         (["transform", "flip", "IN", "--report", "r.txt"], "must end in .json"),
         (["compose", "clone", "IN"], "clone needs --with FILE"),
-        (["transform", "crop", "IN", "--height", "90"], "left out: a.png: crop: 90 x 64 pixels do not fit into"),
+        (["transform", "crop", "IN", "--height", "90"], "a.png: crop: 90 x 64 pixels do not fit into"),
         (["transform", "resize", "IN"], "resize needs --height N or --width N"),
         (["transform", "flip", "IN", "--preview", "x.txt"], "--preview x.txt is not an image file name"),
-        (["transform", "canny", "TWO", "--low", "0.5"], "So it is with all 2 files; nothing was written."),
+        (["transform", "canny", "TWO", "--low", "0.5"], "All 2 files failed for this reason; nothing was written."),
         (["augment", "TWO", "--classical", "crop", "--out", "x"], "crop changes the shape of images"),
         (["augment", "TWO", "--classical", "flip", "--preview", "TWO/a.png"], "TWO/a.png exists already"),
         (["augment", "TWO", "--classical", "flip", "--out", "x", "--data.fit", "cut"], "--data.fit must be"),
@@ -378,17 +378,17 @@ def test_transparency_is_joined_like_the_colours() -> None:
     )
     seam = torch.zeros(1, 1, 20, 20)
     seam[..., :10] = 1
-    half = pictures.composed(base, other, None, Step("mixup", {"weight": 0.25}), 0)
+    half = layers.composed(base, other, None, Step("mixup", {"weight": 0.25}), 0)
     assert half.alpha is not None
     assert torch.allclose(half.alpha, torch.full((1, 1, 20, 20), 0.75), atol=1e-5)
     assert torch.equal(to_bytes(half.image), torch.full((1, 3, 20, 20), 200, dtype=torch.uint8))
     for name, values in {"blend": {"levels": 0.0}, "cutmix": {"share": 0.5}}.items():
-        found = pictures.composed(base, other, seam, Step(name, values), 0)
+        found = layers.composed(base, other, seam, Step(name, values), 0)
         assert found.alpha is not None
         shown = found.alpha > 0.5
         assert float(shown.float().mean()) == pytest.approx(0.5, abs=0.02)
         assert set(to_bytes(found.image)[:, :1][shown].tolist()) == {200}
-        both = pictures.composed(base, base, seam, Step(name, values), 0)
+        both = layers.composed(base, base, seam, Step(name, values), 0)
         assert both.alpha is not None
         assert float(both.alpha.max()) == 0
 

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from simulacra.config.operations import OPERATIONS, Parameter, Range, Step, operation, steps
+from simulacra.config.operations import COMPOSITIONS, OPERATIONS, Parameter, Range, Step, operation, steps
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes, to_bytes, to_unit
 from simulacra.transforms import Pipeline, apply, colour, filters, geometry, inpaint, movement
-from simulacra.transforms.pipeline import FUNCTIONS, GEOMETRIES
+from simulacra.transforms.pipeline import function
 
 PLAIN = [name for name, one in OPERATIONS.items() if not one.needs_picture]
 KEEPING = [name for name in PLAIN if not OPERATIONS[name].reshapes]
@@ -47,19 +47,22 @@ def numpy(x: Tensor) -> np.ndarray:
 # ------------------------------------------------------------------------------------------ every operation
 
 
-def test_the_table_and_the_functions_are_of_the_same_operations() -> None:
-    assert set(FUNCTIONS) | set(GEOMETRIES) == set(OPERATIONS)
-    assert {name for name, one in OPERATIONS.items() if one.geometric} == set(GEOMETRIES)
+def test_the_table_names_a_function_for_every_operation() -> None:
+    homes = [one.home for table in (OPERATIONS, COMPOSITIONS) for one in table.values()]
+    assert len(set(homes)) == len(homes)
+    for name, one in OPERATIONS.items():
+        assert one.geometric == one.home.startswith("geometry."), name
+        assert callable(function(one))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_the_table_and_the_functions_have_the_same_parameters_and_defaults(name: str) -> None:
     import inspect
 
-    function = {**FUNCTIONS, **GEOMETRIES}[name]
-    found = {key: one for key, one in inspect.signature(function).parameters.items() if key not in ("x", "generator")}
+    chosen = function(OPERATIONS[name])
+    found = {key: one for key, one in inspect.signature(chosen).parameters.items() if key not in ("x", "generator")}
     assert set(found) == set(OPERATIONS[name].parameters)
-    assert ("generator" in inspect.signature(function).parameters) == OPERATIONS[name].draws
+    assert ("generator" in inspect.signature(chosen).parameters) == OPERATIONS[name].draws
     for key, one in found.items():
         if one.default is not inspect.Parameter.empty and name != "rotate":
             assert OPERATIONS[name].parameters[key].default == one.default, key

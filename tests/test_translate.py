@@ -409,8 +409,7 @@ def test_resuming_a_run_is_exact_with_its_pools(tmp_path: Path) -> None:
     for progress in half:
         if progress.images >= 32:
             break
-    assert half._lock is not None
-    half._lock.close()
+    half.folder.unlock()
     resumed = Session.start("cyclegan", out=tmp_path / "half", changes=SMALL, resume=True)
     assert resumed.trainer.step == 4
     resumed.run()
@@ -446,7 +445,7 @@ def test_translate_refuses_to_overwrite_and_names_that_fall_together_stay_apart(
         picture(tmp_path / "in" / name, (16, 16))
     words = ("translate", str(run.path), str(tmp_path / "in"), "--to", "A", "--out", str(tmp_path / "out"))
     assert run_verb(*words) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x.bmp.png", "x.png.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x.bmp.png", "x.png"]
     assert run_verb(*words) == 2
     assert "exists already" in capsys.readouterr().err
 
@@ -474,10 +473,14 @@ def test_a_grey_image_into_a_colour_model_is_refused_unless_asked_for(
     picture(tmp_path / "in" / "a.png", (16, 16))
     picture(tmp_path / "in" / "grey.png", (16, 16), grey=True)
     words = ("translate", str(run.path), str(tmp_path / "in"), "--out", str(tmp_path / "out"))
-    assert run_verb(*words) == 2
-    assert "grey.png is grey" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-    assert run_verb(*words, "--convert") == 0
+    assert run_verb(*words) == 1
+    assert "1 of 2 files were left out, such as: grey.png is grey" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    assert run_verb(*words, "--convert", "--force") == 0
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    alone = ("translate", str(run.path), str(tmp_path / "in" / "grey.png"), "--out", str(tmp_path / "alone"))
+    assert run_verb(*alone) == 2
+    assert not (tmp_path / "alone").exists()
 
 
 def test_translate_takes_the_test_images_of_the_runs_data_by_name(
@@ -553,7 +556,7 @@ def test_translate_overwrites_if_asked_to_and_shows_how_far_it_is(
     monkeypatch.setattr(output, "PLAIN_SECONDS", -1)
     words = ("translate", str(run.path), str(tmp_path / "in"), "--out", str(tmp_path / "out"))
     assert run_verb(*words) == 0
-    assert "looking at pictures: 2 of 2\ntranslating: 1 of 2\n" in capsys.readouterr().err
+    assert "translating: 1 of 2\ntranslating: 2 of 2\n" in capsys.readouterr().err
     (tmp_path / "out" / "1.png").write_bytes(b"half of one")
     assert run_verb(*words) == 2
     assert "Overwrite with --force" in capsys.readouterr().err
@@ -598,7 +601,7 @@ def test_images_are_faded_into_each_other_beside_a_translator_too(run: Run) -> N
     ("option", "expected"),
     [
         (("--downstream",), "--downstream trains on generated images with classes, but a cyclegan only translates"),
-        (("--features", "pixels"), "are compared by features of their own"),
+        (("--features", "pixels"), "are always compared by the features of a classifier"),
     ],
 )
 def test_what_evaluate_cannot_do_for_a_translator(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, say, show
 from simulacra.cli.parser import Verbs, add_out, count, natural
-from simulacra.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,17 +17,19 @@ if TYPE_CHECKING:
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    inpaint = verbs.add_on_run("inpaint", _inpaint, "Fill in missing pixels with what the model makes of the others.")
+    inpaint = verbs.add_on_run("inpaint", _inpaint, "Fill in missing pixels so that they fit the known ones.")
     repair = verbs.add_on_run("repair", _repair, "Find what the model cannot explain in images, and replace it.")
     for sub in (inpaint, repair):
-        sub.add_argument("images", type=Path, metavar="IMAGES", help="an image, a folder or a zip")
-        sub.add_argument("--n", type=count, default=12, metavar="N", help="how many at most (12)")
-        sub.add_argument("--steps", type=count, default=200, metavar="N", help="of gradient descent (200)")
-        sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of the latents to start from (0)")
-        add_out(sub, "FILE.png|DIR", "a sheet to look at, or single images")
+        sub.add_argument("images", type=Path, metavar="IMAGES", help="image, folder or zip")
+        sub.add_argument("--n", type=count, default=12, metavar="N", help="largest number of images (12)")
+        sub.add_argument("--steps", type=count, default=200, metavar="N", help="number of gradient steps (200)")
+        sub.add_argument(
+            "--seed", type=natural, default=0, metavar="N", help="random seed of the latents the search starts from (0)"
+        )
+        add_out(sub, "FILE.png|DIR", "sheet that shows every stage, or folder for the results alone")
     inpaint.add_argument(
-        "--mask", type=Path, metavar="MASK", help="white marks missing pixels: one image, or a folder with equal names "
-        "(a square in the middle)",
+        "--mask", type=Path, metavar="MASK", help="mask that marks the missing pixels, white on black: one image, or a "
+        "folder or zip with equal names (default: a square in the middle)",
     )  # fmt: skip
 
 
@@ -56,6 +57,7 @@ def _repair(options: argparse.Namespace) -> None:
 
 
 def _opened(options: argparse.Namespace, default: str) -> tuple[Run, Path, list[str], Tensor]:
+    from simulacra.images import targets
     from simulacra.images.batch import refuse_taken
 
     run = open_run(options)
@@ -63,7 +65,7 @@ def _opened(options: argparse.Namespace, default: str) -> tuple[Run, Path, list[
     names, x = run.read(options.images)
     names, x = names[: options.n], x[: options.n]
     if not path.suffix:
-        refuse_taken([_single(path, name) for name in names], force=options.force)
+        refuse_taken(targets(path, names), force=options.force)
     return run, path, names, x
 
 
@@ -71,15 +73,15 @@ def _known(run: Run, mask: Path | None, names: list[str]) -> Tensor:
     """The pixels that are not missing, ``(n, 1, H, W)`` or ``(1, 1, H, W)``."""
     import torch
 
+    from simulacra.images.masks import Masks
+
     side = run.shape.size
     if mask is None:
         known = torch.ones(1, 1, side, side, dtype=torch.bool)
         known[..., side // 4 : side - side // 4, side // 4 : side - side // 4] = False
         return known
-    of, white = run.read(mask)
-    if len(of) > 1 and [Path(name).stem for name in of[: len(names)]] != [Path(name).stem for name in names]:
-        raise DataError(f"{mask} holds masks of other names than the images. Give one mask, or one with each name.")
-    return white[: len(names)].mean(1, keepdim=True) < 0
+    masks = Masks(mask, run.config.data.max_megapixels)
+    return ~torch.cat([masks.of(name, side, run.config.data.fit) for name in names])
 
 
 def _save(rows: list[tuple[str, Tensor]], names: list[str], path: Path) -> None:
@@ -89,10 +91,6 @@ def _save(rows: list[tuple[str, Tensor]], names: list[str], path: Path) -> None:
     if path.suffix:
         say(images.save(images.labelled_rows(rows), path))
         return
-    for name, image in zip(names, rows[-1][1], strict=True):
-        images.save(image, _single(path, name))
-    say(path, f"{len(names):,} images")
-
-
-def _single(folder: Path, name: str) -> Path:
-    return (folder / name).with_suffix(".png")
+    for file, image in zip(images.targets(path, names), rows[-1][1], strict=True):
+        images.save(image, file)
+    say(path, f"{len(names):,} {'image' if len(names) == 1 else 'images'}")

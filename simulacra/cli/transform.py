@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say, show, tell
 from simulacra.cli.parser import Operations, Parser, Verb, Verbs, add_out, count, natural, positive
@@ -23,46 +22,40 @@ from simulacra.config.operations import (
     steps,
     understood,
 )
-from simulacra.errors import ConfigError, DataError, IncompleteError
+from simulacra.errors import ConfigError, IncompleteError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from simulacra.images.batch import Done
+    from simulacra.transforms.folders import Change
 
-    from simulacra.images.batch import Done, Job
-    from simulacra.images.files import Entry, Picture
-
-Change = Callable[["Picture"], "Picture"]
 PIPELINE = "pipeline"
 FORMATS = ("png", "jpg", "webp", "gif", "bmp", "tif")
-PREVIEWED = 8  # pictures on a preview
-DRAWS = 4  # rows of a preview where values are drawn
-CELL = 128  # pixels of a picture on a preview
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verbs of this module."""
-    verb = verbs.add("transform", _transform, "Change pictures, one operation at a time or a random pipeline of them.")
+    verb = verbs.add("transform", _transform, "Change pictures by one operation, or by a random pipeline of several.")
     operations = Operations(verb)
     _add_operations(operations, OPERATIONS, _transform)
-    sub = operations.add(PIPELINE, _transform, "Several operations with values drawn anew for every picture.")
+    sub = operations.add(PIPELINE, _transform, "Apply several operations, with values drawn anew for every picture.")
     _add_pictures(sub)
     sub.add_argument(
-        "--steps", required=True, metavar="STEPS", help="such as 'flip, rotate degrees=-15..15, noise probability=0.5'"
+        "--steps", required=True, metavar="STEPS", help="operations such as 'flip, rotate degrees=-15..15, noise'"
     )
     _add_common(sub)
 
     verb = verbs.add("compose", _compose, "Make one picture of several: overlays, seams, seamless cloning, collages.")
     operations = Operations(verb)
     _add_operations(operations, COMPOSITIONS, _compose)
-    sub = operations.add("collage", _collage, "Lay pictures out in rows, each uncut, on one sheet.")
+    sub = operations.add("collage", _collage, "Lay pictures out in rows on one sheet, none of them cut.")
     _add_pictures(sub)
-    sub.add_argument("--width", type=count, default=1200, metavar="N", help="of the sheet in pixels (1200)")
-    sub.add_argument("--rows", type=natural, default=0, metavar="N", help="of pictures; 0: near square (0)")
-    sub.add_argument("--gap", type=natural, default=4, metavar="N", help="white pixels between (4)")
-    add_out(sub, "FILE.png", required=True)
+    sub.add_argument("--width", type=count, default=1200, metavar="N", help="width of the sheet in pixels (1200)")
     sub.add_argument(
-        "--max-megapixels", type=positive, default=32.0, metavar="N", help="larger files are left out (32)"
+        "--rows", type=natural, default=0, metavar="N", help="number of rows; 0 makes the sheet nearly square (0)"
     )
+    sub.add_argument("--gap", type=natural, default=4, metavar="N", help="white pixels between the pictures (4)")
+    add_out(sub, "FILE.png", required=True)
+    _add_limit(sub)
 
 
 def _add_operations(operations: Operations, table: Mapping[str, Operation], verb: Verb) -> None:
@@ -79,21 +72,31 @@ def _add_pictures(sub: Parser) -> None:
     sub.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="pictures, folders or zips of pictures")
 
 
-def _add_common(sub: Parser) -> None:
-    add_out(sub, "DIR|FILE", "where to (the name with the operation's behind it)")
-    sub.add_argument("--format", choices=FORMATS, metavar="|".join(FORMATS), help="of the results (that of each file)")
-    sub.add_argument("--frames", choices=("first", "all"), default="first", help="of animations (first)")
-    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="of what is drawn (0)")
+def _add_limit(sub: Parser) -> None:
     sub.add_argument(
-        "--max-megapixels", type=positive, default=32.0, metavar="N", help="larger files are left out unread (32)"
-    )
+        "--max-megapixels", type=positive, default=32.0, metavar="N",
+        help="largest picture to read; larger ones are left out unread (32)",
+    )  # fmt: skip
+
+
+def _add_common(sub: Parser) -> None:
+    add_out(sub, "DIR|FILE", "folder or file for the results (default: the name followed by the operation's)")
+    sub.add_argument(
+        "--format", choices=FORMATS, metavar="|".join(FORMATS),
+        help="file format of the results (default: that of each file)",
+    )  # fmt: skip
+    sub.add_argument("--frames", choices=("first", "all"), default="first", help="frames of animations to use (first)")
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="random seed (0)")
+    _add_limit(sub)
     sub.add_argument(
         "--range", type=GreyRange.parse, metavar="auto|LOW..HIGH",
-        help="values that are black and white in grey files of more than 8 bits (those of the file's type)",
+        help="values that are black and white in grey files of more than 8 bits (default: those of its type)",
     )  # fmt: skip
-    sub.add_argument("--workers", type=count, metavar="N", help="files worked on at once (one for each core)")
-    sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only draw the first few, before and after")
-    sub.add_argument("--report", type=Path, metavar="FILE.json", help="what became of every file")
+    sub.add_argument("--workers", type=count, metavar="N", help="files worked on at once (default: one for each core)")
+    sub.add_argument(
+        "--preview", type=Path, metavar="FILE.png", help="draw only the first pictures, before and after, on one sheet"
+    )
+    sub.add_argument("--report", type=Path, metavar="FILE.json", help="file for what became of every picture")
 
 
 def _metavar(parameter: Parameter) -> str:
@@ -105,51 +108,102 @@ def _metavar(parameter: Parameter) -> str:
 def _explained(parameter: Parameter) -> str:
     """The meaning, the numbers allowed, and the default."""
     allowed = "" if parameter.choices or parameter.kind in ("picture", "switch") else f"; {parameter.allowed}"
-    default = str(parameter.default).lower() if parameter.default is not None else "needed"
+    default = "required" if parameter.default is None else str(parameter.default).lower() or "none"
     return f"{parameter.meaning}{allowed} ({default})".replace("; any", "").replace("%", "%%")
 
 
-# ----------------------------------------------------------------------------------------------- transform
+# ---------------------------------------------------------------------------------------------- the verbs
 
 
 def _transform(options: argparse.Namespace) -> None:
     chosen = _pipeline(options) if options.operation == PIPELINE else (_step(options),)
     _refuse_shadows(options)
-    from simulacra.transforms import pictures
+    from simulacra.transforms import folders
 
-    second = _second_pictures(options)
+    if options.preview is None:
+        _finish(options, folders.transform_files(
+            options.paths, chosen, _out(options), beside=_beside(options), ending=_ending(options),
+            frames=options.frames, seed=options.seed, max_megapixels=options.max_megapixels, grey_range=options.range,
+            workers=options.workers, force=options.force, counted=counted,
+        ))  # fmt: skip
+    else:
+        change = folders.transforming(chosen, _beside(options), options.max_megapixels)
+        _preview(options, change, any(map(_is_random, chosen)))
 
-    def change(picture: Picture, seed: int) -> Picture:
-        given = {key: one.beside(picture, mask=key == "mask") for key, one in second.items()}
-        return pictures.changed(picture, chosen, seed, given)
 
-    _convert_or_preview(options, change, any(_is_random(step) for step in chosen))
+def _compose(options: argparse.Namespace) -> None:
+    step = _step(options)
+    _refuse_shadows(options)
+    from simulacra.transforms import folders
+
+    if options.preview is None:
+        _finish(options, folders.compose_files(
+            options.paths, step, _out(options), beside=_beside(options), ending=_ending(options),
+            frames=options.frames, seed=options.seed, max_megapixels=options.max_megapixels, grey_range=options.range,
+            workers=options.workers, force=options.force, counted=counted,
+        ))  # fmt: skip
+    else:
+        _preview(options, folders.composing(step, _beside(options), options.max_megapixels), _is_random(step))
+
+
+def _collage(options: argparse.Namespace) -> None:
+    refuse_picture_name(options.out)
+    refuse_existing(options.out, options.force)
+    from simulacra import images
+    from simulacra.transforms import folders
+
+    _tell_passed(options)
+    sheet, problems, used = folders.collage_files(
+        options.paths, width=options.width, rows=options.rows, gap=options.gap, max_megapixels=options.max_megapixels,
+        counted=counted,
+    )  # fmt: skip
+    for problem in problems:
+        tell(f"left out: {problem}")
+    say(images.save(sheet, options.out), f"{used:,} pictures")
+    if problems:
+        raise IncompleteError(f"{len(problems)} of {used + len(problems)} files were left out, as named above.")
+
+
+def _preview(options: argparse.Namespace, change: Change, random: bool) -> None:
+    """Draw the first pictures, several times if values are drawn."""
+    from simulacra import images
+    from simulacra.transforms import folders
+
+    reading = folders.Reading(options.max_megapixels, options.frames, options.range)
+    draws = folders.DRAWS if random else 1
+    sheet, problems = folders.preview(options.paths, change, draws=draws, seed=options.seed, reading=reading)
+    for problem in problems:
+        tell(f"left out: {problem}")
+    say(images.save(sheet, options.preview))
+
+
+# ------------------------------------------------------------------------------------ options understood
 
 
 def _is_random(step: Step) -> bool:
-    return bool(operation(step.name).draws or step.probability < 1 or step.ranges)
+    return bool(step.operation.draws or step.probability < 1 or step.ranges)
 
 
 def _pipeline(options: argparse.Namespace) -> tuple[Step, ...]:
     """The steps that were asked for, refused before anything heavy is loaded if they are wrong."""
     chosen = steps(options.steps)
     if not chosen:
-        raise ConfigError("--steps names no operation. See: simulacra transform --help")
+        raise ConfigError("--steps does not name an operation. See: simulacra transform --help")
     return chosen
 
 
 def _step(options: argparse.Namespace) -> Step:
     """The operation with its options, refused before anything heavy is loaded if they are wrong."""
-    parameters = operation(options.operation).parameters
-    given = {key: text for key in parameters if (text := getattr(options, key)) is not None}
-    missing = next((key for key, one in parameters.items() if _is_needed(one) and key not in given), None)
+    chosen = operation(options.operation)
+    given = {key: text for key in chosen.parameters if (text := getattr(options, key)) is not None}
+    missing = next((key for key, one in chosen.parameters.items() if _is_needed(one) and key not in given), None)
     if missing is not None:
-        raise ConfigError(f"{options.operation} needs --{missing} FILE: {parameters[missing].meaning}.")
-    defaults = {key: parameter.default for key, parameter in parameters.items()}
+        raise ConfigError(f"{options.operation} needs --{missing} FILE: {chosen.parameters[missing].meaning}.")
+    defaults = {key: parameter.default for key, parameter in chosen.parameters.items()}
     step = Step(options.operation, {**defaults, **understood(options.operation, given)})
-    needed = operation(options.operation).one_of
-    if needed and not any(step.values[key] for key in needed):
-        raise ConfigError(f"{options.operation} needs {' or '.join(f'--{key} N' for key in needed)}, at least 1.")
+    if chosen.one_of and not any(step.values[key] for key in chosen.one_of):
+        needed = " or ".join(f"--{key} N" for key in chosen.one_of)
+        raise ConfigError(f"{options.operation} needs {needed}, with N at least 1.")
     return step
 
 
@@ -168,218 +222,62 @@ def _refuse_shadows(options: argparse.Namespace) -> None:
         refuse_existing(options.report, options.force)
 
 
-@dataclass(frozen=True)
-class Second:
-    """The second picture of an operation: one for all, or the one of the same name in a folder or zip."""
-
-    path: Path
-    entries: Mapping[PurePosixPath, Entry]
-    max_megapixels: float
-
-    @classmethod
-    def find(cls, path: Path, max_megapixels: float) -> Second:
-        """List what there is. Raises `DataError`."""
-        from simulacra.images import files
-
-        return cls(path, {entry.name.with_suffix(""): entry for entry in files.find(path)}, max_megapixels)
-
-    def read(self, name: PurePosixPath) -> Picture:
-        """The picture that goes with a name. Raises `DataError` where there is none."""
-        from simulacra.images import files
-
-        entry = self.entries.get(name.with_suffix(""))
-        if self.path.is_file() and len(self.entries) == 1:
-            entry = next(iter(self.entries.values()))
-        if entry is None:
-            raise DataError(f"{name}: there is no picture of this name in {self.path}.")
-        return files.read(entry, max_megapixels=self.max_megapixels)
-
-    def beside(self, picture: Picture, *, mask: bool) -> Tensor:
-        """What goes with a picture, as ``(1, C, H, W)`` in [-1, 1], or as a mask of 0 and 1."""
-        from simulacra.images import files, luma
-        from simulacra.transforms.pictures import visible
-
-        own = self.read(picture.name)
-        return (luma(files.over_white(own)) > 0).float() if mask else visible(own)
-
-
-def _second_pictures(options: argparse.Namespace) -> dict[str, Second]:
+def _beside(options: argparse.Namespace) -> dict[str, str]:
+    """The second pictures that were named, by the parameter."""
     if options.operation == PIPELINE:
         return {}
     parameters = operation(options.operation).parameters
     paths = {key: getattr(options, key) for key, parameter in parameters.items() if parameter.kind == "picture"}
-    return {key: Second.find(Path(path), options.max_megapixels) for key, path in paths.items() if path}
+    return {key: path for key, path in paths.items() if path}
 
 
-# ------------------------------------------------------------------------------------------------- compose
+def _ending(options: argparse.Namespace) -> str | None:
+    return None if options.format is None else f".{options.format}"
 
 
-def _compose(options: argparse.Namespace) -> None:
-    step = _step(options)
-    _refuse_shadows(options)
-    from simulacra.transforms import pictures
-
-    second = _second_pictures(options)
-    masks = second.get("mask")
-
-    def change(picture: Picture, seed: int) -> Picture:
-        mask = None if masks is None else masks.beside(picture, mask=True)
-        return pictures.composed(picture, second["with"].read(picture.name), mask, step, seed)
-
-    _convert_or_preview(options, change, _is_random(step))
-
-
-def _collage(options: argparse.Namespace) -> None:
-    refuse_picture_name(options.out)
-    refuse_existing(options.out, options.force)
-    from simulacra import images
-    from simulacra.images import batch, files
-    from simulacra.transforms import compose
-
-    entries = batch.find_all(options.paths)
-    cells: list[Tensor] = []
-    problems = 0
-    tallest = max(1, 2 * options.width // max(1, round(len(entries) ** 0.5)))
-    for entry in counted(entries, len(entries), "collage"):
-        try:
-            cells.append(_reduced(files.read(entry, max_megapixels=options.max_megapixels), tallest))
-        except DataError as error:
-            problems += 1
-            tell(f"left out: {error}")
-    if not cells:
-        raise DataError(f"None of the {len(entries)} files could be used; nothing was written.")
-    sheet = compose.collage(cells, options.width, options.rows, options.gap)
-    say(images.save(sheet, options.out), f"{len(cells):,} pictures")
-    if problems:
-        raise IncompleteError(f"{problems} of {len(entries)} files were left out, as named above.")
-
-
-def _reduced(picture: Picture, tallest: int) -> Tensor:
-    """One picture in colour on white, no higher than it will be shown."""
-    from simulacra.images import files
-    from simulacra.transforms.geometry import resize
-
-    image = files.over_white(picture)[:1].expand(-1, 3, -1, -1)
-    return (resize(image, tallest, 0) if image.shape[-2] > tallest else image)[0]
-
-
-# ----------------------------------------------------------------------------------------------- many files
-
-
-def _convert_or_preview(options: argparse.Namespace, change: Callable[[Picture, int], Picture], random: bool) -> None:
-    """Change every file from a seed of its own, or only draw the first few: several times if values are drawn."""
-    from simulacra import images
-    from simulacra.data import derived_seed
-
-    def seeded(draw: int) -> Change:
-        return lambda picture: change(picture, derived_seed(options.seed, str(picture.name), draw))
-
-    if options.preview is None:
-        _convert(options, seeded(0))
-    else:
-        draws = [seeded(draw) for draw in range(DRAWS if random else 1)]
-        say(images.save(_sheet(options, draws), options.preview))
-
-
-def _convert(options: argparse.Namespace, change: Change) -> None:
-    """Change every file, and say what became of them."""
-    import torch
-
-    from simulacra.images import batch
-
-    entries = batch.find_all(options.paths)
-    out = options.out or _default_out(options, entries)
-    ending = None if options.format is None else f".{options.format}"
-    jobs = batch.plan(entries, out, ending=ending, frames=options.frames, force=options.force)
-    torch.set_num_threads(1)  # files side by side use the cores better than one at a time
-    stream = batch.convert(
-        jobs,
-        change,
-        max_megapixels=options.max_megapixels,
-        frames=options.frames,
-        grey_range=options.range,
-        workers=options.workers,
-    )
-    done = list(counted(stream, len(jobs), options.operation))
-    if options.report is not None:
-        from simulacra.storage import atomic
-
-        with atomic(options.report) as temporary:
-            temporary.write_text(json.dumps([_reported(one) for one in done], indent=1), "utf-8")
-    _tell(done, jobs, out)
-
-
-def _default_out(options: argparse.Namespace, entries: Sequence[Entry]) -> Path:
+def _out(options: argparse.Namespace) -> Path:
+    """Where results go: as asked, or beside the working folder's files under the name and the operation's."""
+    if options.out is not None:
+        return Path(options.out)
     if len(options.paths) > 1:
-        raise ConfigError("With several paths, say where to: --out DIR")
+        raise ConfigError("With several paths, say where the results go: --out DIR")
     path = options.paths[0]
-    single = path.is_file() and len(entries) == 1 and path.suffix.lower() != ".zip"
+    single = path.is_file() and path.suffix.lower() != ".zip"
     stem = path.resolve().stem if path.is_file() else path.resolve().name
-    ending = (f".{options.format}" if options.format else path.suffix) if single else ""
+    ending = (_ending(options) or path.suffix) if single else ""
     if single and ending.lower() == ".gif" and options.frames == "first":
         ending = ".png"
     return Path(f"{stem}-{options.operation}{ending}")
 
 
-def _reported(done: Done) -> dict[str, Any]:
-    name = str(done.job.entry.name)
-    if done.problem is not None:
-        return {"file": name, "problem": done.problem}
-    return {"file": name, "out": str(done.job.out), "notes": list(done.notes)}
+# ------------------------------------------------------------------------------------- what became of them
 
 
-def _tell(done: Sequence[Done], jobs: Sequence[Job], out: Path) -> None:
+def _finish(options: argparse.Namespace, done: Sequence[Done]) -> None:
     """Name the files that were left out, sum the notes up, and raise if not all is well."""
-    problems = [one for one in done if one.problem is not None]
-    reasons = {one.reason for one in problems}
-    if len(problems) == len(jobs) > 1 and len(reasons) == 1:
-        raise DataError(f"{reasons.pop()} So it is with all {len(jobs)} files; nothing was written.")
-    for one in problems:
-        tell(f"left out: {one.problem}")
+    _tell_passed(options)
+    if options.report is not None:
+        from simulacra.images.batch import reported
+        from simulacra.storage import atomic
+
+        with atomic(options.report) as temporary:
+            temporary.write_text(json.dumps(reported(done), indent=1), "utf-8")
+    problems = [one.problem for one in done if one.problem is not None]
+    for problem in problems:
+        tell(f"left out: {problem}")
     notes = Counter(note for one in done for note in one.notes)
     for note, number in notes.most_common():
         first = next(one.job.entry.name for one in done if note in one.notes)
         show(f"  {number:,} {'file' if number == 1 else 'files'}: {note} (such as {first})")
-    if len(problems) == len(jobs):
-        raise DataError(f"None of the {len(jobs)} files could be used; nothing was written.")
-    written = len(jobs) - len(problems)
-    say(out, f"{written:,} {'picture' if written == 1 else 'pictures'}")
+    written = len(done) - len(problems)
+    say(_out(options), f"{written:,} {'picture' if written == 1 else 'pictures'}")
     if problems:
-        raise IncompleteError(f"{len(problems)} of {len(jobs)} files were left out, as named above.")
+        raise IncompleteError(f"{len(problems)} of {len(done)} files were left out, as named above.")
 
 
-def _sheet(options: argparse.Namespace, changes: Sequence[Change]) -> Any:
-    """The first pictures, before and after."""
-    from simulacra.images import batch, files
+def _tell_passed(options: argparse.Namespace) -> None:
+    """Count the pictures of kinds that are not read."""
+    from simulacra.images.batch import find_all
 
-    columns: list[list[Tensor]] = []
-    for entry in batch.find_all(options.paths):
-        try:
-            picture = files.read(entry, max_megapixels=options.max_megapixels, grey_range=options.range)
-            columns.append([_cell(one) for one in (picture, *(change(picture) for change in changes))])
-        except (ConfigError, DataError) as error:
-            tell(f"left out: {error}")
-        if len(columns) == PREVIEWED:
-            break
-    if not columns:
-        raise DataError("None of the files can be used.")
-    return _labelled(columns)
-
-
-def _labelled(columns: Sequence[Sequence[Tensor]]) -> Any:
-    import torch
-
-    from simulacra import images
-
-    rows = [torch.stack(list(row)) for row in zip(*columns, strict=True)]
-    captions = ["before", *("after" if len(rows) == 2 else f"draw {number}" for number in range(1, len(rows)))]
-    return images.labelled_rows(list(zip(captions, rows, strict=True)))
-
-
-def _cell(picture: Picture) -> Tensor:
-    """One picture on white, in a square."""
-    from simulacra import images
-    from simulacra.images import files
-
-    visible = images.picture(files.over_white(picture)[0])
-    return images.from_bytes(images.to_tensor(images.square(visible, CELL, "pad"), 3))
+    for line in find_all(options.paths)[1]:
+        tell(line)

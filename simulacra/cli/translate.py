@@ -28,6 +28,10 @@ def add_verbs(verbs: Verbs) -> None:
         "--max-megapixels", type=positive, metavar="N",
         help="largest picture to read; larger ones are refused unread (default: that of the run)",
     )  # fmt: skip
+    sub.add_argument(
+        "--range", metavar="auto|LOW..HIGH",
+        help="values that are black and white in grey files of more than 8 bits (default: those of the run)",
+    )  # fmt: skip
     add_out(sub, "DIR", "folder for the translations (default: RUN/translated-B)")
 
 
@@ -46,6 +50,7 @@ def _translate(options: argparse.Namespace) -> None:
             convert=options.convert,
             size=options.size,
             max_megapixels=options.max_megapixels,
+            grey_range=options.range,
             force=options.force,
             counted=counted,
         )

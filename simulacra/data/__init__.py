@@ -12,11 +12,12 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.config import Data, sources
+from simulacra.config.seeds import derived_seed
 from simulacra.data import digits, domains, folders, given, idx, reading, shapes, stacked
 from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
 from simulacra.data.given import Given
-from simulacra.data.loader import LOADERS, ImageLoader, Loader, PairsLoader, UnpairedLoader, derived_seed
+from simulacra.data.loader import LOADERS, ImageLoader, Loader, PairsLoader, UnpairedLoader
 from simulacra.data.survey import Survey, survey
 from simulacra.errors import DataError, nearest
 

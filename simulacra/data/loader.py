@@ -6,7 +6,6 @@ that stream. Batches are gathered by index from one uint8 tensor on the training
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
@@ -16,17 +15,12 @@ from torch import Tensor
 
 from simulacra.config.data import is_binarised
 from simulacra.config.operations import operation
+from simulacra.config.seeds import derived_seed
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Unpaired
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes
 from simulacra.transforms import Pipeline
 from simulacra.transforms.colour import binarize
-
-
-def derived_seed(*parts: object) -> int:
-    """Derive a 63-bit seed from its parts, e.g. ``(seed, "noise", step)``."""
-    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1
 
 
 class Loader(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from simulacra import images, machine
 from simulacra.config import Data
 from simulacra.config.grey import GreyRange
 from simulacra.errors import DataError
-from simulacra.images.batch import PARALLEL, each
+from simulacra.images.batch import DECODING, PARALLEL, each, weight
 from simulacra.images.files import Entry, find
 
 DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
@@ -41,50 +40,6 @@ def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str
         raise DataError(_refusal(read.problems, "Remove them and try again."))
     pixels = [values for values in read.pixels if values is not None]
     return [str(entry.name) for entry in entries], stack(pixels, channels)
-
-
-def read_one(entry: Entry, channels: int, data: Data, *, convert: bool = False, size: int | None = None) -> Tensor:
-    """Read an image as it is, or with the shorter side of ``size`` pixels: uint8 ``(channels, H, W)``.
-
-    Raises `DataError` for a grey file where colour is needed, and the reverse, unless they shall be converted; and,
-    before pixels are decoded, for more megapixels than ``data`` allows, in the file or once it is resized.
-    """
-    source, name = entry.source(), str(entry.name)
-    if size is not None:
-        _refuse_huge_result(source, name, size, data.max_megapixels)
-    picture = images.read(
-        source,
-        name,
-        max_megapixels=data.max_megapixels,
-        background=data.background,
-        remedy="--max-megapixels",
-        grey_range=GreyRange.parse(data.range),
-    )
-    if not convert and (picture.mode == "L") != (channels == 1):
-        have, need = ("grey", "in colour") if picture.mode == "L" else ("in colour", "grey")
-        raise DataError(
-            f"{entry.name} is {have}, and the images that this model was trained to translate are {need}. "
-            "To translate it all the same: --convert"
-        )
-    if size is not None:
-        scale = size / min(picture.size)
-        width, height = (max(1, round(scale * side)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    return images.to_tensor(picture, channels)
-
-
-def _refuse_huge_result(source: Path | bytes, name: str, size: int, max_megapixels: float) -> None:
-    """Refuse a shorter side that makes a picture too large; what has no readable header is left to `images.read`."""
-    sides = images.dimensions(source)
-    if sides is None:
-        return
-    ratio = max(sides) / min(sides)
-    if size**2 * ratio > max_megapixels * 1e6:
-        raise DataError(
-            f"--size {size} would make {name} a picture of {size**2 * ratio / 1e6:,.1f} megapixels; the limit is "
-            f"{max_megapixels:g}. Choose --size {math.isqrt(int(max_megapixels * 1e6 / ratio))} or less, or raise the "
-            "limit with --max-megapixels."
-        )
 
 
 def common_size(entries: Sequence[Entry], *, halves: bool = False) -> int:
@@ -178,7 +133,7 @@ def squares(entries: Sequence[Entry], data: Data, size: int, *, halves: bool = F
         except (DataError, OSError) as error:
             return str(error)
 
-    results = list(each(entries, one, PARALLEL))
+    results = list(each(entries, one, PARALLEL, lambda entry: weight(entry, DECODING)))
     problems = [result for result in results if isinstance(result, str)]
     if problems and data.corrupt == "refuse":
         raise DataError(_refusal(problems, "To leave such files out: --data.corrupt skip"))

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
+from simulacra import images
 from simulacra.config.grey import GreyRange
-from simulacra.errors import ConfigError, UserError
-from simulacra.images.files import ENDINGS, FORMATS, Entry, Frames, Picture, find, read, write
+from simulacra.errors import ConfigError, DataError, UserError
+from simulacra.images.files import ENDINGS, FORMATS, Entry, Frames, Picture, read, write
+from simulacra.images.find import find_with_others
 from simulacra.images.names import targets
+from simulacra.machine import refuse_more_than_memory
 from simulacra.storage import inside
 
 Result = TypeVar("Result")
 
 PARALLEL = 8
+IN_FLIGHT = 256 << 20  # bytes that all files worked on at one time may hold
+DECODING = 6  # bytes for a pixel that is decoded to 8 bits and copied once
+WORKING = 24  # bytes for a pixel that is decoded, changed and written: three channels of float32, twice
+
+
+Item = TypeVar("Item")
+
+
+class Counted(Protocol):
+    """Passes items on while showing how many there were, of how many, and what is done to them."""
+
+    def __call__(self, items: Iterable[Item], total: int, what: str, /) -> Iterator[Item]:
+        """Yield every item."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +63,22 @@ class Done:
         return self.reason if self.reason is None or self.reason.startswith(name) else f"{name}: {self.reason}"
 
 
-def find_all(paths: Sequence[Path]) -> list[Entry]:
-    """List the image files of several paths; with more than one, those of a folder or zip go below its name."""
+def find_all(paths: Sequence[Path]) -> tuple[list[Entry], list[str]]:
+    """List the image files of several paths, and say what was passed over, a line for each path where there was any.
+
+    With more than one path, the files of a folder or zip go below its name.
+    """
     if len(paths) == 1:
-        return find(paths[0])
-    found = []
+        entries, others = find_with_others(paths[0])
+        return entries, [str(others)] if others.counts else []
+    found, passed = [], []
     for path in paths:
         below = path.resolve().stem if path.suffix else path.resolve().name
+        entries, others = find_with_others(path)
         single = path.is_file() and path.suffix.lower() in ENDINGS
-        found += [entry if single else replace(entry, name=inside(f"{below}/{entry.name}")) for entry in find(path)]
-    return found
+        found += [entry if single else replace(entry, name=inside(f"{below}/{entry.name}")) for entry in entries]
+        passed += [f"{path}: {others}"] if others.counts else []
+    return found, passed
 
 
 def plan(
@@ -122,30 +146,98 @@ def convert(
     """
 
     def one(job: Job) -> Done:
+        name = job.entry.name
         try:
+            refuse_more_than_memory(weight(job.entry, WORKING), f"Work on {name}", "Shrink the file.")
             picture = read(job.entry, max_megapixels=max_megapixels, frames=frames, grey_range=grey_range)
             changed = change(picture)
             return Done(job, (*changed.notes, *write(changed, job.out)))
         except UserError as error:
             return Done(job, reason=str(error))
         except MemoryError:
-            return Done(job, reason=f"{job.entry.name} is too large for this machine's memory.")
+            return Done(job, reason=f"{name} is too large for this machine's memory.")
 
-    return each(jobs, one, workers)
-
-
-Item = TypeVar("Item")
+    return each(jobs, one, workers, lambda job: weight(job.entry, WORKING))
 
 
-def each(items: Sequence[Item], work: Callable[[Item], Result], workers: int | None = None) -> Iterator[Result]:
-    """Do some work on every item on a few threads; yield results in order, never holding more than twice as many."""
+def refuse_all_failed(done: Sequence[Done]) -> None:
+    """Raise `DataError` where no file could be used; the reason stands once where it is the same for all."""
+    if not done or any(one.reason is None for one in done):
+        return
+    reasons = {one.reason for one in done}
+    if len(done) == 1:
+        raise DataError(f"{done[0].problem}")
+    if len(reasons) == 1:
+        raise DataError(f"{reasons.pop()} All {len(done):,} files failed for this reason; nothing was written.")
+    shown = " ".join(f"{one.problem}" for one in done[:3])
+    raise DataError(f"None of the {len(done):,} files could be used; nothing was written. First: {shown}")
+
+
+def reported(done: Sequence[Done]) -> list[dict[str, Any]]:
+    """Return what became of every file, ready for JSON: its name, and its problem or its path and notes."""
+    return [
+        {"file": str(one.job.entry.name), "out": str(one.job.out), "notes": list(one.notes)}
+        if one.reason is None
+        else {"file": str(one.job.entry.name), "problem": one.problem}
+        for one in done
+    ]
+
+
+# ---------------------------------------------------------------------------------------- several at once
+
+
+def weight(entry: Entry, bytes_per_pixel: int) -> int:
+    """Estimate the bytes that work on a file holds, by its header: its pixels, and the file where a zip unpacks it."""
+    head = entry.head()
+    sides = images.dimensions(head)
+    unpacked = 0 if isinstance(head, Path) else entry.size
+    return unpacked + (sides[0] * sides[1] if sides is not None else entry.size) * bytes_per_pixel
+
+
+class _Memory:
+    """Lets work begin only while all that is going on holds no more than a number of bytes; one may always go on."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self.changed = threading.Condition()
+
+    @contextmanager
+    def holding(self, count: int) -> Iterator[None]:
+        with self.changed:
+            self.changed.wait_for(lambda: self.used == 0 or self.used + count <= self.limit)
+            self.used += count
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.used -= count
+                self.changed.notify_all()
+
+
+def each(
+    items: Sequence[Item],
+    work: Callable[[Item], Result],
+    workers: int | None = None,
+    weigh: Callable[[Item], int] | None = None,
+) -> Iterator[Result]:
+    """Do some work on every item on a few threads; yield results in order, never holding more than twice as many.
+
+    ``weigh`` estimates the bytes that the work on an item holds: so many are worked on at once as fit `IN_FLIGHT`.
+    """
     workers = workers or min(PARALLEL, os.cpu_count() or 1)
+    memory = _Memory(IN_FLIGHT)
     waiting: deque[Future[Result]] = deque()
+
+    def weighed(item: Item) -> Result:
+        with memory.holding(0 if weigh is None else weigh(item)):
+            return work(item)
+
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
         warnings.simplefilter("ignore")  # here, not in the threads, whose restoring of the filters would race
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
+                waiting.append(pool.submit(weighed, item))
                 if len(waiting) >= 2 * workers:
                     yield waiting.popleft().result()
             while waiting:

@@ -32,6 +32,7 @@ FORMATS = {
 }  # fmt: skip
 OPAQUE = frozenset({"JPEG", "BMP"})
 MOVING = frozenset({"PNG", "WEBP", "GIF", "TIFF"})
+LOSSY = frozenset({"JPEG", "WEBP"})
 DEEP = frozenset({"PNG", "TIFF"})  # hold 16-bit grey
 QUALITY = 95  # of JPEG and WebP
 FRAME_SECONDS = 0.1  # where an animation does not say
@@ -172,14 +173,24 @@ def _fitting(picture: Picture, format_: str) -> tuple[Picture, tuple[str, ...]]:
     if picture.bits == 16 and not deep:
         picture = replace(picture, bits=8)
         notes.append("16 bits reduced to 8")
+    if format_ in LOSSY and _is_black_and_white(picture.image):
+        notes.append(f"black and white blurred by {format_}; --format png keeps them")
     if format_ == "GIF":
         notes.append("reduced to 256 colours")
     return picture, tuple(notes)
 
 
-def over_white(picture: Picture) -> Tensor:
-    """The image ``(N, C, H, W)`` in [-1, 1] laid over white where it is transparent."""
-    return picture.image if picture.alpha is None else torch.lerp(torch.ones(()), picture.image, picture.alpha)
+def _is_black_and_white(image: Tensor) -> bool:
+    pixels = images.to_bytes(image)
+    black, white = pixels == 0, pixels == 255
+    return bool((black | white).all() and black.any() and white.any())
+
+
+def over_white(picture: Picture, level: float = 1.0) -> Tensor:
+    """The image ``(N, C, H, W)`` in [-1, 1] laid over white, or another ``level``, where it is transparent."""
+    if picture.alpha is None:
+        return picture.image
+    return torch.lerp(torch.tensor(level), picture.image, picture.alpha)
 
 
 def _frame(picture: Picture, index: int) -> Image.Image:

@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from simulacra.errors import DataError
@@ -25,17 +26,28 @@ UNREAD = frozenset({
 LARGEST_MEMBER = 256 << 20  # bytes of one unpacked zip member
 LARGEST_SMALL_ZIP = 512 << 20  # bytes that any zip may unpack to
 LARGEST_GROWTH = 20  # times the size of its file, to which a larger zip may unpack
+HEADER = 256 << 10  # bytes at the beginning of a member in which the size of a picture stands
 LOCAL_HEADER = 30  # bytes at least before a member's content
 MOST_LINKS = 10_000  # folders reached through links
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image file: its name inside the folder or zip, how to read it, and its bytes where that is known."""
+    """One image file: its name inside the folder or zip, how to read it, its bytes, and how to read its beginning."""
 
     name: PurePosixPath
     source: Callable[[], Path | bytes]
     size: int = 0
+    beginning: Callable[[], bytes] | None = None
+
+    def head(self) -> Path | bytes:
+        """Return what holds the header: the file, or the first bytes that a zip unpacks; nothing where it cannot."""
+        if self.beginning is None:
+            return self.source()
+        try:
+            return self.beginning()
+        except (DataError, OSError):
+            return b""
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,11 @@ def _in_folder(folder: Path) -> Iterator[Entry]:
                 status = file.stat()
             except OSError:  # a link to nowhere
                 continue
-            yield Entry(name, lambda file=file: file, status.st_size if stat.S_ISREG(status.st_mode) else -1)  # type: ignore[misc]
+            yield Entry(name, partial(_same, file), status.st_size if stat.S_ISREG(status.st_mode) else -1)
+
+
+def _same(path: Path) -> Path:
+    return path
 
 
 class _Links:
@@ -150,7 +166,10 @@ def _in_zip(path: Path) -> list[Entry]:
     infos = [info for info in archive.infolist() if not info.is_dir() and _is_picture(inside(info.filename))]
     _refuse_bombs(path, [info for info in infos if inside(info.filename).suffix.lower() in ENDINGS])
     return _below_one_top(
-        [Entry(inside(i.filename), lambda i=i: _member(archive, i), i.file_size) for i in infos]  # type: ignore[misc]
+        [
+            Entry(inside(i.filename), partial(_member, archive, i), i.file_size, partial(_member, archive, i, HEADER))
+            for i in infos
+        ]
     )
 
 
@@ -179,13 +198,13 @@ def _below_one_top(entries: list[Entry]) -> list[Entry]:
     return [replace(entry, name=PurePosixPath(*entry.name.parts[1:])) for entry in entries]
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = LARGEST_MEMBER) -> bytes:
     name = inside(info.filename)
     if info.file_size > LARGEST_MEMBER:
         raise DataError(f"{name} unpacks to {info.file_size >> 20} MB; the limit is {LARGEST_MEMBER >> 20} MB.")
     try:
         with archive.open(info) as member:
-            return member.read(LARGEST_MEMBER)
+            return member.read(most)
     except MemoryError:
         raise
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,12 +13,11 @@ from torch import Tensor
 
 from simulacra import data, images, priors
 from simulacra.config import Config
-from simulacra.data import Dataset, Given, Loader, Splits, derived_seed, domains, reading
+from simulacra.data import Dataset, Given, Loader, Splits, derived_seed, reading
 from simulacra.data.given import Labels, Source
 from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
 from simulacra.images import Shape
-from simulacra.images.batch import refuse_taken
-from simulacra.images.files import Entry, find
+from simulacra.images.batch import Counted
 from simulacra.models import Coded, Generative, Inferential, Model
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
@@ -28,7 +26,7 @@ from simulacra.runs.card import card
 from simulacra.runs.folder import ENVIRONMENT, MODEL, PRIOR, RunFolder, is_folder
 from simulacra.steering import anomaly, generate, inbetween, inpaint, invert, translate
 from simulacra.steering.anomaly import Anomaly
-from simulacra.steering.capabilities import require_encoder, require_latents, require_translator
+from simulacra.steering.capabilities import require_encoder, require_latents
 from simulacra.steering.inpaint import Repair
 from simulacra.steering.invert import Inversion
 
@@ -303,48 +301,25 @@ class Run:
         size: int | None = None,
         max_megapixels: float | None = None,
         force: bool = False,
-        counted: Callable[[Sequence[Entry], int, str], Iterable[Entry]] | None = None,
+        grey_range: str | None = None,
+        counted: Counted | None = None,
     ) -> list[Path]:
         """Translate an image file, a folder or a zip into PNG files of the same names in a folder; return their paths.
 
-        Pictures keep their size, or are brought to a shorter side of ``size`` first; where folders tell domains, those
-        of the other one are taken. ``convert`` allows grey files for colour and the reverse, ``max_megapixels`` larger
-        ones than the run's config does. All files are looked at before the first is written, and none is overwritten
-        without ``force``. ``counted`` passes files on while showing how many there were: of these, so many, what is
-        done to them. Raises `DataError`, `ConfigError`, `CapabilityError`.
+        See `translate.translate_files`; ``counted`` passes results on while showing how many there were.
+        Raises `DataError`, `ConfigError`, `CapabilityError`, and `IncompleteError` once the other files are written.
         """
-        translating = require_translator(self.model, "translate", to)
-        source = translate.OTHER[to]
-        entries = domains.of_domain(find(Path(path)), source)
-        targets = [folder / name for name in _png_names([entry.name for entry in entries])]
-        refuse_taken(targets, force=force)
-        counted = counted or (lambda files, *_: files)
-        limit = self.config.data.max_megapixels if max_megapixels is None else max_megapixels
-        values = self.config.data.model_copy(update={"max_megapixels": limit})
-
-        def read(entry: Entry) -> Tensor:
-            channels = translating.domains[source].channels
-            return reading.read_one(entry, channels, values, convert=convert, size=size)
-
-        for entry in counted(entries, len(entries), "looking at pictures"):
-            read(entry)
-        for entry, target in zip(counted(entries, len(entries), "translating"), targets, strict=True):
-            x = images.from_bytes(read(entry)).unsqueeze(0)
-            images.save(self.translate(x, to)[0], target)
-        return targets
+        return translate.translate_files(
+            self.model, Path(path), folder, to, self.config.data, convert=convert, size=size,
+            max_megapixels=max_megapixels, grey_range=grey_range, force=force, counted=counted,
+        )  # fmt: skip
 
     def translate_test(self, folder: Path, to: str = "B", *, force: bool = False) -> list[Path]:
         """Translate the test images of the run's data set into PNG files in a folder; return their paths.
 
         None is overwritten without ``force``. Raises `ConfigError`, `CapabilityError`.
         """
-        require_translator(self.model, "translate", to)
-        test = self.splits.test.domains[translate.OTHER[to]]
-        targets = [folder / f"{name}.png" for name in test.names or map("{:05d}".format, range(len(test)))]
-        refuse_taken(targets, force=force)
-        for image, path in zip(self.translate(images.from_bytes(test.images), to), targets, strict=True):
-            images.save(image, path)
-        return targets
+        return translate.translate_test(self.model, self.splits.test, folder, to, force=force)
 
     def read(self, path: str | Path) -> tuple[list[str], Tensor]:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
@@ -371,11 +346,3 @@ def _weights(path: Path) -> Path:
             else f"{path} is not a run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
         )
     return file
-
-
-def _png_names(names: Sequence[PurePosixPath]) -> list[PurePosixPath]:
-    """Names below a folder that end in .png; those that would become the same keep their old ending before it."""
-    inside = [PurePosixPath(*(part for part in name.parts if part not in ("..", "/"))) for name in names]
-    count = Counter(name.with_suffix(".png") for name in inside)
-    new = [(name, name.with_suffix(".png")) for name in inside]
-    return [name.with_name(f"{name.name}.png") if count[short] > 1 else short for name, short in new]

@@ -5,14 +5,21 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from simulacra import images
+from simulacra.config import Data
+from simulacra.config.grey import GreyRange
+from simulacra.data import domains
 from simulacra.data.dataset import Dataset
-from simulacra.errors import ConfigError
+from simulacra.errors import ConfigError, DataError, IncompleteError
+from simulacra.images import batch, files
+from simulacra.images.files import Picture
 from simulacra.models import Model
 from simulacra.steering.capabilities import require_translator
 
@@ -97,6 +104,95 @@ def sheet(model: Model, dataset: Dataset, count: int) -> Image.Image:
         if dataset.paired:
             rows.append((f"true {to}", target))
     return images.labelled_rows(rows)
+
+
+def translate_files(
+    model: Model,
+    path: Path,
+    folder: Path,
+    to: str,
+    data: Data,
+    *,
+    convert: bool = False,
+    size: int | None = None,
+    max_megapixels: float | None = None,
+    grey_range: str | None = None,
+    force: bool = False,
+    counted: batch.Counted | None = None,
+) -> list[Path]:
+    """Translate an image file, a folder or a zip into PNG files of the same names in a folder; return their paths.
+
+    Pictures keep their size, or are brought to a shorter side of ``size`` first; where folders tell domains, those
+    of the other one are taken. ``convert`` allows grey files for colour and the reverse. Transparency is laid over the
+    background of ``data``, whose limit of megapixels and range of grey hold where no other is given. A file that cannot
+    be used is left out. Raises `IncompleteError` then, once the others are written; `DataError` where none can be
+    used, `ConfigError` where a file would be overwritten and ``force`` is off, `CapabilityError`.
+    """
+    require_translator(model, "translate", to)
+    limit = data.max_megapixels if max_megapixels is None else max_megapixels
+    jobs = batch.plan(domains.of_domain(files.find(path), OTHER[to]), folder, ending=".png", force=force)
+
+    def change(picture: Picture) -> Picture:
+        image = _arranged(model, picture, to, data.background, convert, size, limit)
+        return replace(picture, image=translate(model, image, to), alpha=None, bits=8, notes=())
+
+    stream = batch.convert(
+        jobs, change, max_megapixels=limit, grey_range=GreyRange.parse(grey_range or data.range), workers=1
+    )
+    done = list(stream if counted is None else counted(stream, len(jobs), "translating"))
+    batch.refuse_all_failed(done)
+    problems = [one.problem for one in done if one.problem is not None]
+    if problems:
+        named = " ".join(f"{problem}" for problem in problems[:3])
+        raise IncompleteError(f"{len(problems):,} of {len(jobs):,} files were left out, such as: {named}")
+    return [job.out for job in jobs]
+
+
+def _arranged(
+    model: Model, picture: Picture, to: str, background: int, convert: bool, size: int | None, max_megapixels: float
+) -> Tensor:
+    """A picture ``(1, C, H, W)`` in the channels of its domain, in its size or with a shorter side of ``size``."""
+    channels = require_translator(model, "translate", to).domains[OTHER[to]].channels
+    grey = picture.image.shape[1] == 1
+    if not convert and grey != (channels == 1):
+        have, need = ("grey", "in colour") if grey else ("in colour", "grey")
+        raise DataError(
+            f"{picture.name} is {have}, and the images that this model was trained to translate are {need}. "
+            "To translate it all the same: --convert"
+        )
+    shown = images.picture(files.over_white(picture, background / 127.5 - 1)[0])
+    if size is not None:
+        _refuse_huge_result(shown, picture, size, max_megapixels)
+        scale = size / min(shown.size)
+        width, height = (max(1, round(scale * side)) for side in shown.size)
+        shown = shown.resize((width, height), Image.Resampling.LANCZOS)
+    return images.from_bytes(images.to_tensor(shown, channels)).unsqueeze(0)
+
+
+def _refuse_huge_result(shown: Image.Image, picture: Picture, size: int, max_megapixels: float) -> None:
+    """Refuse a shorter side that makes a picture too large."""
+    ratio = max(shown.size) / min(shown.size)
+    if size**2 * ratio > max_megapixels * 1e6:
+        raise DataError(
+            f"--size {size} would make {picture.name} a picture of {size**2 * ratio / 1e6:,.1f} megapixels; the limit "
+            f"is {max_megapixels:g}. Choose --size {math.isqrt(int(max_megapixels * 1e6 / ratio))} or less, or raise "
+            "the limit with --max-megapixels."
+        )
+
+
+def translate_test(model: Model, test: Dataset, folder: Path, to: str, *, force: bool = False) -> list[Path]:
+    """Translate the test images of a data set into PNG files in a folder; return their paths.
+
+    None is overwritten without ``force``. Raises `ConfigError`, `CapabilityError`.
+    """
+    require_translator(model, "translate", to)
+    source = test.domains[OTHER[to]]
+    names = [f"{name}.png" for name in source.names or map("{:05d}".format, range(len(source)))]
+    paths = images.targets(folder, names)
+    batch.refuse_taken(paths, force=force)
+    for image, path in zip(translate(model, images.from_bytes(source.images), to), paths, strict=True):
+        images.save(image, path)
+    return paths
 
 
 def can_return(model: Model, to: str) -> bool:

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import ConfigError
+from simulacra.machine import refuse_more_than_memory
 
 Amount = float | Tensor  # one number for all images, or a tensor (B,) with one for each
 CHUNK = 1 << 17  # numbers that are worked on at once: what fits a processor's cache
+LARGE = 64 << 20  # bytes from which the free memory is looked at
 TAPS_PER_SIDE = 12  # a kernel of 1 / 12 of the side or longer is applied as a matrix
 
 
@@ -49,6 +51,13 @@ def in_chunks(function: Callable[..., Tensor], x: Tensor, *beside: Tensor, size:
         return function(x, *beside)
     parts = zip(*(torch.split(part, count) for part in (x, *beside)), strict=True)
     return torch.cat([function(*part) for part in parts])
+
+
+def refuse_beyond_memory(x: Tensor, height: int, width: int) -> None:
+    """Refuse to make images of another size that do not fit the memory, before they are. Raises `ConfigError`."""
+    needed = 2 * x.shape[0] * x.shape[1] * height * width * x.element_size()
+    if needed > LARGE:
+        refuse_more_than_memory(needed, f"A result of {width:,} x {height:,} pixels", "Choose a smaller size.")
 
 
 def clamped(x: Tensor) -> Tensor:

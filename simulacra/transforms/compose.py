@@ -7,6 +7,7 @@ patch, may touch every border, and are never changed.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simulacra.errors import ConfigError
+from simulacra.machine import refuse_more_than_memory
 from simulacra.transforms import poisson
 from simulacra.transforms.common import Amount, clamped, per_image, weigh
 from simulacra.transforms.geometry import resize
@@ -232,10 +234,15 @@ def collage(images: Sequence[Tensor], width: int = 1200, rows: int = 0, gap: int
         raise ConfigError("collage needs at least one image, and a width of at least 1 pixel.")
     proportions = [image.shape[-1] / image.shape[-2] for image in images]
     rows = min(len(images), rows or max(1, round(math.sqrt(sum(proportions)))))
-    strips, first = [], 0
-    for last in _breaks(proportions, rows):
-        strips.append(_strip(images[first:last], proportions[first:last], width, gap))
-        first = last
+    ends = _breaks(proportions, rows)
+    parts = [slice(first, last) for first, last in itertools.pairwise([0, *ends])]
+    total = sum(_height(proportions[part], width, gap) for part in parts) + gap * (len(parts) - 1)
+    refuse_more_than_memory(
+        3 * images[0].shape[0] * total * width * images[0].element_size(),
+        f"A sheet of {width:,} x {total:,} pixels",
+        "Leave out pictures that are very narrow, or choose a smaller --width.",
+    )
+    strips = [_strip(images[part], proportions[part], width, gap) for part in parts]
     between = strips[0].new_ones(strips[0].shape[0], gap, width)
     return torch.cat([part for strip in strips for part in (between, strip)][1:], dim=1)
 
@@ -250,10 +257,19 @@ def _breaks(proportions: Sequence[float], rows: int) -> list[int]:
     return [*ends[1:], count]
 
 
+def _room(proportions: Sequence[float], width: int, gap: int) -> int:
+    """Pixels of a row that pictures fill."""
+    return max(len(proportions), width - gap * (len(proportions) - 1))
+
+
+def _height(proportions: Sequence[float], width: int, gap: int) -> int:
+    """The height at which pictures of these proportions fill a row."""
+    return max(1, round(_room(proportions, width, gap) / sum(proportions)))
+
+
 def _strip(images: Sequence[Tensor], proportions: Sequence[float], width: int, gap: int) -> Tensor:
     """Images side by side at one height that fills the width."""
-    room = max(len(images), width - gap * (len(images) - 1))
-    height = max(1, round(room / sum(proportions)))
+    room, height = _room(proportions, width, gap), _height(proportions, width, gap)
     edges = [round(room * float(part) / sum(proportions)) for part in np.cumsum([0.0, *proportions])]
     cells = [
         resize(image.unsqueeze(0), height, max(1, end - start))[0]

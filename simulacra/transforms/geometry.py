@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simulacra.errors import ConfigError
-from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
+from simulacra.transforms.common import Amount, clamped, in_chunks, per_image, refuse_beyond_memory
 
 Outside = Literal["black", "grey", "white", "edge", "mirror"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
@@ -59,6 +59,7 @@ class Projective:
     def image(self, x: Tensor) -> Tensor:
         """Move images ``(B, C, H, W)``; see `Geometry`."""
         self._check(x)
+        refuse_beyond_memory(x, *self.after)
         if not x.numel():
             return x.new_full((len(x), x.shape[1], *self.after), LEVELS.get(self.outside, 0.0))
         exact = self._exact(x)
@@ -454,6 +455,7 @@ class Resizing:
         """Resize images ``(B, C, H, W)``; see `Geometry`."""
         if self.before == self.after or not len(x):
             return x if self.before == self.after else x.new_empty(0, x.shape[1], *self.after)
+        refuse_beyond_memory(x, *self.after)
         if self.interpolation == "nearest":
             return F.interpolate(x, size=self.after, mode="nearest-exact")
         return clamped(F.interpolate(x, size=self.after, mode=self.interpolation, antialias=True, align_corners=False))

@@ -69,8 +69,11 @@ def _filled(x: Tensor, mask: Tensor, fill: Callable[[Tensor, Tensor], Tensor]) -
         or unknown.shape[-2:] != x.shape[-2:]
         or len(unknown) not in (1, len(x))
     ):
-        raise ConfigError(f"inpaint: the mask has the shape {tuple(mask.shape)}; images of {tuple(x.shape)} need "
-                          f"({len(x)} or 1, 1, {x.shape[-2]}, {x.shape[-1]}).")  # fmt: skip
+        count = "1" if len(x) == 1 else f"1 or {len(x)}"
+        raise ConfigError(
+            f"inpaint: the mask has the shape {tuple(mask.shape)}, but images of {x.shape[-1]} x {x.shape[-2]} pixels "
+            f"need ({count}, 1, {x.shape[-2]}, {x.shape[-1]})."
+        )
     unknown = unknown.expand(len(x), -1, -1, -1)
     if bool(unknown.flatten(1).all(1).any()) and x.numel():
         raise ConfigError("inpaint: the mask covers a whole image; some pixels must be known.")

@@ -9,65 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from simulacra.config.operations import OPERATIONS, Parameter, Range, Step, operation, steps
+from simulacra.config.operations import OPERATIONS, Operation, Parameter, Range, Step, operation, steps
 from simulacra.errors import ConfigError
-from simulacra.transforms import colour, filters, geometry, inpaint, noise
 from simulacra.transforms.geometry import Geometry
 
-GEOMETRIES: dict[str, Callable[..., Geometry]] = {
-    "crop": geometry.cropping,
-    "pad": geometry.padding,
-    "resize": geometry.resizing,
-    "rotate": geometry.rotation,
-    "flip": geometry.flipping,
-    "shift": geometry.shifting,
-    "affine": geometry.affine_movement,
-    "perspective": geometry.perspective_movement,
-    "elastic": geometry.elastic_movement,
-}
-FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "box": filters.box,
-    "gaussian": filters.gaussian,
-    "median": filters.median,
-    "bilateral": filters.bilateral,
-    "non-local-means": filters.non_local_means,
-    "total-variation": filters.total_variation,
-    "sharpen": filters.sharpen,
-    "brightness": colour.brightness,
-    "contrast": colour.contrast,
-    "saturation": colour.saturation,
-    "hue": colour.hue,
-    "gamma": colour.gamma,
-    "equalize": colour.equalize,
-    "transfer": colour.transfer,
-    "grey": colour.grey,
-    "invert": colour.invert,
-    "binarize": colour.binarize,
-    "noise": noise.noise,
-    "salt-and-pepper": noise.salt_and_pepper,
-    "edges": filters.edges,
-    "canny": filters.canny,
-    "dilate": filters.dilate,
-    "erode": filters.erode,
-    "open": filters.opening,
-    "close": filters.closing,
-    "stroke": filters.stroke,
-    "inpaint-biharmonic": inpaint.biharmonic,
-    "inpaint-telea": inpaint.telea,
-    "inpaint-navier-stokes": inpaint.navier_stokes,
-}
+
+def function(chosen: Operation) -> Callable[..., Any]:
+    """Return the function of an operation: that of its ``home`` below `simulacra.transforms`, or its own."""
+    if chosen.function is not None:
+        return chosen.function
+    module, _, name = chosen.home.partition(".")
+    found: Callable[..., Any] = getattr(import_module(f"simulacra.transforms.{module}"), name)
+    return found
 
 
 def movement(name: str, x: Tensor, generator: torch.Generator | None = None, **values: Any) -> Geometry:
     """The `Geometry` of a geometric operation for images ``(B, C, H, W)``. Raises `ConfigError` for others."""
-    if not operation(name).geometric:
-        raise ConfigError(f"{name} moves no pixels. Geometric operations: {', '.join(GEOMETRIES)}.")
-    return GEOMETRIES[name](x, **_arguments(name, values, generator))
+    return _movement(name, operation(name), x, generator, values)
 
 
 def apply(name: str, x: Tensor, generator: torch.Generator | None = None, **values: Any) -> Tensor:
@@ -75,27 +39,45 @@ def apply(name: str, x: Tensor, generator: torch.Generator | None = None, **valu
 
     Values not given are the table's defaults; numbers may be tensors ``(B,)``. Raises `ConfigError`.
     """
-    chosen = operation(name)
+    return applied(name, operation(name), x, generator, values)
+
+
+def applied(
+    name: str, chosen: Operation, x: Tensor, generator: torch.Generator | None, values: Mapping[str, Any]
+) -> Tensor:
+    """Apply an operation that has been looked up already; see `apply`."""
     if chosen.geometric:
-        return movement(name, x, generator, **values).image(x)
-    return FUNCTIONS[name](x, **_arguments(name, values, generator))
+        return _movement(name, chosen, x, generator, values).image(x)
+    result: Tensor = function(chosen)(x, **_arguments(name, chosen, values, generator))
+    return result
 
 
-def _arguments(name: str, values: Mapping[str, Any], generator: torch.Generator | None) -> dict[str, Any]:
-    parameters = operation(name).parameters
-    unknown = next((key for key in values if key not in parameters), None)
+def _movement(
+    name: str, chosen: Operation, x: Tensor, generator: torch.Generator | None, values: Mapping[str, Any]
+) -> Geometry:
+    if not chosen.geometric:
+        geometric = ", ".join(name for name, one in OPERATIONS.items() if one.geometric)
+        raise ConfigError(f"{name} does not move pixels. Geometric operations: {geometric}.")
+    moving: Geometry = function(chosen)(x, **_arguments(name, chosen, values, generator))
+    return moving
+
+
+def _arguments(
+    name: str, chosen: Operation, values: Mapping[str, Any], generator: torch.Generator | None
+) -> dict[str, Any]:
+    unknown = next((key for key in values if key not in chosen.parameters), None)
     if unknown is not None:
-        raise ConfigError(f"{name} has no parameter '{unknown}'. It has: {', '.join(parameters) or 'none'}.")
+        raise ConfigError(f"{name} has no parameter '{unknown}'. It has: {', '.join(chosen.parameters) or 'none'}.")
     arguments = {
         key: _plain(parameter, values.get(key, parameter.default), f"{name}: {key}")
-        for key, parameter in parameters.items()
+        for key, parameter in chosen.parameters.items()
     }
-    return {**arguments, "generator": generator} if operation(name).draws else arguments
+    return {**arguments, "generator": generator} if chosen.draws else arguments
 
 
 def _plain(parameter: Parameter, value: Any, name: str) -> Any:
     if value is None:
-        raise ConfigError(f"{name} is missing: a picture.")
+        raise ConfigError(f"{name} is missing; it must be a picture.")
     whole = parameter.kind == "whole" or (parameter.kind == "odd" and not isinstance(value, Tensor))
     return int(value) if whole else value
 
@@ -164,9 +146,9 @@ def _put(old: Tensor, chosen: Tensor, new: Tensor) -> Tensor:
 
 def _changed(step: Step, state: Moved, generator: torch.Generator) -> Moved:
     values = drawn(step, len(state.image), generator)
-    if not OPERATIONS[step.name].geometric:
-        return Moved(apply(step.name, state.image, generator, **values), state.mask, state.points)
-    moving = movement(step.name, state.image, generator, **values)
+    if not step.operation.geometric:
+        return Moved(applied(step.name, step.operation, state.image, generator, values), state.mask, state.points)
+    moving = _movement(step.name, step.operation, state.image, generator, values)
     return Moved(
         moving.image(state.image),
         None if state.mask is None else moving.mask(state.mask),
@@ -176,7 +158,7 @@ def _changed(step: Step, state: Moved, generator: torch.Generator) -> Moved:
 
 def drawn(step: Step, count: int, generator: torch.Generator) -> dict[str, Any]:
     """The values of a step for so many images: its numbers as they are, its ranges as tensors ``(count,)``."""
-    parameters = operation(step.name).parameters
+    parameters = step.operation.parameters
     ranges = step.ranges
     random = torch.rand(len(ranges), count, generator=generator)
     return {
