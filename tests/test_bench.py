@@ -126,6 +126,11 @@ def test_a_damaged_ledger_is_not_overwritten(content: bytes, tmp_path: Path) -> 
     assert Ledger(tmp_path / "page.md", tmp_path / "runs").results[0].value == 1
 
 
+def test_the_published_page_is_that_of_its_results() -> None:
+    page = Path(__file__).parent.parent / "docs" / "ledger.md"
+    assert "\n".join(Ledger(page, Path("runs")).lines()) + "\n" == page.read_text("utf-8")
+
+
 def test_an_unknown_row_is_refused() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'gan-parzen'"):
         rows.chosen(["gan-parzn"])

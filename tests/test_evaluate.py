@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -268,6 +269,21 @@ def test_a_foreign_file_of_scores_is_refused(content: bytes, tmp_path: Path) -> 
         load(tmp_path / "scores.json")
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["sparse", "pipe", "folder"])
+def test_what_is_not_a_small_file_is_not_read(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    if kind == "sparse":
+        path.touch()
+        os.truncate(path, 20 * 2**30)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(RunError, match="is not a file of scores"):
+        load(path)
+
+
 def test_a_file_of_scores_by_hand_is_read(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text(json.dumps({"scores": [RECORD, RECORD | {"interval": [0, 1], "value": 1}]}))
     plain, with_interval = load(tmp_path / "scores.json")
@@ -325,6 +341,15 @@ def test_weights_that_are_not_finite_are_refused(value: float, runs: dict[str, P
     for measured in (lambda: evaluate.evaluate(run, n=20), lambda: downstream.measure(run, repeats=1, steps=1)):
         with pytest.raises(RunError, match=r"weights .* are NaN or infinite"):
             measured()
+
+
+@pytest.mark.parametrize("family", ["vae", "autoencoder"])
+def test_weights_that_give_nothing_finite_are_refused(family: str, runs: dict[str, Path]) -> None:
+    run = Run.open(runs[family])
+    for weights in run.model.parameters():
+        weights.fill_(1e38)
+    with pytest.raises(RunError, match=r"weights are unusable. Train it again."):
+        evaluate.evaluate(run, n=20)
 
 
 # ------------------------------------------------------------------------------------------------ a metric of one's own

@@ -17,7 +17,7 @@ from typing import Annotated
 import torch
 from pydantic import Field, FiniteFloat, TypeAdapter
 
-from simulacra import config, machine
+from simulacra import config, machine, storage
 from simulacra.bench.measures import MEASURES, mixture
 from simulacra.bench.mixtures import MIXTURES
 from simulacra.bench.rows import Row, rows
@@ -29,6 +29,7 @@ from simulacra.training import Progress
 from simulacra.training.session import Session
 
 Tell = Callable[[str], None]
+MAX_BYTES = 2**26  # of the file of results
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,6 @@ def _load(path: Path) -> list[Result]:
     if not path.exists():
         return []
     try:
-        return _FILE.validate_json(path.read_bytes(), strict=True)["results"]
+        return _FILE.validate_json(storage.read(path, MAX_BYTES), strict=True)["results"]
     except (OSError, ValueError, KeyError):  # pydantic's error is a ValueError, whatever is wrong with the text
         raise RunError(f"{path} is not a file of ledger results. Move it away, or name another page: --page") from None

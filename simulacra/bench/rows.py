@@ -15,6 +15,7 @@ from pydantic import Field
 
 from simulacra import config
 from simulacra.config import Config, Section
+from simulacra.config.renamed import original
 from simulacra.errors import ConfigError, nearest
 
 FOLDER = resources.files("simulacra") / "bench" / "rows"
@@ -46,7 +47,7 @@ class Row(Section):
     def digest(self, seed: int) -> str:
         """SHA-256 of all that the config sets: results of another config are not results of this row."""
         settings = self.config(seed).model_dump(mode="json", exclude_defaults=True)
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(original(settings), sort_keys=True).encode()).hexdigest()
 
 
 def rows() -> dict[str, Row]:

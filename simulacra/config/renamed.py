@@ -20,7 +20,7 @@ RENAMED = {  # by the table that holds them
 
 def modern(tables: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Return nested tables with the present name of every key; a key that is there under both names stays as it is."""
-    names = next((names for pattern, names in RENAMED.items() if fnmatch(path, pattern)), {})
+    names = _names(path)
     found: dict[str, Any] = {}
     for key, value in tables.items():
         name = names.get(key, key)
@@ -29,3 +29,18 @@ def modern(tables: Mapping[str, Any], path: str = "") -> dict[str, Any]:
         inside = f"{path}.{key}" if path else str(key)
         found[name] = modern(value, inside) if isinstance(value, Mapping) else value
     return found
+
+
+def original(tables: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Return nested tables with the first name that every key had, by which digests of configs stay as they were."""
+    names = {new: old for old, new in _names(path).items()}
+    found: dict[str, Any] = {}
+    for key, value in tables.items():
+        inside = f"{path}.{key}" if path else str(key)
+        found[names.get(key, key)] = original(value, inside) if isinstance(value, Mapping) else value
+    return found
+
+
+def _names(path: str) -> Mapping[str, str]:
+    """The present name of each renamed key of a table."""
+    return next((names for pattern, names in RENAMED.items() if fnmatch(path, pattern)), {})

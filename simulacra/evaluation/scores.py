@@ -9,11 +9,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, FiniteFloat, TypeAdapter
 
+from simulacra import storage
 from simulacra.errors import RunError
 from simulacra.storage import atomic
 
 MAX_COUNT = 2**63 - 1
 MAX_LENGTH = 200  # characters of a name
+MAX_BYTES = 2**24  # of a file
 
 
 def _printable(text: str) -> str:
@@ -80,7 +82,7 @@ def save(scores: list[Score], path: Path) -> Path:
 def load(path: Path) -> list[Score]:
     """Read what `save` wrote. Raises `RunError` for anything else."""
     try:
-        return _FILE.validate_json(path.read_bytes(), strict=True)["scores"]
+        return _FILE.validate_json(storage.read(path, MAX_BYTES), strict=True)["scores"]
     except (OSError, ValueError, KeyError):  # pydantic's error is a ValueError, whatever is wrong with the text
         raise RunError(
             f"{path} is not a file of scores. Write it again: simulacra evaluate RUN --out {path} --force"
