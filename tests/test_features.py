@@ -66,7 +66,7 @@ def sprites() -> Splits:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "SEEN", 3_000)
+    monkeypatch.setattr(learning, "IMAGES_SEEN", 3_000)
 
 
 # ------------------------------------------------------------------------------------------------- shipped
@@ -140,7 +140,7 @@ def test_a_classifier_is_learned_from_labels_once(digits: Splits) -> None:
     assert torch.equal(drawn, torch.rand(1)), "the global generator was used"
     second = features.learned(digits, said.append)
     assert len(said) == 1
-    assert "training a classifier for digits: 10 classes" in said[0]
+    assert "Training a classifier of the 10 classes of digits" in said[0]
     assert first.digest == second.digest
     assert first.classes == tuple("0123456789")
     assert first.facts["test_accuracy"] > 0.7, "chance is 0.1"
@@ -442,7 +442,7 @@ def test_evaluate_keeps_features_and_finds_the_same(run: Run, monkeypatch: pytes
 
 
 def test_features_that_fail_are_not_silent(run: Run) -> None:
-    with pytest.warns(UserWarning, match="the features blind fail their self-test"):
+    with pytest.warns(UserWarning, match="The features blind fail their self-test"):
         scores = evaluate.evaluate(run, n=20, extractor=Blind()).scores
     found = {score.metric: score for score in scores}["features_self_test"]
     assert found.value < 1

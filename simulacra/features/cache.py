@@ -19,7 +19,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from simulacra import machine
-from simulacra.errors import StorageError
+from simulacra.errors import SimulacraError
 from simulacra.storage import atomic
 
 MAX_BYTES = 2 << 30  # of all files
@@ -42,11 +42,11 @@ def tensor(key: str, compute: Callable[[], Tensor]) -> Tensor:
 
 
 def remembered(key: str, compute: Callable[[], bytes]) -> bytes:
-    """Return the bytes of a key, computed only if they are not kept yet; a full disk is ignored."""
+    """Return the bytes of a key, computed only if they are not kept yet; a disk that cannot be written is ignored."""
     content = read(key)
     if content is None:
         content = compute()
-        with contextlib.suppress(StorageError):
+        with contextlib.suppress(SimulacraError):
             write(key, content)
     return content
 
