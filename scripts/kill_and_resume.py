@@ -40,18 +40,18 @@ CASES: dict[str, dict[str, Any]] = {
     "gan": {
         "data": {"name": "digits", "size": 8},
         "model": {"latent": 8, "generator": SMALL, "discriminator": SMALL},
-        "train": {**TRAIN, "images": 2_560, "batch": 16},
+        "train": {**TRAIN, "images": 960, "batch": 16},
     },
     "infogan": {
         "data": {"name": "digits", "size": 8},
         "model": {"latent": 8, "memory": 64, "clusters": 10, "features": 16, "generator": SMALL,
                   "discriminator": {"widths": [4, 8]}},
-        "train": {**TRAIN, "images": 1_280, "batch": 16},
+        "train": {**TRAIN, "images": 640, "batch": 16},
     },
     "cyclegan": {
         "model": {"pool": 16, "generator": {"width": 4, "blocks": 1},
                   "discriminator": {"width": 4, "downsamplings": 1}},
-        "train": {**TRAIN, "images": 640, "batch": 4, "log": 16, "sheet": 160, "checkpoint": 32},
+        "train": {**TRAIN, "images": 240, "batch": 4, "log": 16, "sheet": 160, "checkpoint": 32},
     },
 }  # fmt: skip
 
@@ -139,7 +139,7 @@ class Case:
 
     def before_renaming(self, chance: random.Random) -> tuple[Attack, int]:
         """Kill itself when a file has been written, and not yet been renamed."""
-        left = [chance.randint(1, 40)]
+        left = [chance.randint(1, 30)]
 
         def attack() -> None:
             rename = Path.replace
@@ -158,7 +158,7 @@ class Case:
         """From some log line on, let no file grow above a size: sizes up to the largest that the run writes."""
         for index in range(count):
             size = round(self.largest ** ((index + 1) / (count + 1)))
-            yield _limited(size), chance.randint(0, 9)
+            yield _limited(size), chance.randint(0, 5)
 
     def survives(self, name: str, attacks: list[tuple[Attack, int]]) -> tuple[bool, str]:
         """Attack one run after another, each until it is finished; return whether all end as if undisturbed."""

@@ -405,7 +405,7 @@ def test_a_config_that_asks_for_more_than_the_file_holds_is_refused(old: str, ne
         metadata["config"] = metadata["config"].replace(old, new)
 
     rewritten(run, enlarge)
-    with pytest.raises(RunError, match="cannot be opened|do not fit the config"):
+    with pytest.raises(RunError, match=r"cannot be opened|do not fit the config"):
         Run.open(run)
 
 
