@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra import metrics
+from simulacra import config, metrics
 from simulacra.errors import ConfigError
 from simulacra.steering import inbetween
 
@@ -26,6 +26,10 @@ def centre(frames: Tensor) -> Tensor:
     places = torch.arange(frames.shape[-1], dtype=torch.float32)
     total = light.sum((1, 2))
     return torch.stack([(light.sum(2) * places).sum(1) / total, (light.sum(1) * places).sum(1) / total], dim=1)
+
+
+def test_the_command_line_offers_every_route() -> None:
+    assert ("latent", *inbetween.ROUTES) == config.ROUTES
 
 
 @pytest.mark.parametrize("name", ROUTES)

@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from simulacra import priors
-from simulacra.cli import fit_prior
 from simulacra.errors import ConfigError, RunError
 from simulacra.priors import Flow, Mixture, Prior
 
@@ -197,6 +196,5 @@ def test_a_prior_of_other_dimensions_is_refused(fitted: dict[str, Prior], tmp_pa
             priors.load(path, "abc", 3)
 
 
-def test_the_command_line_offers_every_kind() -> None:
-    assert fit_prior.PRIORS == priors.KINDS
+def test_a_flow_can_be_fitted_in_one_step() -> None:
     assert isinstance(priors.fit_flow(known(50)[0], steps=1), Flow)

@@ -6,9 +6,8 @@ import argparse
 
 from simulacra.cli.output import open_run, refuse_existing, say
 from simulacra.cli.parser import Verbs, add_out, count, natural
+from simulacra.config.choices import PRIORS
 from simulacra.errors import ConfigError
-
-PRIORS = ("normal", "gmm", "flow", "per-class")  # simulacra.priors.KINDS, without importing torch
 
 
 def add_verbs(verbs: Verbs) -> None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, refuse_existing, refuse_picture_name, save_frames
 from simulacra.cli.parser import Verbs, add_data_root, add_out, count, natural, source
+from simulacra.config.choices import ROUTES
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from simulacra.runs.run import Run
-
-ROUTES = ("latent", "fade", "flow", "transport")  # the last three of steering.inbetween, without importing torch
 
 
 def add_verbs(verbs: Verbs) -> None:

@@ -6,6 +6,7 @@ values in `simulacra.models`, networks in `simulacra.networks`.
 
 from simulacra.config.adversarial import *
 from simulacra.config.base import *
+from simulacra.config.choices import *
 from simulacra.config.data import *
 from simulacra.config.family import *
 from simulacra.config.models import *

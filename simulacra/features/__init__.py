@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from simulacra.config.choices import FEATURES
 from simulacra.data import Splits
 from simulacra.errors import ConfigError, nearest
 from simulacra.features import given, learning
@@ -42,7 +43,7 @@ __all__ = [
     "self_test",
 ]
 
-CHOICES = ("pixels", "classifier")
+CHOICES = FEATURES
 
 
 def extractor(

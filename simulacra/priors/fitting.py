@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from simulacra.config.choices import PRIORS
 from simulacra.errors import ConfigError, nearest
 from simulacra.priors.base import Prior
 from simulacra.priors.flow import fit_flow
@@ -11,7 +12,7 @@ from simulacra.priors.mixture import fit_mixture, fit_normal, fit_per_class
 
 __all__ = ["KINDS", "fit"]
 
-KINDS = ("normal", "gmm", "flow", "per-class")
+KINDS = PRIORS
 COMPONENTS = {"gmm": 10, "per-class": 1}  # of the mixture; of each class
 
 
