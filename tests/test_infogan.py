@@ -106,7 +106,7 @@ def test_a_wrong_code_names_the_codes_and_their_ranges(name: str, value: float, 
 
 
 def test_two_codes_need_two_names() -> None:
-    with pytest.raises(ConfigError, match="two codes have one name"):
+    with pytest.raises(ConfigError, match="two codes have the same name"):
         config.parse({"model": {"family": "infogan", "categorical": {"a": 10}, "continuous": ["a"]}})
     with pytest.raises(ConfigError, match="needs a code"):
         config.parse({"model": {"family": "infogan", "categorical": {}, "continuous": []}})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +11,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from simulacra import Run, config, models, networks
+from simulacra import config, models, networks
 from simulacra.adversarial import PENALTIES
 from simulacra.config import Conv, Mlp, Optimizer, Train
 from simulacra.data import ImageLoader, Images, derived_seed
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
 from simulacra.models.vaegan import VAEGAN, feature_nll
+from simulacra.steering import generate
 from simulacra.testing.small import noise_images
 from simulacra.training import Trainer
 from tests import contract
@@ -196,8 +196,7 @@ def test_a_network_is_cut_after_any_hidden_layer(network: config.Network) -> Non
 def test_a_prior_is_fitted_to_draws_from_the_posterior() -> None:
     """Fitted to means it would be too narrow: the covariance of draws is that of means plus the mean variance."""
     model = contract.build("vaegan", "mlp", Shape(1, 8))
-    run = Run(Path("nowhere"), model, config.parse({"model": {"family": "vaegan"}}))
     x = torch.zeros(2000, 1, 8, 8)
-    drawn = run._code(x, torch.Generator().manual_seed(0))
+    drawn = generate.code(model, x, torch.Generator().manual_seed(0))
     q = model.posterior(x[:1])
     assert torch.allclose(drawn.var(0), q.std[0].square(), rtol=0.2)
