@@ -670,7 +670,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "unwritable out": (lambda *_: ["train", "vae", "--data", "digits", "--out", "/proc/out"], "/proc"),
     "truncated checkpoint": (_truncated_checkpoint, "is damaged or truncated"),
     "checkpoint with code": (_checkpoint_with_code, "Nothing in it was executed"),
-    "pickle as a model": (_pickle_as_model, "damaged or no file of weights"),
+    "pickle as a model": (_pickle_as_model, "damaged, or not a file of weights"),
     "weights of another size": (_weights_of_another_size, "do not fit the config"),
     "no run": (lambda _, t: ["sample", t / "nothing"], "There is no run"),
     "folder without a run": (lambda _, t: ["sample", t], "is not a run folder"),
