@@ -10,6 +10,7 @@ import shutil
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import torch
 from PIL import Image
 
 from simulacra import cli, images
+from simulacra.data import Images, Pairs, Unpaired
 from simulacra.evaluation import compare
 from simulacra.evaluation.evidence import Evidence
 from simulacra.evaluation.scores import Score, load, save
@@ -169,10 +171,10 @@ def test_nearest_few_agrees_with_all_distances() -> None:
 def test_principal_components_say_what_they_leave_out() -> None:
     line = torch.linspace(-1, 1, 50)[:, None] * torch.tensor([[1.0, 2.0, 2.0]])
     points, note = evaluation._principal(line)
-    assert "3 latents, 100%" in note
+    assert "3 latents, with 100%" in note
     assert torch.allclose(points[:, 0].abs(), 3 * torch.linspace(-1, 1, 50).abs().double(), atol=1e-6)
     even = torch.cat([torch.eye(4), -torch.eye(4)])
-    assert "4 latents, 50%" in evaluation._principal(even)[1]
+    assert "4 latents, with 50%" in evaluation._principal(even)[1]
 
 
 def photos(folder: Path, classes: tuple[str, ...]) -> Path:
@@ -428,13 +430,13 @@ def test_what_was_measured_otherwise_is_refused_with_what_to_type(
         compared(runs / "vae", other)
     again = runs / "vae" if "n" in changes else other
     assert f"simulacra evaluate {again}" + (" --n 30" if "n" in changes else "") in str(caught.value)
-    assert "more." in str(caught.value)
+    assert "other scores." in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"data": {"name": "shapes", "size": 8, "channels": 1}}, "one is of digits, the other of shapes"),
+        ({"data": {"name": "shapes", "size": 8, "channels": 1}}, "one learned from digits, the other from shapes"),
         ({"data": {"name": "digits", "size": 10}}, "1 x 8 x 8, those of the other 1 x 10 x 10"),
         ({"data": {**SHORT["data"], "augment": ["binarize"]}}, "binarised"),
         ({"data": {**SHORT["data"], "validation": 0.1}}, "division into training and test images"),
@@ -445,3 +447,46 @@ def test_other_images_are_refused(changes: dict[str, object], reason: str, runs:
     shutil.copy(runs / "other" / "evaluation.json", tmp_path / "run")
     with pytest.raises(compare.ConfigError, match=reason):
         compared(runs / "other", tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("batch", "reason", "advice"),
+    [
+        (
+            Unpaired,
+            "one learns from pairs, the other from two unpaired domains",
+            "translators with translators of the same",
+        ),
+        (Images, "one learns from pairs, the other from images of one domain", "generators with generators"),
+        (Pairs, "both learned from shapes, but its images", "--data.test, --data.validation"),
+    ],
+)
+def test_the_advice_about_other_images_can_be_followed(batch: type[Images], reason: str, advice: str) -> None:
+    """Pairs of `shapes` are other images than unpaired ones: no option makes them equal."""
+
+    def entry(batch: type[Images], digest: str) -> compare.Entry:
+        model = SimpleNamespace(batch=batch)
+        settings = SimpleNamespace(data=SimpleNamespace(name="shapes", binarised=False))
+        run = SimpleNamespace(model=model, config=settings, shape=images.Shape(3, 32), path=Path("run"))
+        return compare.Entry("run", run, {}, [], {"data_sha256": digest})  # type: ignore[arg-type]
+
+    found = compare._other_images(entry(Pairs, "a"), entry(batch, "b"))
+    assert found is not None
+    assert reason in found[0]
+    assert advice in found[1]
+    assert compare._other_images(entry(Pairs, "a"), entry(batch, "a")) is None, "equal images compare"
+
+
+def test_a_page_is_overwritten_only_with_force(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "mine.html"
+    page.write_text("mine")
+    command = ["compare", str(runs / "vae"), str(runs / "gan"), "--out", str(page)]
+    assert cli.main(command) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert page.read_text() == "mine"
+    assert cli.main([*command, "--force"]) == 0
+    assert is_self_contained(page.read_text())
+    assert cli.main(command[:3]) == cli.main(command[:3]) == 0, "compare.html is nobody's own name"
