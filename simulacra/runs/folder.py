@@ -267,3 +267,24 @@ def _pictures(folder: Path) -> list[tuple[int, Path]]:
 def is_folder(path: Path) -> bool:
     """Whether a path is a folder; unlike `Path.is_dir`, it is false for names that no file can have."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def weights_file(path: Path) -> Path:
+    """Return the file of weights of a run folder, or the path itself if it is one. Raises `RunError`."""
+    if not os.path.exists(path):  # noqa: PTH110 - unlike Path.exists it is false for names that no file can have
+        raise RunError(
+            f"There is no run {path}. Give a run folder or a .safetensors file; to train one: simulacra train vae-2d"
+        )
+    if not is_folder(path):
+        if path.suffix != ".safetensors" or not path.is_file():
+            raise RunError(f"{path} is neither a run folder nor a .safetensors file.")
+        return path
+    file = RunFolder(path).file(MODEL)
+    if file is None:
+        inside = [entry.parent.name for entry in sorted(path.glob(f"*/{MODEL}"))]
+        raise RunError(
+            f"{path} is not a run folder, but contains run folders. Choose one: {', '.join(inside)}."
+            if inside
+            else f"{path} is not a run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
+        )
+    return file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,18 +14,18 @@ from simulacra import data, images, priors
 from simulacra.config import Config
 from simulacra.data import Dataset, Given, Loader, Splits, derived_seed, reading
 from simulacra.data.given import Labels, Source
-from simulacra.errors import CapabilityError, ConfigError, DataError, RunError
+from simulacra.errors import ConfigError, DataError
 from simulacra.images import Shape
 from simulacra.images.batch import Counted
-from simulacra.models import Coded, Generative, Inferential, Model
+from simulacra.models import Generative, Inferential, Model
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
 from simulacra.runs import checkpoint
 from simulacra.runs.card import card
-from simulacra.runs.folder import ENVIRONMENT, MODEL, PRIOR, RunFolder, is_folder
+from simulacra.runs.folder import ENVIRONMENT, MODEL, PRIOR, RunFolder, is_folder, weights_file
 from simulacra.steering import anomaly, generate, inbetween, inpaint, invert, translate
 from simulacra.steering.anomaly import Anomaly
-from simulacra.steering.capabilities import require_encoder, require_latents
+from simulacra.steering.capabilities import require_encoder_without_codes, require_latents
 from simulacra.steering.inpaint import Repair
 from simulacra.steering.invert import Inversion
 
@@ -60,7 +59,7 @@ class Run:
         draws real images. Raises `RunError` when there is none, or it is damaged.
         """
         path = Path(path)
-        model, config = checkpoint.load_model(_weights(path))
+        model, config = checkpoint.load_model(weights_file(path))
         root = None if data_root is None else Path(data_root)
         return cls(path, model, config, data_root=root, given=Given.of(data, labels))
 
@@ -139,12 +138,7 @@ class Run:
 
         Raises `CapabilityError` for a model without an encoder, `ConfigError`.
         """
-        require_encoder(self.model, "fit-prior")
-        if isinstance(self.model, Coded):
-            raise CapabilityError(
-                f"fit-prior is for latents without named codes; {self.config.model.family} draws its own: "
-                f"simulacra sample {self.path} --code NAME=VALUE"
-            )
+        require_encoder_without_codes(self.model, "fit-prior")
         if kind == "per-class" and self.splits.train.labels is None:
             raise ConfigError(f"per-class needs images with classes; {self.config.data.name} has none. Try gmm.")
         codes = self.codes(self.splits.train, seed=seed)
@@ -267,11 +261,8 @@ class Run:
     def traverse(self, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:
         """Move one latent, or one named code, at a time: each row's caption and images ``(columns, C, H, W)``."""
         require_latents(self.model, "traverse")
-        if isinstance(self.model, Coded):
-            return generate.traverse_codes(self.model, steps=steps, seed=seed)
         reference = self.examples(500, seed=seed) if isinstance(self.model, Inferential) else None
-        rows, moved = generate.traverse(self.model, reference, steps=steps, seed=seed)
-        return [(f"z{k}", row) for k, row in zip(moved, rows, strict=True)]
+        return generate.traverse_named(self.model, reference, steps=steps, seed=seed)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the images ``(n, C, H, W)`` in [-1, 1] of latents ``(n, D)``; differentiable in ``z``."""
@@ -325,24 +316,3 @@ class Run:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
         names, pixels = reading.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)
         return names, images.from_bytes(pixels)
-
-
-def _weights(path: Path) -> Path:
-    """The file of weights of a run folder, or the file itself. Raises `RunError`."""
-    if not os.path.exists(path):  # noqa: PTH110 - unlike Path.exists it is false for names that no file can have
-        raise RunError(
-            f"There is no run {path}. Give a run folder or a .safetensors file; to train one: simulacra train vae-2d"
-        )
-    if not is_folder(path):
-        if path.suffix != ".safetensors" or not path.is_file():
-            raise RunError(f"{path} is neither a run folder nor a .safetensors file.")
-        return path
-    file = RunFolder(path).file(MODEL)
-    if file is None:
-        inside = [entry.parent.name for entry in sorted(path.glob(f"*/{MODEL}"))]
-        raise RunError(
-            f"{path} is not a run folder, but contains run folders. Choose one: {', '.join(inside)}."
-            if inside
-            else f"{path} is not a run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
-        )
-    return file

@@ -27,6 +27,16 @@ def require_encoder(model: Model, verb: str) -> Inferential:
     return model
 
 
+def require_encoder_without_codes(model: Model, verb: str) -> Inferential:
+    """Return the model if it has an encoder of latents that hold no named codes. Raises `CapabilityError`."""
+    if isinstance(model, Inferential) and isinstance(model, Coded):
+        raise CapabilityError(
+            f"{verb} is for latents without named codes; {_name(model)} has some and draws them itself: "
+            "simulacra sample RUN --code NAME=VALUE"
+        )
+    return require_encoder(model, verb)
+
+
 def require_decoder(model: Model, verb: str) -> Generative | Inferential:
     """Return the model if it turns latents into images. Raises `CapabilityError`."""
     if not isinstance(model, Generative | Inferential):

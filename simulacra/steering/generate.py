@@ -164,6 +164,16 @@ def traverse(
     return torch.stack(rows), chosen
 
 
+def traverse_named(
+    model: Model, reference: Tensor | None = None, *, steps: int = 11, seed: int = 0
+) -> list[tuple[str, Tensor]]:
+    """Return each row of `traverse_codes`, or of `traverse` for a model without named codes, with its caption."""
+    if isinstance(model, Coded):
+        return traverse_codes(model, steps=steps, seed=seed)
+    rows, moved = traverse(model, reference, steps=steps, seed=seed)
+    return [(f"z{k}", row) for k, row in zip(moved, rows, strict=True)]
+
+
 def traverse_codes(model: Model, *, steps: int = 11, seed: int = 0) -> list[tuple[str, Tensor]]:
     """Move one named code at a time: return each row's caption and images ``(columns, C, H, W)``.
 
