@@ -104,7 +104,9 @@ class Operation:
     says whether transparency is moved with the colours or stays as it is, and whether the colours of all visible
     pixels are counted. At least one of the parameters in ``one_of`` must be above 0. ``undo`` says how each parameter
     changes in the inverse; None stands for no inverse. ``home`` names the function, as ``MODULE.FUNCTION`` below
-    `simulacra.transforms`; an operation from outside the package brings its ``function``.
+    `simulacra.transforms`; an operation from outside the package brings its ``function``. ``reach``
+    says how many pixels around it decide a pixel of the result, so that a large picture can be changed in strips; None
+    where all of them do.
     """
 
     group: str
@@ -118,6 +120,7 @@ class Operation:
     one_of: tuple[str, ...] = ()
     undo: Mapping[str, Literal["negated", "inverted"]] | None = None
     home: str = ""
+    reach: Callable[[Mapping[str, Any]], int] | None = field(default=None, compare=False, repr=False)
     function: Callable[..., Any] | None = field(default=None, repr=False)
 
     @property

@@ -7,11 +7,13 @@ documentation come from here. The functions are in `simulacra.transforms`; a tes
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from simulacra.config.operation import Operation, Parameter, Range
 
 OUTSIDE = ("black", "grey", "white", "edge", "mirror")
+DEVIATIONS = 7  # at most, within which a Gaussian kernel lies
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest")
 
 
@@ -42,6 +44,23 @@ def _sampled(outside: str = "black") -> dict[str, Parameter]:
     }
 
 
+def _point(_: Mapping[str, Any]) -> int:
+    return 0
+
+
+def _next(_: Mapping[str, Any]) -> int:
+    return 2
+
+
+def _around(*keys: str, times: int = 1) -> Callable[[Mapping[str, Any]], int]:
+    """Half of windows of these sides, one after the other."""
+    return lambda values: sum(times * (int(values[key]) // 2) for key in keys)
+
+
+def _blurred(values: Mapping[str, Any]) -> int:
+    return math.ceil(DEVIATIONS * float(values["sigma"])) + 1
+
+
 _MASK = Parameter(None, "mask that marks the unknown pixels", kind="picture")
 _RADIUS = Parameter(3, "radius in pixels from which a pixel is filled in", 1, 100)
 _BLUR, _GEOMETRY, _COLOUR = "smoothing and sharpening", "geometry", "colour and light"
@@ -49,22 +68,24 @@ _NOISE, _EDGES, _MORPHOLOGY, _REPAIR = "noise", "edges", "morphology", "repair"
 
 OPERATIONS: dict[str, Operation] = {
     "box": Operation(
-        _BLUR, "Average over a window.", {"size": _window(3, Range(1, 5))}, alpha="moved", home="filters.box",
+        _BLUR, "Average over a window.", {"size": _window(3, Range(1, 5))},
+        alpha="moved", home="filters.box", reach=_around("size"),
     ),
     "gaussian": Operation(
         _BLUR, "Blur with a Gaussian.",
         {"sigma": Parameter(1.0, "standard deviation in pixels", 0, 1000, Range(0, 1.5))},
-        alpha="moved", home="filters.gaussian",
+        alpha="moved", home="filters.gaussian", reach=_blurred,
     ),
     "median": Operation(
-        _BLUR, "Take the median of a window.", {"size": _window(3, Range(1, 5))}, alpha="moved", home="filters.median",
+        _BLUR, "Take the median of a window.", {"size": _window(3, Range(1, 5))},
+        alpha="moved", home="filters.median", reach=_around("size"),
     ),
     "bilateral": Operation(
         _BLUR, "Average over neighbours of similar colour: removes noise and keeps edges.", {
             "colour": Parameter(0.2, "difference that counts; white minus black is 2", 0.001, 10, Range(0.1, 0.4)),
             "sigma": Parameter(1.5, "distance that counts, in pixels", 0.1, 100, Range(0.5, 2)),
             "size": Parameter(7, "side of the window in pixels", 1, 99, kind="odd"),
-        }, alpha="moved", home="filters.bilateral",
+        }, alpha="moved", home="filters.bilateral", reach=_around("size"),
     ),
     "non-local-means": Operation(
         _BLUR, "Average over pixels with similar surroundings: removes noise and keeps texture.", {
@@ -73,7 +94,7 @@ OPERATIONS: dict[str, Operation] = {
             ),
             "patch": Parameter(5, "side of the surroundings that are compared", 1, 31, kind="odd"),
             "search": Parameter(11, "side of the window that is searched", 1, 63, kind="odd"),
-        }, alpha="moved", home="filters.non_local_means",
+        }, alpha="moved", home="filters.non_local_means", reach=_around("patch", "search"),
     ),
     "total-variation": Operation(
         _BLUR, "Remove noise until flat areas with sharp borders remain.", {
@@ -85,7 +106,7 @@ OPERATIONS: dict[str, Operation] = {
         _BLUR, "Add the detail that a blur removes (unsharp mask).", {
             "amount": Parameter(1.0, "multiple of the detail that is added", 0, 100, Range(0, 1)),
             "sigma": Parameter(1.0, "standard deviation of the blur in pixels", 0, 1000),
-        }, alpha="moved", home="filters.sharpen",
+        }, alpha="moved", home="filters.sharpen", reach=_blurred,
     ),
     "crop": Operation(
         _GEOMETRY, "Cut out a rectangle.", {
@@ -154,7 +175,7 @@ OPERATIONS: dict[str, Operation] = {
     "brightness": Operation(
         _COLOUR, "Add light.",
         {"amount": Parameter(0.1, "light added; 1 leads from black to white", -1, 1, Range(-0.2, 0.2))},
-        home="colour.brightness",
+        home="colour.brightness", reach=_point,
     ),
     "contrast": Operation(
         _COLOUR, "Spread values away from their mean.",
@@ -163,16 +184,17 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "saturation": Operation(
         _COLOUR, "Strengthen or weaken the colours.",
-        {"factor": _factor(1.5, "factor of the saturation; 0 gives grey", Range(0.5, 2))}, home="colour.saturation",
+        {"factor": _factor(1.5, "factor of the saturation; 0 gives grey", Range(0.5, 2))},
+        home="colour.saturation", reach=_point,
     ),
     "hue": Operation(
         _COLOUR, "Rotate the hue.", {"degrees": _degrees(30, 18, "angle in degrees on the colour circle")},
-        undo={"degrees": "negated"}, home="colour.hue",
+        undo={"degrees": "negated"}, home="colour.hue", reach=_point,
     ),
     "gamma": Operation(
         _COLOUR, "Raise brightness to a power.",
         {"exponent": _factor(1.2, "exponent; above 1 darkens", Range(0.67, 1.5), 0.01)},
-        undo={"exponent": "inverted"}, home="colour.gamma",
+        undo={"exponent": "inverted"}, home="colour.gamma", reach=_point,
     ),
     "equalize": Operation(
         _COLOUR, "Equalise the histogram of each channel.", alpha="counted", home="colour.equalize"
@@ -182,23 +204,23 @@ OPERATIONS: dict[str, Operation] = {
         {"reference": Parameter(None, "picture whose colours are transferred", kind="picture")},
         alpha="counted", home="colour.transfer",
     ),
-    "grey": Operation(_COLOUR, "Remove the colour.", home="colour.grey"),
-    "invert": Operation(_COLOUR, "Invert every value, as in a negative.", undo={}, home="colour.invert"),
+    "grey": Operation(_COLOUR, "Remove the colour.", home="colour.grey", reach=_point),
+    "invert": Operation(_COLOUR, "Invert every value, as in a negative.", undo={}, home="colour.invert", reach=_point),
     "binarize": Operation(
         _COLOUR, "Make each pixel white with a probability equal to its grey level, and black otherwise.",
-        draws=True, home="colour.binarize",
+        draws=True, home="colour.binarize", reach=_point,
     ),
     "noise": Operation(
         _NOISE, "Add Gaussian noise.",
         {"deviation": Parameter(0.1, "standard deviation; 1 leads from black to white", 0, 10, Range(0, 0.1))},
-        draws=True, home="noise.noise",
+        draws=True, home="noise.noise", reach=_point,
     ),
     "salt-and-pepper": Operation(
         _NOISE, "Make some pixels black or white.",
         {"share": Parameter(0.05, "share of the pixels that change", 0, 1, Range(0, 0.05))},
-        draws=True, home="noise.salt_and_pepper",
+        draws=True, home="noise.salt_and_pepper", reach=_point,
     ),
-    "edges": Operation(_EDGES, "Show the magnitude of the gradient (Sobel).", home="filters.edges"),
+    "edges": Operation(_EDGES, "Show the magnitude of the gradient (Sobel).", home="filters.edges", reach=_next),
     "canny": Operation(
         _EDGES, "Draw thin edges of the grey image (Canny).", {
             "low": Parameter(0.1, "gradient that continues an edge", 0.0001, 10),
@@ -208,24 +230,24 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "dilate": Operation(
         _MORPHOLOGY, "Take the brightest value of a window.", {"size": _window(3, Range(1, 3))},
-        alpha="moved", home="filters.dilate",
+        alpha="moved", home="filters.dilate", reach=_around("size"),
     ),
     "erode": Operation(
         _MORPHOLOGY, "Take the darkest value of a window.", {"size": _window(3, Range(1, 3))},
-        alpha="moved", home="filters.erode",
+        alpha="moved", home="filters.erode", reach=_around("size"),
     ),
     "open": Operation(
         _MORPHOLOGY, "Erode, then dilate: small bright spots disappear.", {"size": _window(3, Range(1, 3))},
-        alpha="moved", home="filters.opening",
+        alpha="moved", home="filters.opening", reach=_around("size", times=2),
     ),
     "close": Operation(
         _MORPHOLOGY, "Dilate, then erode: small dark spots disappear.", {"size": _window(3, Range(1, 3))},
-        alpha="moved", home="filters.closing",
+        alpha="moved", home="filters.closing", reach=_around("size", times=2),
     ),
     "stroke": Operation(
         _MORPHOLOGY, "Thicken or thin bright strokes.",
         {"amount": Parameter(0.5, "change of thickness; 1 dilates, -1 erodes", -1, 1, Range(-0.6, 1))},
-        alpha="moved", home="filters.stroke",
+        alpha="moved", home="filters.stroke", reach=_next,
     ),
     "inpaint-biharmonic": Operation(
         _REPAIR, "Fill holes with a smooth surface (scikit-image).", {"mask": _MASK}, home="inpaint.biharmonic",

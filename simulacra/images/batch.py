@@ -149,8 +149,7 @@ def convert(
         name = job.entry.name
         try:
             refuse_more_than_memory(weight(job.entry, WORKING), f"Work on {name}", "Shrink the file.")
-            picture = read(job.entry, max_megapixels=max_megapixels, frames=frames, grey_range=grey_range)
-            changed = change(picture)
+            changed = change(read(job.entry, max_megapixels=max_megapixels, frames=frames, grey_range=grey_range))
             return Done(job, (*changed.notes, *write(changed, job.out)))
         except UserError as error:
             return Done(job, reason=str(error))

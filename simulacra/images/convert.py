@@ -52,7 +52,7 @@ def from_bytes(pixels: Tensor) -> Tensor:
 
 def to_bytes(image: Tensor) -> Tensor:
     """Convert float images of any shape in [-1, 1] to uint8 in [0, 255], rounded and clamped."""
-    return image.detach().float().add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return image.detach().float().add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def to_unit(image: Tensor) -> Tensor:

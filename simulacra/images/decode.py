@@ -195,5 +195,6 @@ def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int =
 
 def to_tensor(picture: Image.Image, channels: int) -> Tensor:
     """Return a picture's pixels as uint8 ``(channels, H, W)``."""
-    array = np.array(picture.convert("L" if channels == 1 else "RGB"), dtype=np.uint8)
-    return torch.from_numpy(array[None] if channels == 1 else array.transpose(2, 0, 1).copy())
+    mode = "L" if channels == 1 else "RGB"
+    array = np.asarray(picture if picture.mode == mode else picture.convert(mode))
+    return torch.from_numpy(array[None].copy() if channels == 1 else array.transpose(2, 0, 1).copy())

@@ -32,6 +32,7 @@ FORMATS = {
 }  # fmt: skip
 OPAQUE = frozenset({"JPEG", "BMP"})
 MOVING = frozenset({"PNG", "WEBP", "GIF", "TIFF"})
+SAMPLED = 3  # pixels from one to the next that is looked at for black and white
 LOSSY = frozenset({"JPEG", "WEBP"})
 DEEP = frozenset({"PNG", "TIFF"})  # hold 16-bit grey
 QUALITY = 95  # of JPEG and WebP
@@ -43,18 +44,30 @@ FRAME_SECONDS = 0.1  # where an animation does not say
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded file: ``image`` float32 ``(N, C, H, W)`` in [-1, 1], a frame each, grey or RGB in sRGB.
+    """One decoded file: ``pixels`` ``(N, C, H, W)``, a frame each, grey or RGB in sRGB.
+
+    They are float32 in [-1, 1], or uint8 as a file of 8 bits has them; ``image`` is float32 in both cases.
 
     ``alpha`` is ``(N, 1, H, W)`` in [0, 1] where the file has transparency; colours are not multiplied by it. ``bits``
     is 8 or 16, the depth to write; ``seconds`` of each frame; ``notes`` say what the file was and what is not kept.
     """
 
     name: PurePosixPath
-    image: Tensor
+    pixels: Tensor
     alpha: Tensor | None = None
     bits: int = 8
     seconds: tuple[float, ...] = (0.0,)
     notes: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> Tensor:
+        """The pixels as float32 in [-1, 1]: a copy four times as large where they are kept in 8 bits."""
+        return images.from_bytes(self.pixels) if self.pixels.dtype == torch.uint8 else self.pixels
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.pixels.shape[-2], self.pixels.shape[-1]
 
 
 def read(
@@ -81,12 +94,15 @@ def read(
     if len({image.shape[1:] for image, _, _ in decoded}) > 1:
         raise DataError(f"{name} has frames of different sizes. Take the first with --frames first.")
     colours = max(image.shape[0] for image, _, _ in decoded)
-    image = torch.stack([image.expand(colours, -1, -1) for image, _, _ in decoded])
+    frames_ = [image.expand(colours, -1, -1) for image, _, _ in decoded]
+    pixels = frames_[0].unsqueeze(0) if len(frames_) == 1 else torch.stack(frames_)
     alphas = [alpha for _, alpha, _ in decoded]
-    alpha = torch.stack([torch.ones_like(image[0, :1]) if one is None else one for one in alphas])
     bits = max(bits for _, _, bits in decoded)
-    transparent = any(one is not None for one in alphas)
-    return Picture(entry.name, image, alpha if transparent else None, bits, tuple(seconds), tuple(notes))
+    alpha = None
+    if any(one is not None for one in alphas):
+        opaque = torch.ones(1, *pixels.shape[-2:])
+        alpha = torch.stack([opaque if one is None else one for one in alphas])
+    return Picture(entry.name, pixels, alpha, bits, tuple(seconds), tuple(notes))
 
 
 def _peculiarities(
@@ -123,16 +139,16 @@ def _scale(wanted: images.GreyRange | None) -> str:
 def _pixels(
     frame: Image.Image, unit: Callable[[Image.Image], npt.NDArray[np.float32]]
 ) -> tuple[Tensor, Tensor | None, int]:
-    """Image ``(C, H, W)``, alpha ``(1, H, W)`` or None, and bits; ``unit`` brings deep grey to [0, 1]."""
+    """Pixels ``(C, H, W)``, alpha ``(1, H, W)`` or None, and bits; ``unit`` brings deep grey to [0, 1]."""
     upright = images.managed(images.upright(frame))
     if images.is_deep(upright):
         return images.from_unit(torch.from_numpy(unit(upright))[None]), None, 16
     transparent = "transparency" in upright.info or upright.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     grey = upright.mode in ("1", "L", "LA", "La")
     if not transparent:
-        return images.from_bytes(images.to_tensor(upright, 1 if grey else 3)), None, 8
+        return images.to_tensor(upright, 1 if grey else 3), None, 8
     pixels = np.array(upright.convert("RGBA")).transpose(2, 0, 1)
-    colour = images.from_bytes(torch.from_numpy(pixels[: 1 if grey else 3].copy()))
+    colour = torch.from_numpy(pixels[: 1 if grey else 3].copy())
     return colour, torch.from_numpy(pixels[3:].copy()).float() / 255, 8
 
 
@@ -148,7 +164,7 @@ def write(picture: Picture, path: Path) -> tuple[str, ...]:
     if format_ is None:
         raise DataError(f"Cannot write '{path.name}': pictures end in {', '.join(FORMATS)}.")
     picture, notes = _fitting(picture, format_)
-    first, *rest = [_frame(picture, index) for index in range(len(picture.image))]
+    first, *rest = [_frame(picture, index) for index in range(len(picture.pixels))]
     options: dict[str, object] = {"quality": QUALITY} if format_ in ("JPEG", "WEBP") else {}
     if rest:
         options |= {"save_all": True, "append_images": rest, "loop": 0}
@@ -162,28 +178,28 @@ def write(picture: Picture, path: Path) -> tuple[str, ...]:
 def _fitting(picture: Picture, format_: str) -> tuple[Picture, tuple[str, ...]]:
     """A picture without what a format cannot hold, and notes that say so."""
     notes = []
-    if len(picture.image) > 1 and format_ not in MOVING:
+    if len(picture.pixels) > 1 and format_ not in MOVING:
         alpha = None if picture.alpha is None else picture.alpha[:1]
-        picture = replace(picture, image=picture.image[:1], alpha=alpha, seconds=picture.seconds[:1])
+        picture = replace(picture, pixels=picture.pixels[:1], alpha=alpha, seconds=picture.seconds[:1])
         notes.append(f"{format_} holds the first frame only")
     if picture.alpha is not None and format_ in OPAQUE:
-        picture = replace(picture, image=over_white(picture), alpha=None)
+        picture = replace(picture, pixels=over_white(picture), alpha=None)
         notes.append(f"transparency laid over white, as {format_} has none")
-    deep = format_ in DEEP and picture.image.shape[1] == 1 and picture.alpha is None and len(picture.image) == 1
+    deep = format_ in DEEP and picture.pixels.shape[1] == 1 and picture.alpha is None and len(picture.pixels) == 1
     if picture.bits == 16 and not deep:
         picture = replace(picture, bits=8)
         notes.append("16 bits reduced to 8")
-    if format_ in LOSSY and _is_black_and_white(picture.image):
+    if format_ in LOSSY and _is_black_and_white(picture.pixels):
         notes.append(f"black and white blurred by {format_}; --format png keeps them")
     if format_ == "GIF":
         notes.append("reduced to 256 colours")
     return picture, tuple(notes)
 
 
-def _is_black_and_white(image: Tensor) -> bool:
-    pixels = images.to_bytes(image)
-    black, white = pixels == 0, pixels == 255
-    return bool((black | white).all() and black.any() and white.any())
+def _is_black_and_white(pixels: Tensor) -> bool:
+    values = pixels if pixels.dtype == torch.uint8 else images.to_bytes(pixels)
+    counts = torch.bincount(values[:1, :, ::SAMPLED, ::SAMPLED].flatten(), minlength=256)
+    return bool(counts[0] and counts[255] and not counts[1:255].any())
 
 
 def over_white(picture: Picture, level: float = 1.0) -> Tensor:
@@ -194,7 +210,7 @@ def over_white(picture: Picture, level: float = 1.0) -> Tensor:
 
 
 def _frame(picture: Picture, index: int) -> Image.Image:
-    image = picture.image[index]
+    image = picture.pixels[index]
     if picture.bits == 16:
         deep = images.to_unit(image[0].detach().float()).mul(65535).round().clamp(0, 65535)
         return Image.fromarray(deep.numpy().astype(np.uint16))

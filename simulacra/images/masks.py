@@ -37,7 +37,7 @@ def marked(picture: Picture) -> Tensor:
     Raises `DataError` for a mask with many values, and for one that marks nothing or everything.
     """
     name = str(picture.name)
-    brightness = to_bytes(picture.image[:1]).amax(1, keepdim=True)
+    brightness = _bytes(picture).amax(1, keepdim=True)
     opaque = None if picture.alpha is None else picture.alpha[:1] >= 0.5
     if opaque is not None and opaque.any() and not opaque.all():
         return _of_transparency(picture, opaque, name)
@@ -49,9 +49,15 @@ def marked(picture: Picture) -> Tensor:
     return found
 
 
+def _bytes(picture: Picture) -> Tensor:
+    """The first frame, ``(1, C, H, W)`` uint8."""
+    first = picture.pixels[:1]
+    return first if first.dtype == torch.uint8 else to_bytes(first)
+
+
 def _of_transparency(picture: Picture, opaque: Tensor, name: str) -> Tensor:
     """An opaque shape of one colour, or transparent holes in a picture."""
-    colours = to_bytes(picture.image[0])[:, opaque[0, 0]]
+    colours = _bytes(picture)[0][:, opaque[0, 0]]
     if int((colours.amax(1).int() - colours.amin(1).int()).max()) <= ONE_COLOUR:
         return opaque
     values = torch.unique(colours.amax(0))

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -27,8 +28,8 @@ __all__ = [
 
 
 def picture(image: Tensor) -> Image.Image:
-    """Convert one image ``(C, H, W)`` in [-1, 1] with 1 or 3 channels to a Pillow picture."""
-    pixels = to_bytes(image).cpu()
+    """Convert one image ``(C, H, W)`` in [-1, 1], or in bytes, with 1 or 3 channels to a Pillow picture."""
+    pixels = (image if image.dtype == torch.uint8 else to_bytes(image)).cpu()
     array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).numpy()
     return Image.fromarray(np.ascontiguousarray(array))
 

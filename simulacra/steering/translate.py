@@ -134,7 +134,7 @@ def translate_files(
 
     def change(picture: Picture) -> Picture:
         image = _arranged(model, picture, to, data.background, convert, size, limit)
-        return replace(picture, image=translate(model, image, to), alpha=None, bits=8, notes=())
+        return replace(picture, pixels=translate(model, image, to), alpha=None, bits=8, notes=())
 
     stream = batch.convert(
         jobs, change, max_megapixels=limit, grey_range=GreyRange.parse(grey_range or data.range), workers=1

@@ -165,7 +165,7 @@ class Second:
         """
         entry = self.entry(name)
         found = read_mask(entry, self.max_megapixels).float()
-        (height, width), (rows, columns) = found.shape[-2:], like.image.shape[-2:]
+        (height, width), (rows, columns) = found.shape[-2:], like.size
         if (height, width) != (rows, columns):
             raise DataError(
                 f"{name}: the mask {entry.name} has {width} x {height} pixels and the picture {like.name} "

@@ -21,6 +21,7 @@ Outside = Literal["black", "grey", "white", "edge", "mirror"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
 LEVELS = {"black": -1.0, "grey": 0.0, "white": 1.0}
 BORDERS = {"edge": "border", "mirror": "reflection"}
+ROWS = 1 << 22  # pixels of the result that are looked up at once
 Size = tuple[int, int]  # height and width in pixels
 
 
@@ -69,8 +70,16 @@ class Projective:
 
     def _sampled(self, x: Tensor, matrix: Tensor) -> Tensor:
         level, mode = LEVELS.get(self.outside, 0.0), BORDERS.get(self.outside, "zeros")
-        places = _places(matrix, self.after)
-        moved = F.grid_sample(x - level if level else x, places, self.interpolation, mode, align_corners=False)
+        height, width = self.after
+        rows = max(1, ROWS // max(1, len(x) * width))
+        source = x - level if level else x
+        parts = [
+            F.grid_sample(
+                source, _places(matrix, self.after, top, top + rows), self.interpolation, mode, align_corners=False
+            )
+            for top in range(0, height, rows)
+        ]
+        moved = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
         moved = moved + level if level else moved
         return clamped(moved) if self.interpolation == "bicubic" else moved
 
@@ -136,9 +145,10 @@ def _unit(size: Size) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def _places(matrix: Tensor, size: Size) -> Tensor:
-    """Where each pixel of the result comes from, ``(B, H, W, 2)``: a sum over rows and columns, which is no product."""
+def _places(matrix: Tensor, size: Size, first: int, last: int) -> Tensor:
+    """Where each pixel of some rows of the result comes from, ``(B, rows, W, 2)``: a sum over rows and columns."""
     down, right = (_middles(side, matrix).view(1, -1, 1) for side in size)
+    down = down[:, first:last]
     affine = bool((matrix[:, 2, :2].abs() < 1e-12).all())
     across, along, start = (matrix[:, None, : 2 if affine else 3, column] for column in range(3))
     places = (down * along + start).unsqueeze(2) + (right * across).unsqueeze(1)

@@ -27,14 +27,14 @@ def composed(base: Picture, other: Picture, mask: Tensor | None, step: Step, see
     """
     generator = torch.Generator().manual_seed(seed)
     values = {key: value for key, value in drawn(step, 1, generator).items() if key not in ("with", "mask")}
-    base, other = _in_like_colours(base, replace(other, image=other.image[:1], alpha=_first(other.alpha)))
+    base, other = _in_like_colours(base, replace(other, pixels=other.pixels[:1], alpha=_first(other.alpha)))
     result: Picture = function(step.operation)(base, other, mask, generator, **values)
     return result
 
 
 def _in_like_colours(base: Picture, other: Picture) -> tuple[Picture, Picture]:
     channels = max(base.image.shape[1], other.image.shape[1])
-    a, b = (replace(one, image=one.image.expand(-1, channels, -1, -1)) for one in (base, other))
+    a, b = (replace(one, pixels=one.image.expand(-1, channels, -1, -1)) for one in (base, other))
     return a, b
 
 
@@ -55,11 +55,11 @@ def over(base: Picture, other: Picture, _: Tensor | None, __: torch.Generator, *
     other = _scaled(other, scale)
     alpha = float(opacity) * (torch.ones_like(other.image[:, :1]) if other.alpha is None else other.alpha)
     if base.alpha is None:
-        return replace(base, image=compose.over(base.image, other.image, alpha, int(top), int(left)))
+        return replace(base, pixels=compose.over(base.image, other.image, alpha, int(top), int(left)))
     under = to_unit(base.image) * base.alpha
     laid = compose.over(under, to_unit(other.image), alpha, int(top), int(left))
     union = compose.over(base.alpha, torch.ones_like(alpha), alpha, int(top), int(left))
-    return replace(base, image=from_unit(unweighted(laid, union)), alpha=union)
+    return replace(base, pixels=from_unit(unweighted(laid, union)), alpha=union)
 
 
 def clone(base: Picture, other: Picture, mask: Tensor | None, _: torch.Generator, *,
@@ -69,7 +69,7 @@ def clone(base: Picture, other: Picture, mask: Tensor | None, _: torch.Generator
     _refuse_unlike(other, mask)
     height, width = (max(1, round(side * float(scale))) for side in other.image.shape[-2:])
     patch, inside = resize(over_white(other), height, width), resize(mask, height, width)
-    return replace(base, image=compose.clone(base.image, patch, inside, int(top), int(left), mixed=mixed))
+    return replace(base, pixels=compose.clone(base.image, patch, inside, int(top), int(left), mixed=mixed))
 
 
 def _refuse_unlike(other: Picture, mask: Tensor) -> None:
@@ -90,7 +90,7 @@ def _joined(base: Picture, other: Picture, join: Callable[[Tensor, Tensor], Tens
     """Join two pictures at the size of the first, and their transparency alike where the first has some."""
     own, others = (base.image, over_white(other)) if base.alpha is None else (light(base), light(other))
     joined = join(own, _covering(others, *own.shape[-2:]).expand_as(own))
-    return replace(base, image=joined) if base.alpha is None else of_light(base, joined)
+    return replace(base, pixels=joined) if base.alpha is None else of_light(base, joined)
 
 
 def blend(base: Picture, other: Picture, mask: Tensor | None, _: torch.Generator, *, levels: int) -> Picture:

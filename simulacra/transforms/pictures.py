@@ -12,6 +12,7 @@ from torch import Tensor
 from simulacra.config.operations import Step
 from simulacra.images import from_unit, to_unit
 from simulacra.images.files import Picture
+from simulacra.transforms.large import by_channels, by_strips, is_large
 from simulacra.transforms.pipeline import applied, drawn
 
 VISIBLE = 1 / 512  # alpha below which a pixel has no colour
@@ -28,6 +29,12 @@ def changed(picture: Picture, steps: Sequence[Step], seed: int, given: Mapping[s
         def operate(x: Tensor, step: Step = step, values: dict[str, Any] = values) -> Tensor:
             return applied(step.name, step.operation, x, generator, values)
 
+        if is_large(picture) and step.operation.reach is not None:
+            picture = by_strips(picture, operate, step.operation.reach(values))
+            continue
+        if is_large(picture) and step.operation.geometric:
+            picture = by_channels(picture, operate, generator)
+            continue
         treat = {"moved": with_alpha, "kept": _beside_alpha, "counted": _of_visible}[step.operation.alpha]
         picture = treat(picture, operate)
     return picture
@@ -36,13 +43,13 @@ def changed(picture: Picture, steps: Sequence[Step], seed: int, given: Mapping[s
 def _beside_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
     """Apply an operation that leaves transparency as it is; what is invisible is black to it."""
     if picture.alpha is None:
-        return replace(picture, image=operate(picture.image))
-    return replace(picture, image=operate(torch.where(picture.alpha < VISIBLE, -1.0, picture.image)))
+        return replace(picture, pixels=operate(picture.image))
+    return replace(picture, pixels=operate(torch.where(picture.alpha < VISIBLE, -1.0, picture.image)))
 
 
 def _of_visible(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:
     """Apply an operation that counts colours; those that are invisible do not count."""
-    return replace(picture, image=operate(visible(picture)))
+    return replace(picture, pixels=operate(visible(picture)))
 
 
 def visible(picture: Picture) -> Tensor:
@@ -63,7 +70,7 @@ def with_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture
     What comes in from outside, which is black, is transparent.
     """
     if picture.alpha is None:
-        return replace(picture, image=operate(picture.image))
+        return replace(picture, pixels=operate(picture.image))
     return of_light(picture, operate(light(picture)))
 
 
@@ -77,7 +84,7 @@ def of_light(picture: Picture, changed: Tensor) -> Picture:
     """The picture with other colours and alpha, from what `light` makes of them."""
     unit = to_unit(changed).clamp(0, 1)
     colours, alpha = unit[:, :-1], unit[:, -1:]
-    return replace(picture, image=from_unit(unweighted(colours, alpha)), alpha=alpha)
+    return replace(picture, pixels=from_unit(unweighted(colours, alpha)), alpha=alpha)
 
 
 def unweighted(weighted: Tensor, alpha: Tensor) -> Tensor:

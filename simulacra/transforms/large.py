@@ -1,0 +1,50 @@
+"""Large pictures: changed in strips of rows, or one channel after the other, and kept in 8 bits between steps.
+
+A picture of 40 megapixels is 120 MB in a file's 8 bits and 480 MB as float32; operations hold several such copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from simulacra.images import from_bytes, to_bytes
+from simulacra.images.files import Picture
+
+LARGE = 1 << 23  # values of a picture, from which on it is worked on in parts
+STRIP = 1 << 21  # values of one strip
+
+Operate = Callable[[Tensor], Tensor]
+
+
+def is_large(picture: Picture) -> bool:
+    """Whether an opaque picture of 8 bits is worked on in parts."""
+    return picture.pixels.dtype == torch.uint8 and picture.alpha is None and picture.pixels.numel() >= LARGE
+
+
+def by_strips(picture: Picture, operate: Operate, reach: int) -> Picture:
+    """Change strips of rows, each with ``reach`` rows around it, which its results depend on."""
+    pixels = picture.pixels
+    height = pixels.shape[-2]
+    rows = max(2 * reach, 1, STRIP * height // pixels.numel())
+    result: Tensor | None = None
+    for top in range(0, height, rows):
+        first, last = max(0, top - reach), min(height, top + rows + reach)
+        strip = to_bytes(operate(from_bytes(pixels[..., first:last, :])))[..., top - first : top - first + rows, :]
+        if result is None:
+            result = pixels.new_empty(*strip.shape[:2], height, strip.shape[-1])
+        result[..., top : top + rows, :] = strip
+    return picture if result is None else replace(picture, pixels=result)
+
+
+def by_channels(picture: Picture, operate: Operate, generator: torch.Generator) -> Picture:
+    """Move one channel after the other, all by the same draws."""
+    state = generator.get_state()
+    channels = []
+    for channel in range(picture.pixels.shape[1]):
+        generator.set_state(state)
+        channels.append(to_bytes(operate(from_bytes(picture.pixels[:, channel : channel + 1]))))
+    return replace(picture, pixels=torch.cat(channels, 1))
