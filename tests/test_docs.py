@@ -14,6 +14,7 @@ from simulacra.config.operations import COMPOSITIONS, OPERATIONS, markdown
 from simulacra.evaluation import evaluate  # noqa: F401 - whose parts declare metrics, too
 from simulacra.metrics.meanings import MEANINGS, row
 from simulacra.models import FAMILIES
+from simulacra.training.proposal import RECIPE
 from tests import contract
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +44,8 @@ def test_commands_in_the_docs_are_right(page: str, command: str) -> None:
         return
     options = cli.parse(arguments)
     if arguments[0] == "train" and not options.recipe.endswith(".toml"):
-        train.refuse_unknown(options.pairs, config.recipe(options.recipe))
+        name = RECIPE if options.recipe == train.AUTO else options.recipe
+        train.refuse_unknown(options.pairs, config.recipe(name))
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--features",
         metavar="NAME|FILE",
-        help="features by which samples are compared: pixels, classifier, or a .pt2 file written by torch.export "
-        "(default: chosen by the data set)",
+        help="features by which samples are compared: pictures, pixels, classifier, or a .pt2 file written by "
+        "torch.export (default: chosen by the data set)",
     )
     sub.add_argument(
         "--features-sha256", metavar="HEX", help="SHA-256 of that .pt2 file; required, since loading it can run code"
@@ -57,7 +57,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.out is not None and options.out.suffix != ".json":
         raise ConfigError(f"evaluate writes a JSON file: --out must end in .json, not '{options.out.name}'.")
     _refuse_options_of_downstream(options)
-    from simulacra.evaluation import evaluate, evidence, scores
+    from simulacra.evaluation import evaluate, evidence, scores, verdict
     from simulacra.pages import evaluation
     from simulacra.runs.folder import EVALUATION
 
@@ -78,6 +78,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         warn=tell,
     )
     _show_scores(measured.scores)
+    for sentence in verdict.sentences(measured.scores):
+        show(sentence)
     _tell_part("pictures")
     say(scores.save(measured.scores, path))
     say(evaluation.write(measured, path.with_suffix(".html")))

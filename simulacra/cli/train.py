@@ -1,9 +1,8 @@
-"""The verbs quickstart and train."""
+"""The verb train."""
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import shlex
 import sys
 import time
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from simulacra import config
 from simulacra.cli.output import PLAIN_SECONDS, refuse_picture_name, say, show
-from simulacra.cli.parser import Parser, Verbs, add_data_root, natural, source, storable
+from simulacra.cli.parser import Verbs, add_data_root, natural, positive, source, storable
 from simulacra.errors import ConfigError, nearest, printable
 
 if TYPE_CHECKING:
@@ -23,23 +22,16 @@ if TYPE_CHECKING:
 PREVIEWED = 12  # images on a preview of augmentations
 PREVIEW_DRAWS = 4  # rows of it
 TERMS_WIDTH = 110  # characters for the terms of a line of progress
+AUTO = "auto"  # stands for the recipe that suits the pictures
 EXPLAIN = "--explain"  # what --help after a recipe's name becomes
 
 
 def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs of this module."""
-    sub = verbs.add(
-        "quickstart", _quickstart, "Train a small VAE on embedded digits and write a report, in about a minute."
-    )
-    sub.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: a new one under runs/)")
-    _add_train(verbs)
-
-
-def _add_train(verbs: Verbs) -> Parser:
+    """Add the verb of this module."""
     sub = verbs.add("train", _train, "Train a recipe, on its own data or on yours. RECIPE --help lists every option.")
     sub.rewrite, sub.keys = explained, True
     sub.add_argument(
-        "recipe", type=storable, metavar="RECIPE", help="name of a recipe (simulacra recipes), or a .toml file"
+        "recipe", type=storable, metavar="RECIPE", help="name of a recipe (simulacra recipes), a .toml file, or auto"
     )
     sub.add_argument(
         "--data", type=storable, metavar="NAME|PATH", help="name of a data set, or a folder or zip of images"
@@ -62,8 +54,8 @@ def _add_train(verbs: Verbs) -> Parser:
     )
     sub.add_argument(EXPLAIN, action="store_true", help=argparse.SUPPRESS)
     add_data_root(sub)
+    sub.add_argument("--minutes", type=positive, metavar="N", help="time for the recipe auto (default: 20)")
     sub.epilog = "Every key of the recipe is an option too: --train.images 100_000 --model.latent 8"
-    return sub
 
 
 def explained(words: list[str]) -> list[str]:
@@ -74,6 +66,13 @@ def explained(words: list[str]) -> list[str]:
 
 
 def _train(options: argparse.Namespace) -> None:
+    if options.recipe == AUTO:
+        _train_auto(options)
+        return
+    if options.minutes is not None:
+        raise ConfigError(
+            "--minutes is for the recipe auto. Set the length by --train.images N, or type: train auto ..."
+        )
     recipe = config.recipe(options.recipe)
     if options.augment is not None:
         options.pairs["data.augment"] = options.augment
@@ -96,7 +95,16 @@ def _train(options: argparse.Namespace) -> None:
         resume=options.resume,
         init=options.init,
     )
-    _follow(session, resuming=options.resume)
+    follow(session, resuming=options.resume)
+
+
+def _train_auto(options: argparse.Namespace) -> None:
+    """Choose recipe, size and length for a folder of pictures, as quickstart does."""
+    from simulacra.cli.quickstart import pictures
+
+    if options.data is None:
+        raise ConfigError("train auto needs pictures: simulacra train auto --data PATH --minutes N")
+    pictures(options.data, options.minutes or 20.0, options.pairs, options.out)
 
 
 def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:
@@ -154,23 +162,13 @@ def _nearest(key: str, known: list[str]) -> str:
     leaf = next((one for one in known if one.split(".")[-1] == key.split(".")[-1]), None)
     if leaf is not None:
         return f" Did you mean --{leaf}?"
-    own = [name.removeprefix("--") for name in _add_train(Verbs()).known]
+    verbs = Verbs()
+    add_verbs(verbs)
+    own = [name.removeprefix("--") for name in verbs.parsers["train"].known]
     return nearest(key, [*own, *known], prefix="--") or nearest(key, [one.split(".")[-1] for one in known])
 
 
-def _quickstart(options: argparse.Namespace) -> None:
-    from simulacra.training.session import Session
-
-    _follow(Session.start("quickstart", out=options.out or _unused(Path("runs/quickstart"))))
-
-
-def _unused(path: Path) -> Path:
-    """The path itself, or the first of path-2, path-3, ... that does not exist."""
-    candidates = itertools.chain([path], (path.with_name(f"{path.name}-{n}") for n in itertools.count(2)))
-    return next(candidate for candidate in candidates if not candidate.exists())
-
-
-def _follow(session: Session, *, resuming: bool = False) -> None:
+def follow(session: Session, *, resuming: bool = False) -> None:
     """Show what is trained, and how far it is; then say what there is to look at."""
     from simulacra.models import summary
 

@@ -14,7 +14,7 @@ from simulacra.version import __version__
 
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Train a model": {
-        "quickstart": ("train", "Train a small VAE on embedded digits and write a report."),
+        "quickstart": ("quickstart", "Train on a folder of pictures, or on embedded digits."),
         "train": ("train", "Train a recipe, on its own data or on yours."),
         "recipes": ("recipes", "List the recipes, with the score and the time to expect."),
         "data": ("data", "List the data sets that have a name, and where they are."),

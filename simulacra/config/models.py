@@ -15,6 +15,7 @@ __all__ = [
     "ALI",
     "CGAN",
     "CVAE",
+    "DFCVAE",
     "FAMILIES",
     "GAN",
     "IWAE",
@@ -55,6 +56,22 @@ class VAE(Family):
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="steps over which beta rises from 0")
     samples: Annotated[int, Field(gt=0, le=10_000)] = Field(1, description="latents drawn for each image in training")
     network: AnyNetwork = Conv()
+
+
+class DFCVAE(Family):
+    """Deep feature consistent VAE (Hou et al. 2017): reconstructions are compared by what a fixed network sees."""
+
+    family: Literal["dfcvae"] = Field("dfcvae", description="family of the model")
+    latent: Width = Field(64, description="dimensions of the latent")
+    pixels: Weight = Field(1.0, description="weight of the mean absolute error of a pixel, on the [-1, 1] scale")
+    features: Weight = Field(1.0, description="weight of the perceptual distance, at most 20")
+    beta: Weight = Field(1.5e-4, description="weight of the KL term; larger values make samples alike and blurred")
+    network: AnyNetwork = Conv(norm="batch")
+
+    @model_validator(mode="after")
+    def _something_is_compared(self) -> Self:
+        _refuse_no_terms(self, "pixels", "features")
+        return self
 
 
 class IWAE(VAE):
@@ -256,7 +273,7 @@ class Pix2Pix(Family):
 
 FAMILIES: dict[str, type[Section]] = {
     section.model_fields["family"].default: section
-    for section in (Autoencoder, VAE, IWAE, GAN, VAEGAN, BiGAN, ALI, InfoGAN, CGAN, CVAE, CycleGAN, Pix2Pix)
+    for section in (Autoencoder, VAE, DFCVAE, IWAE, GAN, VAEGAN, BiGAN, ALI, InfoGAN, CGAN, CVAE, CycleGAN, Pix2Pix)
 }
 CHOICE = OneOf("family", FAMILIES)
 ModelConfig = Annotated[Family, CHOICE]

@@ -66,6 +66,11 @@ class Conv(Network):
     kernel: Literal[3, 4] = Field(
         4, description="kernel size of layers with stride 2 (4 leaves no checkerboard); layers of stride 1 have 3"
     )
+    upsampling: Literal["transposed", "bilinear"] = Field(
+        "transposed",
+        description="how decoders double the side: transposed convolutions, or interpolation before a convolution of "
+        "kernel 3, which is smoother",
+    )
     dense: Width | None = Field(
         None, description="width of a dense layer between the convolutions and the output; absent: none"
     )

@@ -22,11 +22,13 @@ from simulacra.metrics.classes import (
     class_coverage,
     classifier_score,
 )
+from simulacra.metrics.diversity import SAMPLE_VARIETY, feature_variety
 from simulacra.metrics.frechet import FRECHET_DISTANCE, FRECHET_DISTANCE_FLOOR, frechet_distance
 from simulacra.metrics.kernel import KERNEL_DISTANCE, kernel_distance
 from simulacra.metrics.manifold import COVERAGE, DENSITY, PRECISION, RECALL, prdc
 from simulacra.metrics.meanings import KINDS, declare
-from simulacra.metrics.neighbours import MEMORISATION, memorisation
+from simulacra.metrics.neighbours import COPY_RATIO, MEMORISATION, copy_ratio, memorisation
+from simulacra.metrics.sharpness import SHARPNESS, sharpness
 from simulacra.models import Coded
 from simulacra.models.labels import LABEL
 from simulacra.steering import generate
@@ -50,6 +52,7 @@ def measure(evidence: Evidence) -> Iterator[Score]:
     yield from _fidelity_and_variety(evidence)
     copied = memorisation(evidence.fake, evidence.known, evidence.real)
     yield evidence.sample_score(MEMORISATION, copied.share, split="train")
+    yield evidence.sample_score(COPY_RATIO, copy_ratio(evidence.fake, evidence.known, evidence.real), split="train")
     if evidence.probabilities is not None:
         yield from _classes(evidence, evidence.probabilities)
     if evidence.conditional and isinstance(evidence.extractor, Classifying):
@@ -72,6 +75,8 @@ def _fidelity_and_variety(evidence: Evidence) -> Iterator[Score]:
     yield evidence.sample_score(RECALL, found.recall)
     yield evidence.sample_score(DENSITY, found.density)
     yield evidence.sample_score(COVERAGE, found.coverage)
+    yield evidence.sample_score(SAMPLE_VARIETY, feature_variety(evidence.fake, evidence.real))
+    yield replace(evidence.sample_score(SHARPNESS, sharpness(evidence.samples, evidence.x)), features=None)
 
 
 def _classes(evidence: Evidence, probabilities: Tensor) -> Iterator[Score]:

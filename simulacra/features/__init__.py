@@ -1,8 +1,9 @@
 """What images are compared by: extractors turn ``(N, C, H, W)`` in [-1, 1] into features ``(N, D)``.
 
-`Pixels` serves any data. `Classifier` is a small convolutional network for one labelled data set: shipped with the
-package, or trained when it is first needed. `Given` is a network of yours. No features are universal, so every value
-computed from them carries their name and digest, and `self_test` says whether they see that images get worse.
+`Pictures` serves any data: a small network that has seen photographs, shipped with the package. `Classifier` is a
+smaller one for one labelled data set: shipped, or trained when it is first needed. `Given` is a network of yours,
+`Pixels` are the pixels themselves. No features are universal, so every value computed from them carries their name and
+digest, and `self_test` says whether they see that images get worse.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from simulacra.features.corruption import Corruption, self_test
 from simulacra.features.domains import domain_classifier
 from simulacra.features.given import Given, GivenClassifier
 from simulacra.features.learning import learned
+from simulacra.features.pictures import Pictures
 from simulacra.features.pixels import Pixels
 from simulacra.features.stacked import StackedDigits
 from simulacra.images import Shape
@@ -33,6 +35,7 @@ __all__ = [
     "Given",
     "GivenClassifier",
     "Network",
+    "Pictures",
     "Pixels",
     "StackedDigits",
     "domain_classifier",
@@ -56,9 +59,10 @@ def extractor(
 ) -> Extractor:
     """Return the extractor for a data set.
 
-    ``choice`` is "pixels"; "classifier", the shipped one of that name or one trained on ``splits``; or the path of a
-    network in a ``.pt2`` file that has ``sha256``. None chooses: for two domains the classifier of these; else a
-    classifier where one is shipped, or where each of two classes or more has 50 training images; else the pixels.
+    ``choice`` is "pictures"; "pixels"; "classifier", the shipped one of that name or one trained on ``splits``; or the
+    path of a network in a ``.pt2`` file that has ``sha256``. None chooses: for two domains the classifier of these;
+    else a classifier where one is shipped, or where each of two classes or more has 50 training images; else the
+    pictures.
     ``tell`` is called with a sentence before a training.
     Raises `ConfigError`.
     """
@@ -69,17 +73,19 @@ def extractor(
         return given.load(Path(choice), sha256, splits.train.shape)
     if choice == "pixels":
         return Pixels(splits.train.shape)
+    if choice == "pictures":
+        return Pictures()
     found = ready(data, splits.train.shape)
-    if isinstance(found, Pixels) and (choice == "classifier" or learning.labelled(splits, learning.MIN_PER_CLASS)):
+    if isinstance(found, Pictures) and (choice == "classifier" or learning.labelled(splits, learning.MIN_PER_CLASS)):
         return learned(splits, tell)
     return found
 
 
 def ready(data: str, shape: Shape) -> Extractor:
-    """Return the best extractor for a data set that needs no training: one that is shipped, or the pixels."""
+    """Return the best extractor for a data set that needs no training: the classifier of that name, or the pictures."""
     if data == StackedDigits.name and shape.channels == 3:
         return StackedDigits()
-    return Classifier.load(data) if data in CLASSIFIERS else Pixels(shape)
+    return Classifier.load(data) if data in CLASSIFIERS else Pictures()
 
 
 def check(choice: str | None, sha256: str | None) -> None:

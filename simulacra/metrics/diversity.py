@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from simulacra.metrics.meanings import IMAGES, declare
+from simulacra.metrics.common import matrices
+from simulacra.metrics.meanings import IMAGES, SAMPLES, declare
 
-__all__ = ["variety"]
+__all__ = ["feature_variety", "variety"]
 
 # fmt: off
 VARIETY = declare(
     "variety", IMAGES, "of real images'",
     "How much translations differ from each other, relative to real images; near 0 they all look alike.",
+)
+SAMPLE_VARIETY = declare(
+    "sample_variety", SAMPLES, "of test images'",
+    "How much samples differ from each other in their features, relative to test images; near 0 they all look alike.",
 )
 # fmt: on
 
@@ -22,3 +27,12 @@ def variety(images: Tensor, real: Tensor) -> Tensor:
     The ratio of the standard deviations of a pixel over the images, each the mean over pixels; NaN for one image.
     """
     return images.std(0).mean() / real.std(0).mean().clamp(min=1e-6)
+
+
+def feature_variety(fake: Tensor, real: Tensor) -> float:
+    """Return how far features ``(N, D)`` lie from their mean, relative to ``(M, D)``: ``sqrt(tr S_fake / tr S_real)``.
+
+    Raises `ConfigError` for fewer than 2 rows or different dimensions.
+    """
+    fake, real = matrices(fake, real, ("fake", "real"), at_least=2)
+    return float((fake.var(0).sum() / real.var(0).sum().clamp(min=1e-12)).sqrt())

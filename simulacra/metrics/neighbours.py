@@ -11,13 +11,18 @@ from torch import Tensor
 from simulacra.metrics.common import distance_blocks, matrices, positive
 from simulacra.metrics.meanings import SAMPLES, declare
 
-__all__ = ["Memorisation", "memorisation", "nearest"]
+__all__ = ["Memorisation", "copy_ratio", "memorisation", "nearest"]
 
 # fmt: off
 MEMORISATION = declare(
     "memorisation", SAMPLES, "share",
     "Share of samples nearer to a training image than the median test image is: 0.5 without copying, 1 "
     "for copies only, lower if samples are far from all images.",
+)
+COPY_RATIO = declare(
+    "copy_ratio", SAMPLES, "ratio",
+    "Distance of samples to their nearest training image, relative to that of test images, both medians: 1 without "
+    "copying, near 0 for copies.",
 )
 # fmt: on
 
@@ -47,6 +52,16 @@ def nearest_few(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Te
     distance: Tensor = torch.linalg.vector_norm(queries[:, None] - references[index], dim=2)
     order = distance.argsort(dim=1, stable=True)
     return distance.gather(1, order), index.gather(1, order)
+
+
+def copy_ratio(fake: Tensor, train: Tensor, test: Tensor) -> float:
+    """Return how far generated ``(N, D)`` are from the training images, relative to test images ``(M, D)``.
+
+    ``median d(fake, train) / median d(test, train)``, d being the distance to the nearest training image.
+    Raises `ConfigError` for empty input or different dimensions.
+    """
+    generated, held_out = (nearest(part, train)[0].median() for part in (fake, test))
+    return float(generated / held_out.clamp(min=1e-12))
 
 
 @dataclass(frozen=True)

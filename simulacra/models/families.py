@@ -14,6 +14,7 @@ from simulacra.models.bigan import ALI, BiGAN
 from simulacra.models.cgan import CGAN
 from simulacra.models.cvae import CVAE
 from simulacra.models.cyclegan import CycleGAN
+from simulacra.models.dfcvae import DFCVAE
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN
 from simulacra.models.pix2pix import Pix2Pix
@@ -26,6 +27,7 @@ REQUIRED = ("build", "players", "rounds")  # of a family
 FAMILIES: dict[str, type[Model]] = {
     "autoencoder": Autoencoder,
     "vae": VAE,
+    "dfcvae": DFCVAE,
     "iwae": IWAE,
     "gan": GAN,
     "vaegan": VAEGAN,

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from simulacra.errors import ConfigError
@@ -29,6 +30,24 @@ class Network(nn.Sequential):
         """Run the layers."""
         output: Tensor = super().forward(input)  # type: ignore[no-untyped-call]
         return output.float()
+
+
+class Resize(nn.Module):
+    """Bring images to a side: by averages over 2 x 2 pixels when it is smaller, else by bilinear interpolation."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Resample."""
+        if x.shape[-1] > self.side:
+            return F.avg_pool2d(x, 2, ceil_mode=True)
+        return F.interpolate(x, (self.side, self.side), mode="bilinear", align_corners=False)
+
+    def extra_repr(self) -> str:
+        """Say to which side."""
+        return f"{self.side} x {self.side}"
 
 
 def split(network: Network, layer: int | None) -> tuple[Network, Network]:

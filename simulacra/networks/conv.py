@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from simulacra.config import Conv
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
-from simulacra.networks.base import Network, activation, initialise, normalise
+from simulacra.networks.base import Network, Resize, activation, initialise, normalise
 
 
 class ToVector(nn.Module):
@@ -64,8 +64,8 @@ def decoder(network: Conv, inputs: int, shape: Shape, channels: int) -> Network:
     targets = (channels, *network.widths)
     for index in reversed(range(len(network.widths))):
         last = index == 0
-        layer = _mirror(network, index, targets[index], sides)
-        layers.append(_ready(network, layer, last=last))
+        layers += [Resize(sides[index])] if _interpolates(network, index) else []
+        layers.append(_ready(network, _mirror(network, index, targets[index], sides), last=last))
         layers += () if last else _after(network, targets[index], first=False)
     return Network(*layers)
 
@@ -74,10 +74,15 @@ def _mirror(network: Conv, index: int, outputs: int, sides: list[int]) -> nn.Mod
     """The layer that undoes the shape of encoder layer ``index``."""
     inputs, stride = network.widths[index], network.stride_of_each()[index]
     kernel = _kernel(network, stride)
-    if stride == 1:
-        return nn.Conv2d(inputs, outputs, kernel, padding=1)
+    if stride == 1 or _interpolates(network, index):
+        return nn.Conv2d(inputs, outputs, 3, padding=1)
     unpadded = (sides[index + 1] - 1) * stride - 2 + kernel
     return nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding=1, output_padding=sides[index] - unpadded)
+
+
+def _interpolates(network: Conv, index: int) -> bool:
+    """Whether the decoder enlarges by interpolation what encoder layer ``index`` has made smaller."""
+    return network.upsampling == "bilinear" and network.stride_of_each()[index] == 2
 
 
 def _kernel(network: Conv, stride: int) -> int:

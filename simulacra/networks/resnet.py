@@ -16,12 +16,11 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from simulacra.config import Resnet
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
-from simulacra.networks.base import Network, activation, initialise, normalise
+from simulacra.networks.base import Network, Resize, activation, initialise, normalise
 from simulacra.networks.conv import ToImage, ToVector
 
 
@@ -43,24 +42,6 @@ class Block(nn.Module):
         """Add the branch."""
         change: Tensor = self.branch(x)
         return x + change
-
-
-class Resize(nn.Module):
-    """Bring images to a side: by averages over 2 x 2 pixels when it is smaller, else by bilinear interpolation."""
-
-    def __init__(self, side: int) -> None:
-        super().__init__()
-        self.side = side
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Resample."""
-        if x.shape[-1] > self.side:
-            return F.avg_pool2d(x, 2, ceil_mode=True)
-        return F.interpolate(x, (self.side, self.side), mode="bilinear", align_corners=False)
-
-    def extra_repr(self) -> str:
-        """Say to which side."""
-        return f"{self.side} x {self.side}"
 
 
 def encoder(network: Resnet, shape: Shape, outputs: int) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from simulacra import images
+from simulacra.evaluation import verdict
 from simulacra.evaluation.evaluate import Evaluation
 from simulacra.evaluation.evidence import Evidence
 from simulacra.evaluation.scores import Score
@@ -31,7 +33,7 @@ def write(evaluation: Evaluation, path: Path) -> Path:
     """Write the page of an evaluation. Raises `StorageError`."""
     evidence, run = evaluation.evidence, evaluation.evidence.run
     title = f"{run.path.name}: {run.config.recipe} on {run.splits.train.name}, evaluated"
-    body = [layout.facts(_facts(evidence)), _table(evaluation.scores), *pictures(evidence)]
+    body = [layout.facts(_facts(evidence)), _verdict(evaluation.scores), _table(evaluation.scores), *pictures(evidence)]
     return layout.write(path, title, LEAD, body)
 
 
@@ -48,6 +50,12 @@ def _facts(evidence: Evidence) -> Iterable[tuple[str, str]]:
 
 
 # ------------------------------------------------------------------------------------------------ the scores
+
+
+def _verdict(scores: Sequence[Score]) -> str:
+    """What the scores of samples say together, where they say something."""
+    said = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in verdict.sentences(scores))
+    return layout.section("What the scores say", "", f"<ul>{said}</ul>") if said else ""
 
 
 def _table(scores: Sequence[Score]) -> str:

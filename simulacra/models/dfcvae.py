@@ -1,0 +1,107 @@
+"""Deep feature consistent VAE: reconstructions need not repeat every pixel, they must look the same.
+
+    L = w_1 |x - G(z)|_1 + w_2 d(x, G(z)) + beta KL(q(z | x) || N(0, I)),      z ~ q(z | x)
+
+d compares the activations of a fixed network that has seen photographs, so that edges and textures count and small
+shifts do not: squared error alone answers with blur. A small beta keeps latents near each other without filling
+N(0, I); the prior is therefore the Gaussian that the latents of the training images have, followed as it moves.
+Sources: Deep Feature Consistent Variational Autoencoder (2017), section 3, https://arxiv.org/abs/1610.00291;
+From Variational to Deterministic Autoencoders (2020), section 4, https://arxiv.org/abs/1903.12436
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from simulacra import config, networks
+from simulacra.data.dataset import Images
+from simulacra.distributions import DiagonalGaussian, normal
+from simulacra.images import Shape
+from simulacra.models.base import Model, Round
+from simulacra.networks.pictures import perceptual_distance
+
+FOLLOWED = 0.01  # weight of a batch in the moments of the latents: they remember about 100 batches
+RIDGE = 1e-6  # added to each variance, so that the covariance has a Cholesky factor
+
+
+class DFCVAE(Model):
+    """One player minimises pixel error, perceptual distance and the KL divergence of its posterior."""
+
+    mean: Tensor
+    covariance: Tensor
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, shape: Shape, values: config.DFCVAE) -> None:
+        super().__init__(shape)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.values = values
+        self.latent = values.latent
+        self.register_buffer("mean", torch.zeros(values.latent))
+        self.register_buffer("covariance", torch.eye(values.latent))
+
+    @classmethod
+    def build(cls, values: config.DFCVAE, shape: Shape) -> Self:
+        """Build the model of a config for images of a shape."""
+        return cls(
+            networks.encoder(values.network, shape, 2 * values.latent),
+            networks.decoder(values.network, values.latent, shape, shape.channels),
+            shape,
+            values,
+        )
+
+    def players(self) -> dict[str, nn.Module]:
+        """One player: encoder and decoder."""
+        return {"model": nn.ModuleList([self.encoder, self.decoder])}
+
+    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
+        """One round: the three terms, each a mean over the batch."""
+        del step
+        q = self.posterior(batch.image)
+        z = q.rsample()
+        self._follow(z.detach())
+        kl = self.values.beta * q.kl().mean()
+        yield {"model": self._errors(batch.image, self.decoder(z)) | {"kl": kl}}
+
+    def posterior(self, x: Tensor) -> DiagonalGaussian:
+        """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
+        return DiagonalGaussian.from_output(self.encoder(x))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the means ``(B, latent)`` of q(z | x)."""
+        return self.posterior(x).mean
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the images ``(B, C, H, W)`` in [-1, 1] of latents ``(B, latent)``."""
+        image: Tensor = self.decoder(z)
+        return image.clamp(-1, 1)
+
+    def prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw latents ``(n, latent)`` from the Gaussian of the training images' latents."""
+        ridge = RIDGE * torch.eye(self.latent, device=self.mean.device)
+        factor: Tensor = torch.linalg.cholesky(self.covariance.float() + ridge)
+        return self.mean + normal(n, self.latent, like=self.mean, generator=generator) @ factor.T
+
+    def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return the weighted error of held-out images, then its two terms, with the mean latent of each."""
+        del generator
+        errors = self._errors(batch.image, self.decoder(self.encode(batch.image)))
+        return {"error": torch.stack(list(errors.values())).sum(), **errors}
+
+    def _errors(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        return {
+            "pixels": self.values.pixels * (x - y).abs().mean(),
+            "features": self.values.features * perceptual_distance(x, y).mean(),
+        }
+
+    @torch.no_grad()
+    def _follow(self, z: Tensor) -> None:
+        """Let mean and covariance ``(D,)``, ``(D, D)`` move towards those of a batch of latents ``(B, D)``."""
+        if self.training:
+            z = z.float()
+            centred = z - self.mean
+            self.mean.lerp_(z.mean(0), FOLLOWED)
+            self.covariance.lerp_(centred.T @ centred / len(z), FOLLOWED)

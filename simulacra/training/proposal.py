@@ -1,0 +1,151 @@
+"""A proposal for a person's own pictures: which model, how large and for how long, in the minutes that there are."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from simulacra import config, data, machine, models
+from simulacra.config import Config
+from simulacra.data import Dataset, Splits, derived_seed
+from simulacra.data.survey import Survey, survey
+from simulacra.errors import DataError
+from simulacra.images import Shape
+from simulacra.training.trainer import Trainer
+
+RECIPE = "pictures"
+FEWEST = 16  # pictures below which there is nothing to learn
+SIDES = ((0.0, 32), (25.0, 64))  # minutes of one core from which pictures of so many pixels are worth it
+SMALLEST = 16  # pixels
+MOST_PASSES = 2_000  # over the pictures: more teach a model nothing new
+USED = 0.9  # share of the time for training: the rest is reading, sheets and the report
+PROBED = 3.0  # seconds in which the speed is measured
+DRAWN = 12  # sample sheets of a training
+FIRST_SHEET = 20.0  # seconds after which the first one is drawn, at the latest
+EXPECTATIONS = (
+    (100, "Expect your pictures again, a little changed: {count:,} are few to learn from."),
+    (1_000, "Expect variations of your pictures, not new designs: those take about a thousand pictures."),
+    (10_000, "Expect pictures that resemble yours in colours and shapes, soft in their details."),
+)
+MANY = "Expect the colours and shapes of your pictures, mixed anew and soft in their details."
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What to train on a set of pictures: changes to the recipe, and the lines that say why."""
+
+    source: Path
+    found: Survey
+    minutes: float
+    changes: dict[str, Any]
+    rate: float  # images a second, measured
+    images: int
+
+    @property
+    def passes(self) -> float:
+        """How often each training picture is seen."""
+        return self.images / max(1, self.found.splits.get("train", self.found.count))
+
+    def command(self, out: Path) -> str:
+        """Return the command that this proposal stands for."""
+        options = [f"--{key}={value}" for key, value in _options(self.changes)]
+        return shlex.join(["simulacra", "train", RECIPE, "--data", str(self.source), "--out", str(out), *options])
+
+    def lines(self, out: Path) -> list[str]:
+        """Return the proposal in plain words: the pictures, what to expect, the model, the length, the command."""
+        values = self.changes["data"]
+        batch = config.parse(config.merge(config.recipe(RECIPE).values, self.changes)).train.batch
+        return [
+            *self.found.describe(),
+            expectation(self.found.count),
+            f"Model: a feature-consistent VAE (recipe {RECIPE}) for pictures of {values['size']} x {values['size']} "
+            f"pixels {'in colour' if values['channels'] == 3 else 'in grey'}.",
+            f"Length: {self.images:,} images in about {self.minutes:g} minutes at {self.rate:,.0f} images/s, which is "
+            f"{self.images // batch:,} steps or {self.passes:,.0f} passes over the pictures.",
+            f"The same as: {self.command(out)}",
+        ]
+
+
+def propose(path: Path, minutes: float, changes: dict[str, Any]) -> Proposal:
+    """Look at pictures and at the machine, and choose what to train in ``minutes``; ``changes`` override each choice.
+
+    Raises `DataError` for too few pictures, `ConfigError` for changes that cannot be.
+    """
+    found = survey(path)
+    readable = found.count - len(found.damaged)
+    if readable < FEWEST:
+        raise DataError(f"{path} holds {readable} pictures, and a model needs at least {FEWEST}. Add more.")
+    chosen = config.merge(_by_the_pictures(found, minutes), changes)
+    values = config.parse(config.merge(config.recipe(RECIPE).values, chosen))
+    rate = speed(values)
+    images = _rounded(rate * 60 * minutes * USED, MOST_PASSES * found.splits.get("train", readable))
+    length = {"train": {"images": images, **_rhythm(images, rate)}}
+    chosen = config.merge(config.merge(chosen, length), changes)
+    images = config.parse(config.merge(config.recipe(RECIPE).values, chosen)).train.images
+    return Proposal(path, found, minutes, chosen, rate, images)
+
+
+def expectation(count: int) -> str:
+    """Return a sentence on what so many pictures can give."""
+    return next((text.format(count=count) for most, text in EXPECTATIONS if count < most), MANY)
+
+
+def speed(values: Config) -> float:
+    """Measure how many images a second this machine trains, on random images, in a few seconds."""
+    size, channels = values.data.size, values.data.channels
+    assert size is not None
+    assert channels is not None
+    device = machine.device(values.train.device)
+    pixels = torch.randint(0, 256, (values.train.batch, channels, size, size), dtype=torch.uint8)
+    splits = Splits(Dataset("probe", pixels), Dataset("probe", pixels))
+    precision = values.train.precision
+    if precision == "auto":
+        precision = "bfloat16" if machine.multiplies_bfloat16(device) else "float32"
+    train = values.train.model_copy(update={"images": 10**9, "precision": precision})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed("probe"))
+        model = models.build(values.model, Shape(channels, size)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        loader = data.LOADERS[model.batch](
+            splits.train, train.batch, seed=0, device=device, augment=values.data.augment
+        )
+        trainer = Trainer(model, loader, train)
+        trainer.advance()  # not counted: memory is laid out, kernels are chosen
+        begun, steps = time.perf_counter(), 0
+        while (passed := time.perf_counter() - begun) < PROBED:
+            trainer.advance()
+            steps += 1
+    return steps * train.batch / passed
+
+
+def _by_the_pictures(found: Survey, minutes: float) -> dict[str, Any]:
+    wanted = next(side for least, side in reversed(SIDES) if minutes >= least)
+    size = max(SMALLEST, min(wanted, found.typical // 8 * 8))
+    return {"data": {"size": size, "channels": 3 if found.colour > 0 else 1}}
+
+
+def _rhythm(images: int, rate: float) -> dict[str, int]:
+    """How often to draw, score and save: a first sheet early, about a dozen in all, two checkpoints on the way."""
+    sheet = min(images // DRAWN, _rounded(rate * FIRST_SHEET, images))
+    return {"sheet": max(1, sheet), "score": max(1, images // 6), "checkpoint": max(1, images // 3)}
+
+
+def _rounded(images: float, most: float) -> int:
+    """A length of two significant digits, at least one."""
+    count = max(1.0, min(images, most))
+    unit: int = 10 ** max(0, len(str(int(count))) - 2)
+    return max(1, int(count // unit) * unit)
+
+
+def _options(changes: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            flat += _options(value, f"{prefix}{name}.")
+        else:
+            flat.append((f"{prefix}{name}", value))
+    return flat
