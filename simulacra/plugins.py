@@ -1,4 +1,4 @@
-"""What comes from outside the package: families, networks, objectives and metrics of other people.
+"""What comes from outside the package: families, networks, objectives, operations and metrics of other people.
 
 `register` takes any of them. `load_file` runs a Python file that a person names on the command line, and
 `load_installed` imports the entry points of installed packages. Neither is ever called for a name that stands in a
@@ -17,7 +17,9 @@ from simulacra.errors import ConfigError, SimulacraError
 
 Thing = TypeVar("Thing")
 
-GROUPS = ("families", "networks", "objectives", "metrics")  # entry points: simulacra.families and so on
+GROUPS = ("families", "networks", "objectives", "transforms", "metrics")  # entry points: simulacra.families and so on
+
+TRANSFORMS = "simulacra.transforms"
 
 
 def register(thing: Thing) -> Thing:
@@ -72,7 +74,9 @@ def load_installed() -> None:
     """
     for entry in installed():
         try:
-            register(entry.load())
+            thing = entry.load()
+            if entry.group != TRANSFORMS:  # these have registered themselves, by the decorator of `transforms.register`
+                register(thing)
         except Exception as error:
             raise _failed(f"The plug-in {entry.name} ({entry.value})", error) from error
 

@@ -94,9 +94,9 @@ def test_set_changes_its_own_place_only() -> None:
             3,
             r"no code 'digti'. Did you mean 'digit'\?.*digit \(a whole number from 0 to 9\), slant \(a number",
         ),
-        ("digit", 10, "digit cannot be 10. It is digit .a whole number from 0 to 9"),
+        ("digit", 10, "digit cannot be 10. Allowed: digit .a whole number from 0 to 9"),
         ("digit", 2.5, "digit cannot be 2.5"),
-        ("slant", 2.01, "slant cannot be 2.01. It is slant .a number from -2 to 2"),
+        ("slant", 2.01, "slant cannot be 2.01. Allowed: slant .a number from -2 to 2"),
         ("slant", math.nan, "slant cannot be nan"),
     ],
 )

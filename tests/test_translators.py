@@ -434,7 +434,7 @@ def test_inverted_colours_and_collapse_are_told() -> None:
         Shape(3, 16),
     )
     dark, alike = model.diagnose({"to_b/likeness": -0.9, "to_b/variety": 0.01})
-    assert "dark where images of A are bright" in dark
+    assert "dark where A is bright" in dark
     assert "nearly all alike" in alike
     assert len(model.diagnose({"to_a/variety": 0.05, "to_b/likeness": 0.5})) == 1
     assert model.diagnose({"to_a/variety": 0.8, "to_b/likeness": 0.5}) == []

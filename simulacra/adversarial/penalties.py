@@ -1,4 +1,4 @@
-"""Penalties on the slope of a critic, by which the game becomes one that converges.
+"""Penalties on the gradient of a critic with respect to its input, which make the game converge.
 
 A critic is anything callable, images ``(B, C, H, W)`` in, logits ``(N, 1)`` out. Where it sees packs of m images,
 N = B / m, and the slope is that of a pack. Slopes are computed in float32, also under autocast: their own gradient

@@ -1,4 +1,4 @@
-"""A pool of earlier fakes, so that a critic does not forget what it has refused before."""
+"""A pool of earlier generated images, so that a critic does not forget what it has rejected before."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Model(nn.Module):
         raise NotImplementedError
 
     def watch(self, name: str, value: Tensor) -> None:
-        """Put a scalar into the log that no player minimises, such as an accuracy."""
+        """Log a scalar that no player minimises, such as an accuracy."""
         self.watched[name] = value.detach()
 
     def remarks(self) -> list[str]:
@@ -140,7 +140,7 @@ class Conditional(Coded, Protocol):
 
 @runtime_checkable
 class Recognising(Coded, Protocol):
-    """A model that can read its named codes off images, though not always the noise beside them."""
+    """A model that can infer its named codes from images, though not always the noise beside them."""
 
     def infer(self, x: Tensor) -> Tensor:
         """Return the codes ``(n, codes.width)`` of images ``(n, C, H, W)``: probabilities of categories, and means."""
@@ -155,11 +155,11 @@ class Translating(Protocol):
     directions: tuple[str, ...]  # the domains that it translates to
 
     def arrange(self, x: Tensor, to: str) -> Tensor:
-        """Bring things to the place and size that they have in ``to``; whole pictures, not parts of them."""
+        """Bring the objects in whole pictures to the place and size that they have in domain ``to``."""
         ...
 
     def redraw(self, x: Tensor, to: str) -> Tensor:
-        """Draw images ``(n, C, H, W)`` in [-1, 1] that are arranged for ``to`` as images ``(n, C', H, W)`` of it."""
+        """Draw images ``(n, C, H, W)`` in [-1, 1], arranged for domain ``to``, as images ``(n, C', H, W)`` of it."""
         ...
 
     def translate(self, x: Tensor, to: str) -> Tensor:
@@ -169,7 +169,7 @@ class Translating(Protocol):
 
 @runtime_checkable
 class Scored(Protocol):
-    """A model with a number of its own for held-out images; lower is better."""
+    """A model that defines a score for held-out images; lower is better."""
 
     def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """Return named means over the batch, the decisive one first."""

@@ -70,7 +70,7 @@ class Categorical:
         index = self.names.index(value) if isinstance(value, str) and value in self.names else _number(value)
         if index is None or index not in range(self.categories):
             near = nearest(value, self.names) if isinstance(value, str) else ""
-            raise ConfigError(f"{self.name} cannot be {_shown(value)}.{near} It is {self.domain}.")
+            raise ConfigError(f"{self.name} cannot be {_shown(value)}.{near} Allowed: {self.domain}.")
         return F.one_hot(torch.tensor(int(index)), self.categories).float()
 
     def sweep(self, _steps: int) -> list[float]:
@@ -128,7 +128,7 @@ class Continuous:
         """Return the value as ``(1,)``; raises `ConfigError` outside [-2, 2], and for words."""
         number = _number(value)
         if number is None or not -REACH <= number <= REACH:
-            raise ConfigError(f"{self.name} cannot be {_shown(value)}. It is {self.domain}.")
+            raise ConfigError(f"{self.name} cannot be {_shown(value)}. Allowed: {self.domain}.")
         return torch.tensor([number])
 
     def sweep(self, steps: int) -> list[float]:

@@ -28,7 +28,7 @@ INVERTED, COLLAPSED = -0.3, 0.2  # thresholds of `diagnose`
 
 
 class CycleGAN(Redrawing, Model):
-    """First the translators move, then the critics, which see earlier translations again."""
+    """First the translators move, then the critics, which also see earlier translations."""
 
     batch = Unpaired
     directions = ("B", "A")
@@ -86,7 +86,7 @@ class CycleGAN(Redrawing, Model):
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First the translators, then the critics on what these made, and on what they had made before.
 
-        Without adversarial terms nobody asks the critics, so they stay as they are.
+        Without adversarial terms the critics are not used, and not trained.
         """
         del step
         assert isinstance(batch, Unpaired)
@@ -110,7 +110,7 @@ class CycleGAN(Redrawing, Model):
             yield {"critics": self._judged(real, {name: self.pools[name](fake[name]) for name in fake})}
 
     def arrange(self, x: Tensor, to: str) -> Tensor:
-        """Bring things to the size that they are drawn at in domain ``to``."""
+        """Bring objects to the size that they have in domain ``to``."""
         return zoom.zoomed(x, self.zoom[to])
 
     def redraw(self, x: Tensor, to: str) -> Tensor:
@@ -119,23 +119,23 @@ class CycleGAN(Redrawing, Model):
         return drawn
 
     def diagnose(self, means: Mapping[str, float]) -> list[str]:
-        """Say where colours are inverted, or translations all alike."""
+        """Return a warning for each direction in which brightness is inverted, or translations look alike."""
         found = []
         for to, other in (("B", "A"), ("A", "B")):
             if means.get(f"to_{to.lower()}/likeness", 0.0) < INVERTED:
                 found.append(
-                    f"translations to {to} are dark where images of {other} are bright; unless the domains ask for it, "
-                    "start again with another --seed, or a larger --model.identity"
+                    f"translations to {to} invert brightness (dark where {other} is bright); unless the domains really "
+                    "differ that way, restart with another --seed, or a larger --model.identity"
                 )
             if means.get(f"to_{to.lower()}/variety", 1.0) < COLLAPSED:
                 found.append(
-                    f"translations to {to} are nearly all alike; start again with a larger "
+                    f"translations to {to} look nearly all alike; restart with a larger "
                     f"--model.cycle_{other.lower()}, or a smaller --model.adversarial"
                 )
         return found
 
     def _translated(self, x: Tensor, already: Tensor, to: str) -> tuple[Tensor, Tensor]:
-        """Translate images; with an identity term also redraw those that are of the target, in the same pass."""
+        """Translate images; with an identity term also redraw images of the target domain, in the same pass."""
         x = self.arrange(x, to)
         if not self.identity:
             return self.redraw(x, to), already

@@ -1,4 +1,4 @@
-"""InfoGAN: a GAN whose generator also obeys named codes c, because a network Q must read them off its images.
+"""InfoGAN: a GAN whose generator also obeys named codes c, because a network Q must infer them from its images.
 
 ``min_{G, Q} max_D V(D, G) - L(G, Q)`` with ``L = E_{c ~ P(c), x ~ G(z, c)} log Q(c | x) + H(c) <= I(c; G(z, c))``
 
@@ -28,11 +28,11 @@ VIEW = Pipeline.parse("affine, stroke")  # of an image, which leaves its categor
 
 
 class Recogniser(nn.Module):
-    """D and Q: one trunk; a head for real or generated, one for the codes, perhaps one for clusters of real images.
+    """D and Q: a shared trunk, a head for real or generated, one for the codes, and one for clusters of real images.
 
-    Each has a hidden layer. Q's is normalised over a batch, as in the paper, but of real and generated images together:
-    over generated ones alone, the least difference between them would tell as much as a large one, and the generator
-    would collapse.
+    Each head has a hidden layer. Q's has batch normalisation, as in the paper, but over real and generated images
+    together: over generated images alone the smallest difference between them would be as informative as a large one,
+    and the generator would collapse.
     """
 
     def __init__(self, network: config.Network, shape: Shape, features: int, outputs: int, clusters: int = 0) -> None:
@@ -135,9 +135,9 @@ class InfoGAN(CodePrior, Model):
     def uncertainty(self, told: Sequence[Tensor], z: Tensor) -> Terms:
         """Return the weighted ``-log Q(c | x)`` of each code c of ``z``: what L lacks of the codes' entropy.
 
-        ``told`` are Q's outputs for the images and, where categories are anchored, for distorted copies, off which
-        categories are read: told by a distorted image, they cannot hide in differences of a few pixels. They count for
-        nothing until the clusters have settled.
+        ``told`` are Q's outputs for the images and, if categories are anchored, for distorted copies, from which
+        categories are inferred, so that they cannot hide in differences of a few pixels. Until the clusters have
+        settled, categories have weight 0.
         """
         plain, last = self.codes.nll(told[0], z), self.codes.nll(told[-1], z)
         return {
@@ -174,7 +174,7 @@ class InfoGAN(CodePrior, Model):
         return torch.tanh(self.generator(z))
 
     def infer(self, x: Tensor) -> Tensor:
-        """Return the codes ``(B, codes.width)`` that Q reads off images: probabilities of categories, and means."""
+        """Return the codes ``(B, codes.width)`` that Q infers: probabilities of categories, and means."""
         return self.codes.infer(self.discriminator.infer(x))
 
 
