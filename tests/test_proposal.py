@@ -42,6 +42,7 @@ def test_the_proposal_follows_the_pictures_and_the_time(folder: Path) -> None:
     lines = "\n".join(found.lines(Path("runs/squares")))
     assert "48 pictures" in lines
     assert "few to learn from" in lines
+    assert "That is short" in lines
     assert f"{found.images:,} images" in lines
     assert "simulacra train pictures --data" in lines
 
@@ -100,6 +101,17 @@ def test_quickstart_of_a_folder_ends_with_pictures(
     assert (tmp_path / "run" / "report.html").is_file()
     command = said.split("The same as: simulacra ")[1].splitlines()[0].split()
     assert command[:3] == ["train", "pictures", "--data"]
+
+
+def test_a_report_can_be_written_at_any_time(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert cli.main(["quickstart", str(folder), "--minutes", "0.02", *WORDS, "--out", str(run)]) == 0
+    (run / "report.html").unlink()
+    assert cli.main(["report", str(run)]) == 0
+    assert "nearest training images" in (run / "report.html").read_text()
+    capsys.readouterr()
+    assert cli.main(["report", str(run / "model.safetensors")]) == 2
+    assert "Name the run folder" in capsys.readouterr().err
 
 
 def test_train_auto_is_the_same(folder: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Train a model": {
         "quickstart": ("quickstart", "Train on a folder of pictures, or on embedded digits."),
         "train": ("train", "Train a recipe, on its own data or on yours."),
+        "report": ("report", "Write the report of a run, finished or not."),
         "recipes": ("recipes", "List the recipes, with the score and the time to expect."),
         "data": ("data", "List the data sets that have a name, and where they are."),
     },

@@ -15,16 +15,15 @@ from simulacra.evaluation.evaluate import Evaluation
 from simulacra.evaluation.evidence import Evidence
 from simulacra.evaluation.scores import Score
 from simulacra.metrics.meanings import FLOOR, by_group, meaning, without_floors
-from simulacra.metrics.neighbours import nearest, nearest_few
+from simulacra.metrics.neighbours import nearest
 from simulacra.models import Coded, Inferential, Translating
-from simulacra.pages import charts, layout
+from simulacra.pages import charts, layout, neighbours
 from simulacra.pages.layout import Cell, number
+from simulacra.pages.neighbours import column
 from simulacra.steering import generate, translate
 
 SAMPLES = 48  # shown
 FEW = 12  # images in a row
-NEAREST = 3  # training images below a sample
-MAX_MEDIAN_IMAGES = 500  # test images whose distance to the training images is the yardstick
 MAX_POINTS = 5_000  # of the map
 LEAD = "Every number and picture on this page comes from images that the model was not trained on, or from its samples."
 
@@ -121,29 +120,8 @@ def _samples(evidence: Evidence) -> str:
 
 def _nearest_training_images(evidence: Evidence) -> str:
     """Each sample above the training images that are nearest to it in the space of features."""
-    train = evidence.run.splits.train
-    distance, index = nearest_few(evidence.fake[:FEW], evidence.known, NEAREST)
-    usual = nearest(_at_equal_steps(evidence.real, MAX_MEDIAN_IMAGES), evidence.known)[0].median()
-    columns = []
-    for sample, far, which in zip(evidence.samples, distance.tolist(), index, strict=False):
-        found = zip(images.from_bytes(train.images[which]), [f"{d:.3g}" for d in far], strict=True)
-        columns.append(_column([(sample, ""), *found]))
-    note = (
-        f"Has the model memorised training images? Each framed sample stands above the {NEAREST} training images that "
-        f"are nearest to it in the {evidence.extractor.name} features, with their distances. The median test image, "
-        f"which cannot be a copy, is {float(usual):.3g} away from its nearest training image. Copies would be much "
-        "nearer and look the same."
-    )
-    return layout.section("Samples and their nearest training images", note, layout.box("neighbours", *columns))
-
-
-def _column(stack: Iterable[tuple[Tensor, str]]) -> str:
-    """Pictures one above the other, each with a line below it."""
-    shown = (
-        layout.picture(images.magnified(image, 64), "image") + f"<figcaption>{text}</figcaption>"
-        for image, text in stack
-    )
-    return f"<figure>{''.join(shown)}</figure>"
+    train, name = evidence.run.splits.train, evidence.extractor.name
+    return neighbours.section(evidence.samples, evidence.fake, train, evidence.known, evidence.real, name)
 
 
 def _class_counts(evidence: Evidence) -> str:
@@ -170,7 +148,10 @@ def _farthest_samples(evidence: Evidence) -> str:
     """The samples that look least like any test image, each above the nearest one."""
     distance, index = nearest(evidence.fake, evidence.real)
     worst = distance.argsort(descending=True)[:FEW]
-    columns = [_column([(evidence.samples[i], ""), (evidence.x[index[i]], f"{float(distance[i]):.3g}")]) for i in worst]
+    columns = [
+        neighbours.column([(evidence.samples[i], ""), (evidence.x[index[i]], f"{float(distance[i]):.3g}")])
+        for i in worst
+    ]
     note = (
         f"The {len(worst)} of {len(distance):,} samples that are farthest from every test image. Each framed sample "
         f"stands above its nearest test image and their distance (median: {float(distance.median()):.3g})."
@@ -196,7 +177,7 @@ def _worst_reconstructions(evidence: Evidence) -> str:
 
 def _pairs(title: str, note: str, evidence: Evidence, x: Tensor, say: Callable[[int], str]) -> str:
     returned = generate.reconstruct(evidence.model, x)
-    columns = [_column([(x[k], ""), (returned[k], say(k))]) for k in range(len(x))]
+    columns = [column([(x[k], ""), (returned[k], say(k))]) for k in range(len(x))]
     return layout.section(title, note, layout.box("neighbours", *columns))
 
 
@@ -211,7 +192,9 @@ def _worst_translations(evidence: Evidence, to: str) -> str:
     there = evidence.translated[to]
     error = (there - target).abs().flatten(1).mean(1) / 2
     worst = error.argsort(descending=True)[:FEW].tolist()
-    columns = [_column([(source[k], ""), (there[k], ""), (target[k], f"{float(error[k]):.3g}")]) for k in worst]
+    columns = [
+        neighbours.column([(source[k], ""), (there[k], ""), (target[k], f"{float(error[k]):.3g}")]) for k in worst
+    ]
     note = (
         "The test images (framed) with the largest mean absolute errors, their translations, and the true images "
         f"(median: {float(error.median()):.3g})."

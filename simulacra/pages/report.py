@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra import config, images
+from simulacra import config, features, images
 from simulacra.data import Splits
 from simulacra.models import Generative, Inferential, Translating, summary
-from simulacra.pages import layout
+from simulacra.pages import layout, neighbours
 from simulacra.runs.folder import ENVIRONMENT, RECONSTRUCTIONS, SAMPLES, WARNING, scores
 from simulacra.runs.run import Run
 
 MAX_FRAMES = 24  # sample grids in an animation
+MAX_COMPARED = 5_000  # training images among which the nearest ones are looked for
 PATHS = 6  # rows of interpolations
 LEAD = "The report of a training. Everything on this page was measured or drawn by the run itself."
 CURVES = "Each point is the mean since the previous point; test and validation values come from held-out images."
@@ -62,6 +63,7 @@ def _pictures(run: Run, splits: Splits) -> list[str]:
     parts = []
     if isinstance(run.model, Generative):
         parts += _of_the_prior(run, run.model.latent)
+        parts.append(_neighbours(run, splits))
     if isinstance(run.model, Inferential):
         parts += _of_the_encoder(run, splits)
     if isinstance(run.model, Translating):
@@ -86,6 +88,15 @@ def _of_the_prior(run: Run, latent: int) -> list[str]:
         note = "Each row follows a great arc through latent space."
         parts.append(_figure("Between two samples", note, _rows(paths)))
     return parts
+
+
+def _neighbours(run: Run, splits: Splits) -> str:
+    """Samples beside the nearest of the training images, of the first thousands."""
+    extractor = features.ready(run.config.data.name, run.shape)
+    known, held_out = (images.from_bytes(part.images[:MAX_COMPARED]) for part in (splits.train, splits.test))
+    samples = run.sample(neighbours.SHOWN)
+    fake, train, test = map(extractor.features, (samples, known, held_out))
+    return neighbours.section(samples, fake, splits.train, train, test, extractor.name)
 
 
 def _of_the_encoder(run: Run, splits: Splits) -> list[str]:

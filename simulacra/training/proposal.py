@@ -22,6 +22,7 @@ RECIPE = "pictures"
 FEWEST = 16  # pictures below which there is nothing to learn
 SIDES = ((0.0, 32), (25.0, 64))  # minutes of one core from which pictures of so many pixels are worth it
 SMALLEST = 16  # pixels
+FEWEST_STEPS = 2_000  # below which a person should be told what to expect
 MOST_PASSES = 2_000  # over the pictures: more teach a model nothing new
 USED = 0.9  # share of the time for training: the rest is reading, sheets and the report
 PROBED = 3.0  # seconds in which the speed is measured
@@ -67,8 +68,17 @@ class Proposal:
             f"pixels {'in colour' if values['channels'] == 3 else 'in grey'}.",
             f"Length: {self.images:,} images in about {self.minutes:g} minutes at {self.rate:,.0f} images/s, which is "
             f"{self.images // batch:,} steps or {self.passes:,.0f} passes over the pictures.",
+            *self._doubts(batch),
             f"The same as: {self.command(out)}",
         ]
+
+    def _doubts(self, batch: int) -> list[str]:
+        """What to say of a length that is too short to learn much, or longer than the pictures are worth."""
+        if self.images // batch < FEWEST_STEPS:
+            return [f"That is short: below {FEWEST_STEPS:,} steps pictures stay blurred. Give it more --minutes."]
+        if self.passes >= MOST_PASSES:
+            return [f"More than {MOST_PASSES:,} passes would teach it nothing new, so it ends before the time is over."]
+        return []
 
 
 def propose(path: Path, minutes: float, changes: dict[str, Any]) -> Proposal:
