@@ -183,9 +183,7 @@ def follow(session: Session, *, resuming: bool = False) -> None:
         show(f"  {player}: {parameters:,} parameters in {len(layers)} layers")
         for layer in layers:
             show(f"    {layer.place:<16} {layer.description:<44} {layer.parameters:>12,}")
-    if session.inherited is not None:
-        show(f"  {session.inherited}")
-    for remark in trainer.model.remarks():
+    for remark in session.remarks():
         show(f"  {remark}")
     show(f"  device {trainer.loader.device}, {values.train.precision}, batch {values.train.batch}, "
          f"{values.train.images:,} images, into {session.path}/")  # fmt: skip

@@ -48,6 +48,12 @@ class Train(Section):
     """How long, how fast, and what is kept on the way. Time is counted in images seen."""
 
     images: PositiveInt = Field(600_000, description="length of the training in images")
+    epochs: Positive | None = Field(
+        None, description="length of the training in passes over its images, in place of images"
+    )
+    minutes: Positive | None = Field(
+        None, description="length of the training in minutes on this machine, in place of images; measured at the start"
+    )
     batch: Annotated[int, Field(gt=0, le=65_536)] = Field(128, description="batch size")
     optimizer: Optimizer = Optimizer()
     players: dict[str, OptimizerChange] = Field({}, description="changes to the optimizer of single players")
@@ -65,6 +71,10 @@ class Train(Section):
     device: str = Field("auto", description="device: auto, cpu, cuda, cuda:1 or mps")
     log: PositiveInt = Field(5_000, description="images between two lines of metrics.jsonl")
     sheet: PositiveInt = Field(50_000, description="images between two sheets of samples")
+    sheets: Literal["even", "doubling"] = Field(
+        "even",
+        description="moments of the sheets: every train.sheet images, or after 1, 2, 4, 8, ... times train.log images",
+    )
     samples: Annotated[int, Field(gt=0, le=10_000)] = Field(64, description="number of images on a sheet of samples")
     score: PositiveInt = Field(100_000, description="images between two measurements on held-out images")
     checkpoint: PositiveInt = Field(50_000, description="images between two checkpoints")

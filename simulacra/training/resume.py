@@ -14,8 +14,8 @@ from simulacra.training.trainer import Trainer
 from simulacra.training.watchdog import Observer
 
 MAY_CHANGE = {
-    "images", "log", "sheet", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries", "tensorboard",
-    "compile",
+    "images", "log", "sheet", "sheets", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries",
+    "tensorboard", "compile",
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from simulacra.runs import checkpoint
 from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CHECKPOINTS, CONFIG, DISTANCE, MODEL, REPORT, TENSORBOARD, WARNING
 from simulacra.runs.run import Run
-from simulacra.training import Progress, interrupts, resume, setup, sheets, watchdog
+from simulacra.training import Progress, interrupts, length, resume, setup, sheets, watchdog
 from simulacra.training.opening import open_folder
 from simulacra.training.setup import Plan
 from simulacra.training.watchdog import Observer
@@ -76,6 +76,12 @@ class Session:
         """The run folder."""
         return self.folder.path
 
+    def remarks(self) -> list[str]:
+        """Lines for a person before the training begins: where its weights come from, the model's own, its length."""
+        inherited = [] if self.inherited is None else [str(self.inherited)]
+        lasting = length.remarks(self.config.train, len(self.splits.train))
+        return [*inherited, *self.trainer.model.remarks(), *lasting]
+
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl`` so far."""
         return list(self.folder.rows)
@@ -115,7 +121,7 @@ class Session:
         for progress in self.trainer.train():
             measured = self.observer.measure(before)
             fault = self._log(progress, measured)
-            if self.trainer.passed(before, self.config.train.sheet):
+            if self._sheet_is_due(before):
                 self._draw()
             better = self.observer.is_better(measured)
             saved = better or self.trainer.passed(before, self.config.train.checkpoint)
@@ -131,6 +137,13 @@ class Session:
                     self._save()
             if self.trainer.interrupted and not self.trainer.finished:
                 raise InterruptedTraining(f"Stopped after {progress.images:,} images. {self._where_to_resume()}")
+
+    def _sheet_is_due(self, before: int) -> bool:
+        if self.config.train.sheets == "even":
+            return self.trainer.passed(before, self.config.train.sheet)
+        first = self.config.train.log
+        doublings = [(images // first).bit_length() for images in (before, self.trainer.images)]
+        return doublings[1] > doublings[0] or self.trainer.finished
 
     def _stop(self) -> None:
         self.trainer.interrupted = True

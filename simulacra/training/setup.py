@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from simulacra.models import Model, Scored, size
 from simulacra.runs import checkpoint
 from simulacra.runs.folder import RunFolder
 from simulacra.storage import component
-from simulacra.training import resume
+from simulacra.training import length, resume
 from simulacra.training.inherit import Inherited, inherit
 from simulacra.training.trainer import Trainer
 
@@ -71,6 +72,10 @@ def prepare(
         splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
     )
     check_model(values, model, splits)
+    train = length.resolve(
+        values.train, len(splits.train), lambda: Trainer(deepcopy(model), loader, values.train, seed=values.seed)
+    )
+    values = values.model_copy(update={"train": train})
     trainer = Trainer(model, loader, values.train, seed=values.seed)
     return Plan(values, folder, splits, trainer, root, given, resumed, inherited)
 
@@ -111,9 +116,10 @@ def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
 
 def same_run(values: Config, before: Config, splits: Splits, path: Path) -> Config:
     """Check that a resumed run keeps what determines its weights; return its config with the allowed changes."""
-    if values.train.precision == "auto":
-        train = values.train.model_copy(update={"precision": before.train.precision})
-        values = values.model_copy(update={"train": train})
+    train = length.of_run(values.train, before.train)
+    if train.precision == "auto":
+        train = train.model_copy(update={"precision": before.train.precision})
+    values = values.model_copy(update={"train": train})
     values = resolve(values, splits, torch.device("cpu"))
     resume.refuse_changes(before, values, f"The run in {path}")
     return values
