@@ -165,17 +165,17 @@ def _rewritten(path: Path, change: Callable[[dict[str, Tensor]], object], **fact
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:100]), "damaged or no prior"),
-    "empty": (lambda p: p.write_bytes(b""), "damaged or no prior"),
+    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:100]), "damaged or not a prior"),
+    "empty": (lambda p: p.write_bytes(b""), "damaged or not a prior"),
     "absent": (lambda p: p.unlink(), "There is no prior"),
-    "of another program": (lambda p: save_file({"a": torch.zeros(1)}, p), "no prior of this version"),
-    "NaN": (lambda p: _rewritten(p, lambda t: t["means"].fill_(torch.nan)), "makes sense"),
-    "weights above 1": (lambda p: _rewritten(p, lambda t: t["weights"].mul_(2)), "makes sense"),
-    "negative factor": (lambda p: _rewritten(p, lambda t: t["factors"].neg_()), "makes sense"),
-    "a tensor too few": (lambda p: _rewritten(p, lambda t: t.pop("classes")), "makes sense"),
-    "wrong shape": (lambda p: _rewritten(p, lambda t: t.update(factors=torch.ones(2))), "makes sense"),
-    "unknown kind": (lambda p: _rewritten(p, lambda t: None, kind="os.system"), "makes sense"),
-    "flow without tensors": (lambda p: _rewritten(p, lambda t: None, kind="flow"), "makes sense"),
+    "of another program": (lambda p: save_file({"a": torch.zeros(1)}, p), "not a prior of this version"),
+    "NaN": (lambda p: _rewritten(p, lambda t: t["means"].fill_(torch.nan)), "usable prior"),
+    "weights above 1": (lambda p: _rewritten(p, lambda t: t["weights"].mul_(2)), "usable prior"),
+    "negative factor": (lambda p: _rewritten(p, lambda t: t["factors"].neg_()), "usable prior"),
+    "a tensor too few": (lambda p: _rewritten(p, lambda t: t.pop("classes")), "usable prior"),
+    "wrong shape": (lambda p: _rewritten(p, lambda t: t.update(factors=torch.ones(2))), "usable prior"),
+    "unknown kind": (lambda p: _rewritten(p, lambda t: None, kind="os.system"), "usable prior"),
+    "flow without tensors": (lambda p: _rewritten(p, lambda t: None, kind="flow"), "usable prior"),
     "other weights": (lambda p: _rewritten(p, lambda t: None, weights="xyz"), "fitted to a model with other weights"),
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ __all__ = ["feature_variety", "variety"]
 
 # fmt: off
 VARIETY = declare(
-    "variety", IMAGES, "of real images'",
+    "variety", IMAGES, "ratio",
     "How much translations differ from each other, relative to real images; near 0 they all look alike.",
 )
 SAMPLE_VARIETY = declare(
