@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,14 @@ from simulacra.data import Dataset, Splits, derived_seed
 from simulacra.data.survey import Survey, survey
 from simulacra.errors import DataError
 from simulacra.images import Shape
+from simulacra.training import length
+from simulacra.training.length import FEWEST_STEPS, MOST_PASSES
 from simulacra.training.trainer import Trainer
 
 RECIPE = "pictures"
 FEWEST = 16  # pictures below which there is nothing to learn
 SIDES = ((0.0, 32), (25.0, 64))  # minutes of one core from which pictures of so many pixels are worth it
 SMALLEST = 16  # pixels
-FEWEST_STEPS = 2_000  # below which a person should be told what to expect
-MOST_PASSES = 2_000  # over the pictures: more teach a model nothing new
 USED = 0.9  # share of the time for training: the rest is reading, sheets and the report
 PROBED = 3.0  # seconds in which the speed is measured
 DRAWN = 12  # sample sheets of a training
@@ -123,13 +122,7 @@ def speed(values: Config) -> float:
         loader = data.LOADERS[model.batch](
             splits.train, train.batch, seed=0, device=device, augment=values.data.augment
         )
-        trainer = Trainer(model, loader, train)
-        trainer.advance()  # not counted: memory is laid out, kernels are chosen
-        begun, steps = time.perf_counter(), 0
-        while (passed := time.perf_counter() - begun) < PROBED:
-            trainer.advance()
-            steps += 1
-    return steps * train.batch / passed
+        return length.speed(Trainer(model, loader, train), PROBED)
 
 
 def _by_the_pictures(found: Survey, minutes: float) -> dict[str, Any]:
