@@ -114,7 +114,7 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
     enlarge.write(made, splits, tmp_path / "more", {}, force=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(ConfigError, match="no enlarged data set"):
+    with pytest.raises(ConfigError, match="is not an enlarged data set"):
         enlarge.write(made, splits, tmp_path / "mine", {}, force=True)
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
@@ -122,11 +122,11 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
 
 def test_what_makes_no_sense_is_refused() -> None:
     real = uneven()
-    with pytest.raises(ConfigError, match="nothing to add"):
+    with pytest.raises(ConfigError, match="how images are made"):
         enlarge.enlarge(real, {}, 10)
     with pytest.raises(ConfigError, match="3 images or more"):
         enlarge.enlarge(real, changed(real), 3)
-    with pytest.raises(DataError, match="told the classes even, odd"):
+    with pytest.raises(DataError, match="trained on the classes even, odd"):
         enlarge.refuse_other_classes(halves(4, 0), contract.build("cgan", "mlp", Shape(1, 8)))
 
 

@@ -79,7 +79,7 @@ def test_transport_moves_light_straight_and_loses_little() -> None:
 
 def test_wrong_input_is_refused() -> None:
     a = torch.zeros(1, 8, 8)
-    with pytest.raises(ConfigError, match="alike"):
+    with pytest.raises(ConfigError, match="of one size"):
         inbetween.fade(a, torch.zeros(1, 8, 9), 5)
     with pytest.raises(ConfigError, match="at least 2 frames"):
         inbetween.transport(a, a, 1)

@@ -60,7 +60,7 @@ def test_pixels_that_count_are_fitted_better_than_by_all_pixels() -> None:
 
 @pytest.mark.parametrize("known", [torch.ones(1, 1, 8, 8), torch.ones(2, 1, 8, 8) > 0, torch.ones(1, 8, 8) > 0])
 def test_masks_that_do_not_fit_are_refused(known: Tensor) -> None:
-    with pytest.raises(ConfigError, match="known pixels must be bool"):
+    with pytest.raises(ConfigError, match="The known pixels must be bool"):
         inpaint.inpaint(Linear(), some_images(3), known)
 
 

@@ -16,32 +16,42 @@ if TYPE_CHECKING:
     from simulacra.runs.run import Run
     from simulacra.steering.enlarge import Enlarged, Make
 
-SHOWN = 12  # images in a row of the preview
+SHOWN = 12  # images in each row of the preview
 FILES = ("channels", "fit", "background", "corrupt", "max_megapixels", "test")  # keys of `data` on how files are read
 
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    sub = verbs.add("augment", _augment, "Write an enlarged data set: real images, changed ones, generated ones.")
-    sub.add_argument("data", metavar="DATA", help="a data set's name, a folder or a zip")
-    sub.add_argument("--out", type=Path, metavar="DIR", help="the new data set: train/, test/, manifest.jsonl")
+    sub = verbs.add("augment", _augment, "Write an enlarged data set of real, changed and generated images.")
+    sub.add_argument("data", metavar="DATA", help="name of a data set, folder or zip")
+    sub.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for the new data set: train/, test/, manifest.jsonl"
+    )
     sub.add_argument(
         "--classical",
         type=changes,
         metavar="OP,...",
-        help="add images changed at random: 'flip, rotate degrees=-15..15'",
+        help="operations that change images at random, such as 'flip, rotate degrees=-15..15'",
     )
-    sub.add_argument("--run", type=Path, metavar="RUN", help="add images that this run generates")
-    sub.add_argument("--per-class", type=count, metavar="N", help="images that each class gets (twice the largest)")
-    sub.add_argument("--labels", type=count, metavar="N", help="start from so many images of each class only (all)")
-    sub.add_argument("--size", type=count, metavar="N", help="side in pixels (what the run or the data has)")
-    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="the same seed gives the same data set (0)")
+    sub.add_argument("--run", type=Path, metavar="RUN", help="run whose model generates images")
+    sub.add_argument(
+        "--per-class", type=count, metavar="N", help="number of images of each class (default: twice the largest class)"
+    )
+    sub.add_argument(
+        "--labels", type=count, metavar="N", help="number of real images of each class to start from (default: all)"
+    )
+    sub.add_argument("--size", type=count, metavar="N", help="side in pixels (default: that of the run or the data)")
+    sub.add_argument(
+        "--seed", type=natural, default=0, metavar="N", help="random seed; the same seed gives the same data set (0)"
+    )
     sub.add_argument(
         "--duplicate", type=positive, default=0.02, metavar="D",
-        help="images nearer than this are one: root mean square of the difference, 1 from black to white (0.02)",
+        help="root mean square difference below which images count as duplicates; 1 is black to white (0.02)",
     )  # fmt: skip
-    sub.add_argument("--preview", type=Path, metavar="FILE.png", help="only show what would be added")
-    sub.add_argument("--force", action="store_true", help="replace an enlarged data set, or a preview")
+    sub.add_argument(
+        "--preview", type=Path, metavar="FILE.png", help="sheet that shows what would be added; nothing else is written"
+    )
+    sub.add_argument("--force", action="store_true", help="overwrite an enlarged data set, or a preview")
     add_data_root(sub)
     for key in FILES:
         meaning = str(config.Data.model_fields[key].description)
@@ -50,9 +60,9 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _augment(options: argparse.Namespace) -> None:
     if (options.out is None) == (options.preview is None):
-        raise ConfigError("augment needs either --out DIR, or --preview FILE.png to look first.")
+        raise ConfigError("augment needs either --out DIR, or --preview FILE.png for a look first.")
     if not options.classical and options.run is None:
-        raise ConfigError("augment needs something to add images by: --classical affine, or --run RUN, or both.")
+        raise ConfigError("augment needs to know how images are made: --classical affine, or --run RUN, or both.")
     if options.preview is not None:
         refuse_picture_name(options.preview, option="--preview")
         refuse_existing(options.preview, options.force)
@@ -165,4 +175,6 @@ def _report(made: Enlarged, path: Path, real: int) -> None:
     total = len(made.records)
     say(path, f"{total:,} training images: {real:,} real, {total - real:,} added; where each is from: manifest.jsonl")
     for name, lacking in made.missing.items():
-        show(f"  {name or 'all'}: {lacking:,} fewer than asked, as what was drawn repeats images. Lower --duplicate.")
+        show(
+            f"  {name or 'all'}: {lacking:,} fewer than asked for, as further draws gave duplicates. Lower --duplicate."
+        )

@@ -20,6 +20,7 @@ from simulacra.images.depth import GreyRange, deep, is_deep, kind_of_depth
 __all__ = [
     "PAPER",
     "Fit",
+    "bands",
     "dimensions",
     "foreign_profile",
     "is_sound",
@@ -36,6 +37,7 @@ __all__ = [
 Fit = Literal["crop", "pad", "stretch"]
 PAPER = 255  # grey level between pictures
 ORIENTATION = 0x0112  # the tag of EXIF
+BAND = 1 << 21  # pixels that are copied at once between Pillow and PyTorch
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # all that is ever decoded, whatever a name says
 
 
@@ -196,5 +198,16 @@ def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int =
 def to_tensor(picture: Image.Image, channels: int) -> Tensor:
     """Return a picture's pixels as uint8 ``(channels, H, W)``."""
     mode = "L" if channels == 1 else "RGB"
-    array = np.asarray(picture if picture.mode == mode else picture.convert(mode))
-    return torch.from_numpy(array[None].copy() if channels == 1 else array.transpose(2, 0, 1).copy())
+    picture = picture if picture.mode == mode else picture.convert(mode)
+    width, height = picture.size
+    pixels = torch.empty(channels, height, width, dtype=torch.uint8)
+    for top, bottom in bands(height, width):
+        part = picture if bottom - top == height else picture.crop((0, top, width, bottom))
+        pixels[:, top:bottom] = torch.from_numpy(np.array(part).reshape(-1, width, channels)).permute(2, 0, 1)
+    return pixels
+
+
+def bands(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """The first row and the one after the last of parts of a picture: with large ones a whole copy less is held."""
+    rows = max(1, BAND // max(1, width))
+    return ((top, min(height, top + rows)) for top in range(0, height, rows))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError, DataError, StorageError
 from simulacra.images.convert import magnified, to_bytes
+from simulacra.images.decode import bands
 from simulacra.storage import atomic
 
 __all__ = [
@@ -30,8 +31,13 @@ __all__ = [
 def picture(image: Tensor) -> Image.Image:
     """Convert one image ``(C, H, W)`` in [-1, 1], or in bytes, with 1 or 3 channels to a Pillow picture."""
     pixels = (image if image.dtype == torch.uint8 else to_bytes(image)).cpu()
-    array = pixels[0].numpy() if pixels.shape[0] == 1 else pixels.permute(1, 2, 0).numpy()
-    return Image.fromarray(np.ascontiguousarray(array))
+    channels, height, width = pixels.shape
+    canvas = Image.new("L" if channels == 1 else "RGB", (width, height))
+    for top, bottom in bands(height, width):
+        part = pixels[:, top:bottom]
+        array = part[0].numpy() if channels == 1 else part.permute(1, 2, 0).numpy()
+        canvas.paste(Image.fromarray(np.ascontiguousarray(array)), (0, top))
+    return canvas
 
 
 def save(image: Tensor | Image.Image, path: Path) -> Path:

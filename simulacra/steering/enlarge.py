@@ -1,4 +1,4 @@
-"""An enlarged data set: real images, changed ones and generated ones, each class as large as asked, none twice.
+"""An enlarged data set: real, changed and generated images, as many of each class as asked for, and no duplicates.
 
 Every image that is added is farther than a threshold from all training images and from all images added before:
 
@@ -22,17 +22,18 @@ from torch.nn import functional as F
 
 from simulacra import images
 from simulacra.data import Dataset, Splits, derived_seed
-from simulacra.errors import ConfigError, DataError, StorageError
+from simulacra.errors import ConfigError, DataError
 from simulacra.metrics import nearest
 from simulacra.models import Conditional, Model
 from simulacra.steering import synthetic
+from simulacra.storage import component, refused
 
 Make = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
 """Makes images from labels ``(n,)`` and a seed: float32 ``(n, C, H, W)``, and the real images they come from."""
 
-DUPLICATE = 0.02  # distance up to which two images are one
-SEEN = 32  # pixels, to which images are reduced before they are compared
-ROUNDS = 20  # of drawing again what was a duplicate
+DUPLICATE = 0.02  # distance up to which two images count as duplicates
+COMPARED_SIDE = 32  # pixels to which images are reduced before they are compared
+MOST_DRAWS = 20  # times that a duplicate is drawn again
 MANIFEST, ABOUT = "manifest.jsonl", "about.json"
 WRITERS = 4
 
@@ -41,8 +42,8 @@ WRITERS = 4
 class Record:
     """Where one image of the enlarged set comes from: a line of the manifest.
 
-    ``source`` is the name or the index of the real image it was made from; ``seed`` is that of the batch it was drawn
-    in, ``place`` its place there; ``distance`` is that to the nearest training image.
+    ``source`` is the name or the index of the real image that it was made from, ``seed`` the seed of the batch that it
+    was drawn in, ``place`` its place in that batch, and ``distance`` its distance to the nearest training image.
     """
 
     file: str
@@ -56,7 +57,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Enlarged:
-    """The data set, a record for each image, and for each class how many images are missing to what was asked."""
+    """The data set, a record for each image, and for each class how many images are missing of those asked for."""
 
     dataset: Dataset
     records: tuple[Record, ...]
@@ -64,7 +65,7 @@ class Enlarged:
 
 
 def changing(real: Dataset, change: Callable[[Tensor, torch.Generator], Tensor]) -> Make:
-    """Return a maker that changes real images of the class at random."""
+    """Return a maker that changes real images of a class at random."""
 
     def make(labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(derived_seed(seed, "changing"))
@@ -91,16 +92,18 @@ def enlarge(
 ) -> Enlarged:
     """Add images to every class of a data set until it has ``per_class``, in equal shares from ``makers``.
 
-    Classes that have more keep what they have. What is a duplicate is drawn again, up to 20 times.
+    Larger classes keep what they have. A duplicate is drawn again, up to 20 times.
     Raises `ConfigError` where there is nothing to make images with, or nothing to add.
     """
     if not makers:
-        raise ConfigError("There is nothing to add images by: give --classical, or a --run, or both.")
+        raise ConfigError("Nothing says how images are made: give --classical, or --run, or both.")
     labels = torch.zeros(len(real), dtype=torch.int64) if real.labels is None else real.labels
     classes = real.classes or ("",)
     have = torch.bincount(labels, minlength=len(classes)).tolist()
     if per_class <= min(have):
-        raise ConfigError(f"Every class of {real.name} has {min(have):,} images or more; ask for more by --per-class.")
+        raise ConfigError(
+            f"Every class of {real.name} already has {min(have):,} images or more. Ask for more with --per-class."
+        )
     known = _Known(real.images, duplicate)
     pixels, targets = [real.images], [labels]
     records = [Record("", classes[k], "real", _source(real, i)) for i, k in enumerate(labels.tolist())]
@@ -134,7 +137,7 @@ def _distinct(
 ) -> tuple[Tensor, list[Record]]:
     pixels = [real.images[:0]]
     records: list[Record] = []
-    for attempt in range(ROUNDS):
+    for attempt in range(MOST_DRAWS):
         if len(records) == count:
             break
         own = derived_seed(seed, origin, label, attempt)
@@ -155,12 +158,12 @@ def _source(real: Dataset, index: int) -> str | int:
 
 def _named(records: Sequence[Record]) -> Iterator[Record]:
     for index, record in enumerate(records):
-        folder = f"train/{record.label}" if record.label else "train"
+        folder = f"train/{component(record.label)}" if record.label else "train"
         yield replace(record, file=f"{folder}/{record.origin}-{index:06d}.png")
 
 
 class _Known:
-    """The images that a new one must differ from: first those of the training set, then also those added."""
+    """The images that a new one must differ from: those of the training set, and those added."""
 
     def __init__(self, pixels: Tensor, duplicate: float) -> None:
         self.duplicate = duplicate
@@ -182,10 +185,10 @@ class _Known:
 
 
 def _seen(pixels: Tensor) -> Tensor:
-    """What images ``(n, C, H, W)`` are compared by: values in [0, 1] of at most 32 x 32 pixels, ``(n, D)``."""
+    """Values in [0, 1] ``(n, D)`` by which images ``(n, C, H, W)`` are compared: at most 32 x 32 pixels."""
     parts = [images.to_unit(images.from_bytes(part)) for part in torch.split(pixels, 4096)]
-    if max(pixels.shape[2:]) > SEEN:
-        parts = [F.interpolate(part, size=(SEEN, SEEN), mode="area") for part in parts]
+    if max(pixels.shape[2:]) > COMPARED_SIDE:
+        parts = [F.interpolate(part, size=(COMPARED_SIDE, COMPARED_SIDE), mode="area") for part in parts]
     return torch.cat(parts).flatten(1)
 
 
@@ -199,10 +202,10 @@ def write(enlarged: Enlarged, splits: Splits, out: Path, about: Mapping[str, Any
     Raises `ConfigError` where something is there that must not be replaced, `StorageError`.
     """
     refuse_existing(out, force)
-    scratch = out.with_name(f".{out.name}.part")
+    scratch = out.with_name(f".{hashlib.sha256(out.name.encode('utf-8', 'replace')).hexdigest()[:12]}.part")
     shutil.rmtree(scratch, ignore_errors=True)
     test = splits.test
-    untouched = [] if test.labels is None else [test.classes[k] for k in test.labels.tolist()]
+    untouched = [] if test.labels is None else [component(test.classes[k]) for k in test.labels.tolist()]
     places = [f"test/{untouched[i]}/{i:06d}.png" if untouched else f"test/{i:06d}.png" for i in range(len(test))]
     try:
         _write_all(scratch, [record.file for record in enlarged.records], enlarged.dataset.images)
@@ -216,18 +219,18 @@ def write(enlarged: Enlarged, splits: Splits, out: Path, about: Mapping[str, Any
             shutil.rmtree(out)
         scratch.rename(out)
     except OSError as error:
-        raise StorageError(f"{out} could not be written: {error.strerror or error}. Choose another --out.") from None
+        raise refused(out, error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return out
 
 
 def refuse_existing(out: Path, force: bool) -> None:
-    """Refuse to replace anything unasked, and anything that is no enlarged data set. Raises `ConfigError`."""
+    """Refuse to replace anything unasked, and anything but an enlarged data set. Raises `ConfigError`."""
     if not out.exists():
         return
     if not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).is_file()):
-        raise ConfigError(f"{out} exists and is no enlarged data set. Choose another --out.")
+        raise ConfigError(f"{out} exists and is not an enlarged data set. Choose another --out.")
     if any(out.iterdir()) and not force:
         raise ConfigError(f"{out} exists already. Replace it with --force, or choose another --out.")
 
@@ -258,5 +261,5 @@ def refuse_other_classes(real: Dataset, model: Model) -> None:
     names = () if told is None else next(iter(told)).names
     if told is not None and names != real.classes:
         raise DataError(
-            f"The model was told the classes {', '.join(names)}; {real.name} has {', '.join(real.classes)}."
+            f"The model was trained on the classes {', '.join(names)}; {real.name} has {', '.join(real.classes)}."
         )

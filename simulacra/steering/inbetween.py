@@ -1,10 +1,10 @@
-"""In-betweening: frames from one image to another, each ``(C, H, W)`` in [-1, 1], by routes that need no model.
+"""In-betweening: frames from one image to another, each ``(C, H, W)`` in [-1, 1], by routes that do not need a model.
 
     fade        (1 - t) a + t b
     flow        pixels move along the optical flow between the two images, then fade
-    transport   light moves to where the other image has it, the cheapest way, and takes on its colour
+    transport   light moves to where the other image has it, by optimal transport, and takes on its colour
 
-The fourth route leads through the latents of a model: `simulacra.generate.interpolate`.
+A fourth route leads through the latents of a model: `steering.generate.interpolate`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from simulacra import machine
 from simulacra.errors import ConfigError, nearest
 from simulacra.images import from_unit, luma, to_bytes, to_unit
 
-FLOW_SIDE = 128  # pixels at least, to which images are enlarged for the flow: its patches are 8 pixels wide
-PARTICLES, FEWEST, MOST = 16, 16_384, 524_288  # of light: a pixel, and in all
-TURNS = 30  # of the two directions along which particles are sorted and moved
-DARKEST = 1e-6  # light of a black pixel, so that an image without any has somewhere to go
-EVEN = (0.7548776662466927, 0.5698402909980532)  # steps of the evenest sequence in the unit square (R2)
+FLOW_SIDE = 128  # least side in pixels for the flow, whose patches are 8 pixels wide; smaller images are enlarged
+PARTICLES, FEWEST, MOST = 16, 16_384, 524_288  # particles of light for a pixel, and least and most of them in all
+TURNS = 30  # pairs of random directions along which particles are sorted and moved
+DARKEST = 1e-6  # light of a black pixel, so that a black image has particles too
+EVEN = (0.7548776662466927, 0.5698402909980532)  # steps of the low-discrepancy sequence R2 in the unit square
 
 MOTION = [[[0.5]], [[0.2]], [[0.33]], [[0.33]]]  # at most: radians, log of the scale, half sides to the right and down
 
@@ -53,12 +53,12 @@ def flow(a: Tensor, b: Tensor, steps: int) -> Tensor:
 
 
 def transport(a: Tensor, b: Tensor, steps: int) -> Tensor:
-    """Return frames ``(steps, C, H, W)`` in which the light of a moves to where b has it, the cheapest way.
+    """Return frames ``(steps, C, H, W)`` in which the light of a moves to where b has it, by optimal transport.
 
     Light is a heap of equal particles, ``sum_i delta(p_i)``. Those of a are moved onto those of b by sliced optimal
-    transport: along one random direction after another, the i-th of a goes to the i-th of b. At t, each has made the
-    share t of its way, and of the way from its colour in a to that in b; all together are as bright as
-    ``(1 - t) |a| + t |b|``. What drawing by particles loses at the ends is faded back, so that the ends are a and b.
+    transport: along one random direction after another, the i-th of a goes to the i-th of b. At t, each particle has
+    covered the share t of its way, and its colour the share t of the way from a to b; together they are as bright as
+    ``(1 - t) |a| + t |b|``. What drawing by particles loses is faded back in, so that the ends are exactly a and b.
     Source: Sliced and Radon Wasserstein Barycenters of Measures (2015), section 3,
     https://doi.org/10.1007/s10851-014-0506-3
     """
@@ -99,9 +99,11 @@ def _times(a: Tensor, b: Tensor, steps: int) -> Tensor:
         4 * steps * a.numel() * a.element_size(), f"{steps:,} frames of {tuple(a.shape)}", "Ask for fewer."
     )
     if a.shape != b.shape or a.ndim != 3:
-        raise ConfigError(f"The two images must be (C, H, W) and alike; got {tuple(a.shape)} and {tuple(b.shape)}.")
+        raise ConfigError(
+            f"The two images must both be (C, H, W) of one size; got {tuple(a.shape)} and {tuple(b.shape)}."
+        )
     if steps < 2:
-        raise ConfigError(f"A way between two images has at least 2 frames, not {steps}.")
+        raise ConfigError(f"From one image to another there are at least 2 frames; got {steps}.")
     return torch.linspace(0, 1, steps, dtype=a.dtype).view(-1, 1, 1, 1)
 
 

@@ -1,9 +1,9 @@
-"""Inpainting and repair by a trained model: it finishes an image from the pixels that are known.
+"""Inpainting and repair by a trained model, which completes an image from the pixels that are known.
 
     z* = argmin_z  || k (x - G(z)) ||^2 - c log p(z),      y = k x + (1 - k) G(z*)
 
-k is 1 where a pixel is known. With pixels known up to Gaussian noise of variance c / 2, z* is the most probable
-latent. Repair finds the pixels first that do not fit the model: its anomaly map.
+k is 1 where a pixel is known. If pixels are known up to Gaussian noise of variance c / 2, z* is the most probable
+latent. Repair first finds the pixels that do not fit the model, by its anomaly map.
 Source: Semantic Image Inpainting with Deep Generative Models (2017), https://arxiv.org/abs/1607.07539
 """
 
@@ -22,11 +22,11 @@ from simulacra.priors import Prior
 from simulacra.steering import invert
 
 STEPS = 200
-PRIOR_WEIGHT = 0.2  # c: chosen on training images of MNIST, see docs/repair.md
-WINDOW = 3  # pixels: an anomaly is wider than one, so that the map is a mean over this square
-GROWN = 1  # pixels by which what is anomalous is widened before it is painted anew
-ROUNDS = 2  # in which the anomaly is mapped
-RARE = 0.999  # quantile of the map of sound images, above which a pixel is anomalous
+PRIOR_WEIGHT = 0.2  # c, chosen on training images of MNIST; see docs/repair.md
+WINDOW = 3  # side in pixels of the square over which the anomaly map is a mean
+GROWN = 1  # pixels by which an anomaly is widened before it is replaced
+ROUNDS = 2  # times that the anomaly map is computed
+RARE = 0.999  # quantile of the anomaly of sound images above which a pixel is anomalous
 
 
 def inpaint(
@@ -35,8 +35,8 @@ def inpaint(
 ) -> Tensor:  # fmt: skip
     """Return images ``(n, C, H, W)`` in [-1, 1] whose unknown pixels a model with a decoder has filled in.
 
-    ``known`` is bool, ``(n, 1, H, W)`` or ``(1, 1, H, W)``; pixels that are known come back as they were. An encoder,
-    where there is one, first sees the mean of an image's known pixels in place of the others.
+    ``known`` is bool, ``(n, 1, H, W)`` or ``(1, 1, H, W)``; known pixels are returned unchanged. An encoder, where
+    there is one, first sees the mean of the known pixels in place of the unknown ones.
     Raises `CapabilityError`, `ConfigError`.
     """
     known = masks(x, known)
@@ -64,7 +64,7 @@ def masks(x: Tensor, known: Tensor) -> Tensor:
     n, _, height, width = x.shape
     if known.dtype != torch.bool or known.shape not in ((n, 1, height, width), (1, 1, height, width)):
         raise ConfigError(
-            f"known pixels must be bool ({n}, 1, {height}, {width}); got {known.dtype} {tuple(known.shape)}."
+            f"The known pixels must be bool ({n}, 1, {height}, {width}); got {known.dtype} {tuple(known.shape)}."
         )
     return known.expand(n, 1, height, width)
 
@@ -77,7 +77,7 @@ def masked_error(x: Tensor, y: Tensor, known: Tensor) -> Tensor:
 
 
 def anomaly_map(x: Tensor, y: Tensor) -> Tensor:
-    """Return how far images are from their reconstructions ``(n, C, H, W)``, pixel by pixel: ``(n, 1, H, W)``.
+    """Return how far each pixel of images is from its reconstruction ``(n, C, H, W)``: ``(n, 1, H, W)``.
 
     ``sqrt(mean (x - y)^2)`` over channels and a square of 3 x 3 pixels, on the [0, 1] scale.
     """
@@ -105,10 +105,10 @@ def threshold(
 def repair(
     model: Model, x: Tensor, anomalous: float, *, steps: int = STEPS, seed: int = 0, prior: Prior | None = None
 ) -> Repair:
-    """Replace what a model cannot explain: map the anomaly, take away what exceeds ``anomalous``, inpaint.
+    """Replace what a model cannot explain: map the anomaly, remove what exceeds ``anomalous``, and inpaint.
 
-    ``anomalous`` is that of `threshold`. The map is drawn twice: an artefact bends the first explanation of an image,
-    and the second is of the pixels that were left. Raises `CapabilityError`, `ConfigError`.
+    ``anomalous`` comes from `threshold`. The map is computed twice, since an artefact distorts the first
+    reconstruction; the second one uses only the pixels that were kept. Raises `CapabilityError`, `ConfigError`.
     Source: Unsupervised Anomaly Detection with Generative Adversarial Networks to Guide Marker Discovery (2017),
     https://arxiv.org/abs/1703.05921
     """

@@ -73,14 +73,17 @@ class Projective:
         height, width = self.after
         rows = max(1, ROWS // max(1, len(x) * width))
         source = x - level if level else x
-        parts = [
-            F.grid_sample(
-                source, _places(matrix, self.after, top, top + rows), self.interpolation, mode, align_corners=False
-            )
-            for top in range(0, height, rows)
-        ]
-        moved = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
-        moved = moved + level if level else moved
+        if rows >= height:
+            places = _places(matrix, self.after, 0, height)
+            moved = F.grid_sample(source, places, self.interpolation, mode, align_corners=False)
+        else:
+            moved = x.new_empty(*x.shape[:2], height, width)
+            for top in range(0, height, rows):
+                places = _places(matrix, self.after, top, top + rows)
+                moved[:, :, top : top + rows] = F.grid_sample(
+                    source, places, self.interpolation, mode, align_corners=False
+                )
+        moved = moved.add_(level) if level else moved
         return clamped(moved) if self.interpolation == "bicubic" else moved
 
     def mask(self, mask: Tensor) -> Tensor:

@@ -40,11 +40,19 @@ def by_strips(picture: Picture, operate: Operate, reach: int) -> Picture:
     return picture if result is None else replace(picture, pixels=result)
 
 
+def _bytes(image: Tensor) -> Tensor:
+    """As `to_bytes`, without copies of the whole."""
+    result = torch.empty(image.shape, dtype=torch.uint8)
+    for target, row in zip(torch.split(result, 256, -2), torch.split(image, 256, -2), strict=True):
+        target.copy_(to_bytes(row))
+    return result
+
+
 def by_channels(picture: Picture, operate: Operate, generator: torch.Generator) -> Picture:
     """Move one channel after the other, all by the same draws."""
     state = generator.get_state()
     channels = []
     for channel in range(picture.pixels.shape[1]):
         generator.set_state(state)
-        channels.append(to_bytes(operate(from_bytes(picture.pixels[:, channel : channel + 1]))))
+        channels.append(_bytes(operate(from_bytes(picture.pixels[:, channel : channel + 1]))))
     return replace(picture, pixels=torch.cat(channels, 1))
