@@ -244,7 +244,7 @@ def test_evaluate_downstream(
     assert call(*asked) == 0
     scores = {score["metric"]: score for score in json.loads((tmp_path / "d.json").read_text())["scores"]}
     assert set(scores) == {*(f"downstream_{arm}" for arm in downstream.ARMS), "downstream_gain"}
-    assert "20 real images with classes; the vae saw 1,500 images without classes" in capsys.readouterr().out
+    assert "20 real images with classes; the vae was trained on 1,500 images without classes" in capsys.readouterr().out
 
 
 def test_an_autoencoder_samples_once_a_prior_is_fitted(runs: Path, tmp_path: Path) -> None:
@@ -683,12 +683,12 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "text as a model": (lambda *_: ["sample", Path(__file__)], "neither a run folder nor a .safetensors"),
     "no such features": (lambda runs, _: ["evaluate", runs / "gan", "--features", "pixel"], "Did you mean 'pixels'"),
     "features of no file of torch": (
-        lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt"], "there is no file no.pt"),
+        lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt"], "no.pt: there is no such file"),
     "features of no file": (lambda runs, _: ["evaluate", runs / "gan", "--features", "no.pt2"], "cannot be read"),
     "features nobody vouches for": (_features("--features", "net.pt2"), "--features-sha256 HEX"),
     "features of another file": (
         _features("--features", "net.pt2", "--features-sha256", "0" * 64), "It was not loaded."),
-    "sha256 of no file": (_features("--features-sha256", "0" * 64), "give the file too"),
+    "sha256 of no file": (_features("--features-sha256", "0" * 64), "needs the file that it belongs to"),
     "features without samples": (
         lambda runs, _: ["evaluate", runs / "autoencoder", "--features", "pixels"],
         "needs a prior; autoencoder has none",

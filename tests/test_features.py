@@ -31,6 +31,7 @@ from simulacra.features import (
     learning,
     self_test,
 )  # fmt: skip
+from simulacra.features.pictures import Pictures
 from simulacra.images import Shape
 from simulacra.runs.run import Run
 from simulacra.testing.small import noise_images
@@ -108,7 +109,7 @@ def test_features_have_one_scale(digits: Splits) -> None:
 
 def test_the_classifiers_are_small() -> None:
     paths = list((Path(features.__file__).parent.parent / "weights").iterdir())
-    assert {path.stem for path in paths} == set(CLASSIFIERS)
+    assert {path.stem for path in paths} == {*CLASSIFIERS, "pictures"}
     assert all(path.stat().st_size < 1_000_000 for path in paths)
 
 
@@ -197,10 +198,10 @@ def test_the_data_decides_what_is_compared_by(sprites: Splits, digits: Splits, m
     assert features.extractor("digits", digits).name == "digits"
     assert isinstance(features.extractor("digits", digits, "pixels"), Pixels)
     few = replace(sprites, train=sprites.train.take(torch.arange(150)))
-    assert isinstance(features.extractor("mine/", few), Pixels), "less than 50 of a class"
+    assert isinstance(features.extractor("mine/", few), Pictures), "less than 50 of a class"
     assert features.extractor("mine/", few, "classifier") is stand_in
     bare = Splits(noise_images(200, 3, 16), replace(noise_images(50, 3, 16), labels=None))
-    assert isinstance(features.extractor("mine/", bare), Pixels)
+    assert isinstance(features.extractor("mine/", bare), Pictures)
 
 
 def test_the_settings_bound_the_cost() -> None:

@@ -15,7 +15,7 @@ VARIETY = declare(
     "How much translations differ from each other, relative to real images; near 0 they all look alike.",
 )
 SAMPLE_VARIETY = declare(
-    "sample_variety", SAMPLES, "of test images'",
+    "sample_variety", SAMPLES, "ratio",
     "How much samples differ from each other in their features, relative to test images; near 0 they all look alike.",
 )
 # fmt: on

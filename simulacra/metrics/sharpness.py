@@ -12,7 +12,7 @@ __all__ = ["sharpness"]
 
 # fmt: off
 SHARPNESS = declare(
-    "sharpness", SAMPLES, "of test images'",
+    "sharpness", SAMPLES, "ratio",
     "Fine detail of the samples, relative to test images: 1 is right, well below it samples are blurred, well above it "
     "they are noisy.",
 )
