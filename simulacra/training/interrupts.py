@@ -8,18 +8,21 @@ import threading
 from collections.abc import Callable, Iterator
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+HANGUP = getattr(signal, "SIGHUP", None)  # which Windows has not
 
 
 @contextlib.contextmanager
 def deferred(stop: Callable[[], None]) -> Iterator[None]:
     """Let the first signal call ``stop`` and not end the process; a second one does what it always did.
 
-    A signal that was ignored stays ignored, as SIGHUP is under ``nohup``. Outside the main thread nothing changes.
+    A closed terminal that is to be ignored, as under ``nohup``, stays ignored. Outside the main thread nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: handler for number in SIGNALS if (handler := signal.getsignal(number)) != signal.SIG_IGN}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    if before.get(HANGUP) == signal.SIG_IGN:
+        del before[HANGUP]
 
     def handle(number: int, _: object) -> None:
         stop()
