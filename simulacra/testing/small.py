@@ -22,7 +22,6 @@ NETWORKS: dict[str, config.Network] = {
     "conv": SMALL_CONV,
     "mlp-batch-norm": SMALL_MLP.model_copy(update={"norm": "batch", "activation": "leaky_relu"}),
     "resnet": Resnet(widths=(8, 12)),
-    "conv-bilinear": SMALL_CONV.model_copy(update={"upsampling": "bilinear", "strides": (1, 2)}),
     "conv-group-norm": SMALL_CONV.model_copy(update={"norm": "group", "strides": (1, 2), "kernel": 3, "dense": 10}),
 }
 SHAPES = (Shape(1, 8), Shape(3, 13))
