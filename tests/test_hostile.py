@@ -32,6 +32,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_case_has_a_fault_of_this_kind(kind: str, verdicts: list[dict[str, Any]]) -> None:
@@ -39,6 +40,7 @@ def test_no_case_has_a_fault_of_this_kind(kind: str, verdicts: list[dict[str, An
     assert not found, KINDS[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1600)
 def test_there_are_as_many_files_and_values_as_promised(verdicts: list[dict[str, Any]]) -> None:
     values = sum(verdict["name"].startswith("option/") for verdict in verdicts)
