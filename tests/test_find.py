@@ -204,3 +204,10 @@ def test_the_weight_of_a_file_comes_from_its_header(tmp_path: Path) -> None:
     size = (tmp_path / "a.png").stat().st_size
     assert batch.weight(find.find(tmp_path / "a.png")[0], 6) == 6 * 300 * 200
     assert batch.weight(find.find(tmp_path / "z.zip")[0], 6) == 6 * 300 * 200 + size
+
+
+def test_a_zip_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo(""), b"nothing")
+        archive.writestr("a.png", b"something")
+    assert [str(entry.name) for entry in find.find(tmp_path / "a.zip")] == ["a.png"]

@@ -158,12 +158,17 @@ def _files(folder: Path, above: tuple[tuple[int, int], ...], links: _Links) -> I
 # ---------------------------------------------------------------------------------------------------- zips
 
 
+def _named(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members that have a name; `ZipInfo.is_dir` fails on one without."""
+    return [info for info in archive.infolist() if info.filename]
+
+
 def _in_zip(path: Path) -> list[Entry]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise DataError(f"{path} is neither a folder, nor an image, nor a zip that can be read: {error}.") from None
-    infos = [info for info in archive.infolist() if not info.is_dir() and _is_picture(inside(info.filename))]
+    infos = [info for info in _named(archive) if not info.is_dir() and _is_picture(inside(info.filename))]
     _refuse_bombs(path, [info for info in infos if inside(info.filename).suffix.lower() in ENDINGS])
     return _below_one_top(
         [
