@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="share of the option values that is tried")
     parser.add_argument("--only", default="", help="cases whose name holds this word")
     parser.add_argument("--short", action="store_true", help="the cases of the test suite, instead of all")
-    parser.add_argument("--json", type=Path, help="where to write every verdict, a line each")
+    parser.add_argument("--json", type=Path, help="file for the verdicts, one JSON object per line")
     parser.add_argument("--keep", type=Path, help="a new folder for the files of cases with a fault")
     options = parser.parse_args()
     found = fuzzing.short() if options.short else fuzzing.cases(options.cases, options.seed, options.share)

@@ -128,6 +128,13 @@ def check_tools(values: Train, device: torch.device) -> None:
         raise ConfigError("train.compile needs a C++ compiler on the CPU; install g++, or leave it off.")
 
 
+def precision(values: Train, device: torch.device) -> str:
+    """The precision that is asked for; "auto" is bfloat16 where the hardware multiplies it, else float32."""
+    if values.precision != "auto":
+        return values.precision
+    return "bfloat16" if multiplies_bfloat16(device) else "float32"
+
+
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether the hardware has matrix units for bfloat16: there it is several times faster, elsewhere slower."""
     import torch

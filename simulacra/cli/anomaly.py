@@ -56,8 +56,8 @@ def _anomaly(options: argparse.Namespace) -> None:
     say(table, f"the scores of {len(names):,} pictures")
     flagged = int((found.scores > limit).sum())
     show(
-        f"{flagged:,} of {len(names):,} pictures score above {limit:.4g}, "
-        f"which {options.rate:.1%} of {len(normal):,} held-out training pictures exceed."
+        f"{flagged:,} of {len(names):,} pictures score above {limit:.4g}, the threshold that at most "
+        f"{options.rate:.1%} of normal pictures exceed, set by {len(normal):,} held-out ones."
     )
     if (labels := anomaly.truth(names)) is not None:
         scores = anomaly.separation(found.scores, labels)

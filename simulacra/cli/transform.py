@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,11 +122,7 @@ def _transform(options: argparse.Namespace) -> None:
     from simulacra.transforms import folders
 
     if options.preview is None:
-        _finish(options, folders.transform_files(
-            options.paths, chosen, _out(options), beside=_beside(options), ending=_ending(options),
-            frames=options.frames, seed=options.seed, max_megapixels=options.max_megapixels, grey_range=options.range,
-            workers=options.workers, force=options.force, counted=counted,
-        ))  # fmt: skip
+        _write(options, partial(folders.transform_files, options.paths, chosen))
     else:
         change = folders.transforming(chosen, _beside(options), options.max_megapixels)
         _preview(options, change, any(map(_is_random, chosen)))
@@ -137,13 +134,19 @@ def _compose(options: argparse.Namespace) -> None:
     from simulacra.transforms import folders
 
     if options.preview is None:
-        _finish(options, folders.compose_files(
-            options.paths, step, _out(options), beside=_beside(options), ending=_ending(options),
-            frames=options.frames, seed=options.seed, max_megapixels=options.max_megapixels, grey_range=options.range,
-            workers=options.workers, force=options.force, counted=counted,
-        ))  # fmt: skip
+        _write(options, partial(folders.compose_files, options.paths, step))
     else:
         _preview(options, folders.composing(step, _beside(options), options.max_megapixels), _is_random(step))
+
+
+def _write(options: argparse.Namespace, work: Callable[..., list[Done]]) -> None:
+    """Do the work on every file as the common options say, and tell what became of each."""
+    done = work(
+        _out(options), beside=_beside(options), ending=_ending(options), frames=options.frames, seed=options.seed,
+        max_megapixels=options.max_megapixels, grey_range=options.range, workers=options.workers, force=options.force,
+        counted=counted,
+    )  # fmt: skip
+    _finish(options, done)
 
 
 def _collage(options: argparse.Namespace) -> None:

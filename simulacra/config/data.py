@@ -38,7 +38,7 @@ class Data(Section):
         255, description="grey level behind transparent pixels and of padding"
     )
     corrupt: Literal["refuse", "skip"] = Field(
-        "refuse", description="what to do with files that cannot be read: stop, or leave them out"
+        "refuse", description="treatment of unreadable files: refuse stops with an error, skip leaves them out"
     )
     max_megapixels: Annotated[float, Field(gt=0)] = Field(
         32.0, description="largest number of megapixels of a file; larger ones are refused or left out unread"

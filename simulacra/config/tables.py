@@ -16,7 +16,7 @@ from simulacra.config.renamed import modern
 from simulacra.config.whole import Config
 from simulacra.errors import ConfigError
 
-__all__ = ["Option", "dumps", "loads", "merge", "options", "override"]
+__all__ = ["Option", "dumps", "flat", "loads", "merge", "options", "override"]
 
 
 def loads(text: str, origin: str = "config") -> dict[str, Any]:
@@ -32,6 +32,14 @@ def loads(text: str, origin: str = "config") -> dict[str, Any]:
 def dumps(config: Config) -> str:
     """Return the config as TOML, such that ``parse(loads(dumps(config))) == config``."""
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
+
+
+def flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested tables as one: ``{"train": {"batch": 64}}`` becomes ``{"train.batch": 64}``."""
+    found: dict[str, Any] = {}
+    for name, value in tables.items():
+        found.update(flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value})
+    return found
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

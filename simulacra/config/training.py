@@ -83,7 +83,7 @@ class Train(Section):
         description="weights that become model.safetensors; best needs data.validation if the family has a score",
     )
     collapse: Literal["warn", "roll_back"] = Field(
-        "warn", description="what to do when samples collapse or get worse: warn, or return to the best weights"
+        "warn", description="response to samples that collapse or get worse: a warning, or a return to the best weights"
     )
     retries: Annotated[int, Field(ge=0)] = Field(2, description="largest number of roll-backs")
     tensorboard: bool = Field(False, description="write TensorBoard event files too")

@@ -41,7 +41,7 @@ class Given:
 
     @classmethod
     def of(cls, images: Source | Given | None, labels: Labels | None = None) -> Given | None:
-        """Return what was given as one value, None where there are no images. Raises `DataError` for labels alone."""
+        """Return images and labels as one value, or None without images. Raises `DataError` for labels alone."""
         if images is None and labels is not None:
             raise DataError("Labels were given without images. Give the images too: data=images, labels=labels.")
         return images if images is None or isinstance(images, Given) else cls(images, labels)

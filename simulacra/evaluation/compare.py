@@ -8,7 +8,6 @@ their families differ, is fine.
 from __future__ import annotations
 
 import itertools
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from simulacra.evaluation.evidence import check_weights
 from simulacra.evaluation.scores import Score
 from simulacra.metrics.meanings import by_group, meaning
 from simulacra.models import summary
-from simulacra.runs.folder import ENVIRONMENT, EVALUATION, MODEL
+from simulacra.runs.folder import EVALUATION, MODEL, read_environment
 from simulacra.runs.run import Run
 
 DENSITIES = {"elbo", "reconstruction_nll", "nll", "bits_per_dimension"}  # depend on what a pixel's density is
@@ -170,7 +169,7 @@ def _entry(run: Run, path: Path, name: str) -> Entry:
         raise RunError(f"{path} has not been evaluated. Type: {_command(path)}")
     found = {score.metric: score for score in scores.load(file)}
     history = Run(folder, run.model, run.config).history()
-    return Entry(name, run, found, history, _environment(folder / ENVIRONMENT))
+    return Entry(name, run, found, history, read_environment(folder))
 
 
 def _command(path: Path) -> str:
@@ -178,14 +177,6 @@ def _command(path: Path) -> str:
         return f"simulacra evaluate {path}"
     out = path.with_suffix(".json")
     return f"simulacra evaluate {path} --out {out}" + (" --force" if out.exists() else "")
-
-
-def _environment(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 # -------------------------------------------------------------------------------------------- what is refused

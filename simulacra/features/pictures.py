@@ -22,4 +22,5 @@ class Pictures:
     @torch.no_grad()
     def features(self, x: Tensor) -> Tensor:
         """Return the features ``(N, 224)`` of images ``(N, C, H, W)`` in [-1, 1], about 1 in size."""
-        return torch.cat([self.network(part) for part in torch.split(x.cpu(), CHUNK)])
+        device = self.network.mean.device  # that of the model whose loss used the same network
+        return torch.cat([self.network(part.to(device)).cpu() for part in torch.split(x, CHUNK)])

@@ -54,7 +54,7 @@ def _held_out(history: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 
 
 def _sheet(run: Run) -> str:
-    """Samples, or reconstructions where there is no prior."""
+    """Draw samples, or reconstructions for a model that has no prior."""
     try:
         if isinstance(run.model, Generative):
             shown = run.sample(SHOWN)

@@ -11,7 +11,7 @@ import torch
 
 from simulacra import config, data, machine, models
 from simulacra.config import Config
-from simulacra.data import Dataset, Splits, derived_seed
+from simulacra.data import Dataset, derived_seed
 from simulacra.data.survey import Survey, survey
 from simulacra.errors import DataError
 from simulacra.images import Shape
@@ -53,7 +53,7 @@ class Proposal:
 
     def command(self, out: Path) -> str:
         """Return the command that this proposal stands for."""
-        options = [f"--{key}={value}" for key, value in _options(self.changes)]
+        options = [f"--{key}={value}" for key, value in config.flat(self.changes).items()]
         return shlex.join(["simulacra", "train", RECIPE, "--data", str(self.source), "--out", str(out), *options])
 
     def lines(self, out: Path) -> list[str]:
@@ -93,8 +93,8 @@ def propose(path: Path, minutes: float, changes: dict[str, Any]) -> Proposal:
     values = config.parse(config.merge(config.recipe(RECIPE).values, chosen))
     rate = speed(values)
     images = _rounded(rate * 60 * minutes * USED, MOST_PASSES * found.splits.get("train", readable))
-    length = {"train": {"images": images, **_rhythm(images, rate)}}
-    chosen = config.merge(config.merge(chosen, length), changes)
+    lasting = {"train": {"images": images, **_rhythm(images, rate)}}
+    chosen = config.merge(config.merge(chosen, lasting), changes)
     images = config.parse(config.merge(config.recipe(RECIPE).values, chosen)).train.images
     return Proposal(path, found, minutes, chosen, rate, images)
 
@@ -111,16 +111,13 @@ def speed(values: Config) -> float:
     assert channels is not None
     device = machine.device(values.train.device)
     pixels = torch.randint(0, 256, (values.train.batch, channels, size, size), dtype=torch.uint8)
-    splits = Splits(Dataset("probe", pixels), Dataset("probe", pixels))
-    precision = values.train.precision
-    if precision == "auto":
-        precision = "bfloat16" if machine.multiplies_bfloat16(device) else "float32"
+    precision = machine.precision(values.train, device)
     train = values.train.model_copy(update={"images": 10**9, "precision": precision})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed("probe"))
         model = models.build(values.model, Shape(channels, size)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         loader = data.LOADERS[model.batch](
-            splits.train, train.batch, seed=0, device=device, augment=values.data.augment
+            Dataset("probe", pixels), train.batch, seed=0, device=device, augment=values.data.augment
         )
         return length.speed(Trainer(model, loader, train), PROBED)
 
@@ -142,13 +139,3 @@ def _rounded(images: float, most: float) -> int:
     count = max(1.0, min(images, most))
     unit: int = 10 ** max(0, len(str(int(count))) - 2)
     return max(1, int(count // unit) * unit)
-
-
-def _options(changes: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
-    for name, value in changes.items():
-        if isinstance(value, dict):
-            flat += _options(value, f"{prefix}{name}.")
-        else:
-            flat.append((f"{prefix}{name}", value))
-    return flat

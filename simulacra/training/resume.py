@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def refuse_changes(before: Config, values: Config, what: str) -> None:
     falling = before.train.schedule.kind != "constant"
     if falling:
         free.remove("train.images")
-    old, new = (_flat(values.model_dump(mode="json")) for values in (before, values))
+    old, new = (config.flat(values.model_dump(mode="json")) for values in (before, values))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and key not in free | {"recipe"}:
             why = " (the end of a falling learning rate cannot move)" if falling and key == "train.images" else ""
@@ -72,13 +71,3 @@ def refuse_changes(before: Config, values: Config, what: str) -> None:
                 f"Resume it with the same options (only {', '.join(sorted(free))} may change), "
                 "or choose another folder with --out."
             )
-
-
-def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in tables.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

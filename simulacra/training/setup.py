@@ -100,9 +100,7 @@ def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     """Fill in what the config left to the data and the machine, so that the run says all that determines it."""
     shape, other = splits.train.shape, splits.train.other
     sizes = {"size": shape.size, "channels": shape.channels}
-    precision = values.train.precision
-    if precision == "auto":
-        precision = "bfloat16" if machine.multiplies_bfloat16(device) else "float32"
+    precision = machine.precision(values.train, device)
     return values.model_copy(
         update={
             "data": values.data.model_copy(

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.hostile.case import Case, Place
 from tests.hostile.pictures import _chunk, _moving_png, _png, _saved, _tiff
-from tests.hostile.store import MLP, SHORT, picture
+from tests.hostile.store import MLP, SHORT, picture, resuming
 from tests.hostile.weights import _resumed as _with_checkpoints
 from tests.hostile.weights import _state, closed, opened
 
@@ -464,7 +464,7 @@ def _swapped(place: Place) -> Sequence[str]:
     """The config of one run beside the weights of another."""
     run = place.copy("runs/vae", "out/run")
     (run / "config.toml").write_bytes(place.bytes("runs/infogan/config.toml"))
-    return ["train", "vae-2d", "--data", "digits", *SHORT, *MLP, "--train.images", "64", "--out", str(run), "--resume"]
+    return resuming(run)
 
 
 def _of(words: Sequence[str]) -> Build:

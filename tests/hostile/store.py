@@ -20,6 +20,13 @@ SHORT = [
     "--train.score", "32", "--train.checkpoint", "16", "--train.samples", "4",
 ]  # fmt: skip
 MLP = ["--model.network.kind", "mlp", "--model.network.hidden", "[8]"]
+
+
+def resuming(run: Path) -> list[str]:
+    """The words that train a sound run longer."""
+    return ["train", "vae-2d", "--data", "digits", *SHORT, *MLP, "--train.images", "64", "--out", str(run), "--resume"]
+
+
 TRANSLATOR = ["--model.generator.width", "4", "--model.generator.blocks", "1", "--model.discriminator.width", "4"]
 
 

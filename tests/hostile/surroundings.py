@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.hostile.case import Case, Place
-from tests.hostile.store import MLP, SHORT
+from tests.hostile.store import MLP, SHORT, resuming
 
 Change = Callable[[Place], None]
 Build = Callable[[Place], Sequence[str]]
@@ -215,19 +215,7 @@ def _resumed(spoil: Callable[[Path, Place], None]) -> Build:
     def build(place: Place) -> Sequence[str]:
         run = place.copy("runs/vae", "out/run")
         spoil(run, place)
-        return [
-            "train",
-            "vae-2d",
-            "--data",
-            "digits",
-            *SHORT,
-            *MLP,
-            "--train.images",
-            "64",
-            "--out",
-            str(run),
-            "--resume",
-        ]
+        return resuming(run)
 
     return build
 

@@ -102,24 +102,12 @@ def _prior_damaged(place: Place) -> Sequence[str]:
 
 def _resumed(change: Callable[[bytes, Place], bytes]) -> Callable[[Place], Sequence[str]]:
     def build(place: Place) -> Sequence[str]:
-        from tests.hostile.store import MLP, SHORT
+        from tests.hostile.store import resuming
 
         run = place.copy("runs/vae", "out/run")
         for file in run.glob("checkpoints/*.pt"):
             file.write_bytes(change(file.read_bytes(), place))
-        return [
-            "train",
-            "vae-2d",
-            "--data",
-            "digits",
-            *SHORT,
-            *MLP,
-            "--train.images",
-            "64",
-            "--out",
-            str(run),
-            "--resume",
-        ]
+        return resuming(run)
 
     return build
 
