@@ -11,7 +11,7 @@ from torch import Tensor
 from simulacra.config.operations import OPERATIONS, Step
 from simulacra.images import from_bytes, to_bytes
 from simulacra.images.files import Picture
-from simulacra.transforms import geometry, large, pictures
+from simulacra.transforms import large, pictures, projective
 
 PARTS = [name for name, one in OPERATIONS.items() if one.reach is not None or one.geometric]
 NEEDED: dict[str, dict[str, float]] = {
@@ -42,7 +42,7 @@ def test_parts_give_what_the_whole_gives(name: str, channels: int, monkeypatch: 
     whole = changed(name, channels)
     monkeypatch.setattr(large, "LARGE", 1)
     monkeypatch.setattr(large, "STRIP", channels * 64 * 7)
-    monkeypatch.setattr(geometry, "ROWS", 64 * 7)
+    monkeypatch.setattr(projective, "ROWS", 64 * 7)
     parts = changed(name, channels)
     assert parts.shape == whole.shape
     if OPERATIONS[name].draws and not OPERATIONS[name].geometric:

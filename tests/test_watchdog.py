@@ -105,7 +105,7 @@ def test_what_is_measured() -> None:
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure after every two steps, also of trainings of a few."""
     monkeypatch.setattr(watchdog, "RAREST", 64)
-    monkeypatch.setattr(watchdog, "YOUNG", 0)
+    monkeypatch.setattr(watchdog, "WARM_UP_IMAGES", 0)
 
 
 def start(out: Path, *, resume: bool = False, **train: Any) -> Session:

@@ -27,7 +27,8 @@ from simulacra.runs.run import Run
 from simulacra.steering import generate
 from simulacra.training import Progress, Trainer
 
-SAMPLES, FEW_SAMPLES, FEW_IMAGES = 5_000, 50, 1_000
+LATENTS_PER_IMAGE, LATENTS_OF_LOOSE_BOUND = 5_000, 50  # of the importance-weighted estimates of log p(x)
+MAX_NLL_IMAGES = 1_000  # test images on which log p(x) is estimated
 FACADES = (  # the colours of the labels: background, facade, window, door, and eight more parts
     (0, 0, 222), (0, 48, 255), (0, 128, 255), (0, 207, 255), (32, 255, 224), (112, 255, 142),
     (192, 255, 63), (255, 240, 0), (255, 159, 0), (255, 80, 0), (254, 0, 0), (174, 0, 0),
@@ -36,7 +37,7 @@ TUTORIAL_KL = 784 / 2000  # the weight of the KL term in the tutorial's loss, in
 
 
 @torch.no_grad()
-def nll(run: Run, *, samples: int = SAMPLES, images: int = FEW_IMAGES) -> dict[str, float]:
+def nll(run: Run, *, samples: int = LATENTS_PER_IMAGE, images: int = MAX_NLL_IMAGES) -> dict[str, float]:
     """Estimate ``-log p(x)`` of the test images in nats, with ``samples`` latents an image.
 
     The bound of 50 latents is taken over all test images; how much ``samples`` latents tighten it, over a thousand
@@ -44,7 +45,7 @@ def nll(run: Run, *, samples: int = SAMPLES, images: int = FEW_IMAGES) -> dict[s
     """
     generator = torch.Generator().manual_seed(derived_seed(run.config.seed, "ledger"))
     x = _images(run, run.splits.test)
-    loose = _log_likelihood(run, x, FEW_SAMPLES, generator)
+    loose = _log_likelihood(run, x, LATENTS_OF_LOOSE_BOUND, generator)
     few = slice(None, None, max(1, len(x) // images))
     gain = _log_likelihood(run, x[few], samples, generator) - loose[few]
     return {

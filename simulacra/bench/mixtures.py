@@ -25,8 +25,8 @@ from simulacra.metrics import MixtureModes, mixture_modes
 from simulacra.steering import generate
 from simulacra.training import Trainer
 
-SAMPLES = 2_500
-POINT = Shape(channels=2, size=1)
+SCORED_SAMPLES = 2_500  # points in which modes are counted, as in the papers
+POINT = Shape(channels=2, size=1)  # a point of the plane as an image of one pixel
 
 
 @dataclass(frozen=True)
@@ -88,5 +88,5 @@ def trainer(mixture: Mixture, values: Config) -> Trainer:
 
 def modes(trained: Trainer, mixture: Mixture) -> MixtureModes:
     """Count what the samples of a trained GAN find."""
-    points = generate.sample(trained.average.model, SAMPLES, seed=trained.seed).flatten(1) * mixture.extent
+    points = generate.sample(trained.average.model, SCORED_SAMPLES, seed=trained.seed).flatten(1) * mixture.extent
     return mixture_modes(points, mixture.centres, mixture.std)

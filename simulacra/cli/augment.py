@@ -42,11 +42,15 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("--size", type=count, metavar="N", help="side in pixels (default: that of the run or the data)")
     sub.add_argument(
-        "--seed", type=natural, default=0, metavar="N", help="random seed; the same seed gives the same data set (0)"
+        "--seed",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="random seed; the same seed gives the same data set (default: 0)",
     )
     sub.add_argument(
         "--duplicate", type=positive, default=0.02, metavar="D",
-        help="root mean square difference below which images count as duplicates; 1 is black to white (0.02)",
+        help="root mean square difference below which images count as duplicates; 1 is black to white (default: 0.02)",
     )  # fmt: skip
     sub.add_argument(
         "--preview", type=Path, metavar="FILE.png", help="sheet that shows what would be added; nothing else is written"
@@ -76,8 +80,8 @@ def _augment(options: argparse.Namespace) -> None:
     run = None if options.run is None else Run.open(options.run, data_root=options.data_root)
     values = given if run is None else _as_seen_by(run, given)
     splits = data.load(values, options.data_root)
-    for problem in splits.skipped:
-        tell(f"left out: {problem}")
+    for line in splits.describe():
+        tell(line)
     real, makers = splits.train, _makers(options, splits.train, run)
     largest = int(real.labels.bincount().max()) if real.labels is not None else len(real)
     per_class = options.per_class or 2 * largest

@@ -21,25 +21,35 @@ LINE_SECONDS = 30  # at least between two lines of progress
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
     sub = verbs.add(
-        "bench", _bench, "Repeat published results: train and measure rows of the ledger, and write its page."
+        "bench", _bench, "Repeat published results: train and measure the rows of a table, and write it as a page."
     )
-    sub.add_argument("what", choices=["ledger"], help="ledger: the table of published results beside ours")
-    sub.add_argument("rows", nargs="*", metavar="ROW", help="rows to fill (default: all that take minutes)")
-    sub.add_argument("--list", action="store_true", help="list the rows and stop")
-    sub.add_argument("--seeds", type=count, metavar="N", help="trainings per row (default: what the row says)")
+    sub.add_argument("what", choices=["ledger"], help="table to fill; ledger holds published results beside ours")
+    sub.add_argument(
+        "rows",
+        nargs="*",
+        metavar="ROW",
+        help="names of the rows to train and measure (default: all that take only minutes)",
+    )
+    sub.add_argument("--list", action="store_true", help="list the rows without training")
+    sub.add_argument(
+        "--seeds",
+        type=count,
+        metavar="N",
+        help="number of trainings of each row, with different seeds (default: set by the row)",
+    )
     sub.add_argument(
         "--page",
         type=Path,
         default=Path("docs/ledger.md"),
         metavar="FILE.md",
-        help="page to write (default: docs/ledger.md)",
+        help="Markdown page to write (default: docs/ledger.md)",
     )
     sub.add_argument(
         "--out",
         type=Path,
         default=Path("runs/ledger"),
         metavar="DIR",
-        help="folder for the runs (default: runs/ledger)",
+        help="folder for the run folders (default: runs/ledger)",
     )
     add_data_root(sub)
 

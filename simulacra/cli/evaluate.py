@@ -106,8 +106,8 @@ def _evaluate_downstream(options: argparse.Namespace, run: Run) -> None:
     found = downstream.measure(
         run,
         per_class=options.labels,
-        repeats=options.repeats or downstream.REPEATS,
-        augment=options.classical or downstream.AUGMENT,
+        repeats=options.repeats or downstream.TRAININGS,
+        augment=options.classical or downstream.CLASSICAL,
         seed=options.seed,
         progress=lambda part: tell(f"training a classifier: {part} ..."),
     )

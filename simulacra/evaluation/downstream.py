@@ -27,11 +27,11 @@ from simulacra.runs.run import Run
 from simulacra.steering import synthetic
 from simulacra.transforms import Pipeline
 
-REPEATS = 5
-STEPS = 400  # of each training
-BATCH = 50
-GENERATED = 2_000  # images drawn for a training: more are not seen more than a few times
-AUGMENT = "affine"  # the classical rival, a `Pipeline`
+TRAININGS = 5  # of each arm, with seeds of their own
+TRAINING_STEPS = 400  # of gradient descent in each training
+BATCH_SIZE = 50  # real and generated images together, at each step
+GENERATED_IMAGES = 2_000  # images drawn for a training, which sees each of them a few times
+CLASSICAL = "affine"  # the pipeline of changes that generated images are compared with
 UNIT = "share"
 
 
@@ -56,9 +56,9 @@ def measure(
     run: Run,
     *,
     per_class: int | None = None,
-    repeats: int = REPEATS,
-    steps: int = STEPS,
-    augment: str = AUGMENT,
+    repeats: int = TRAININGS,
+    steps: int = TRAINING_STEPS,
+    augment: str = CLASSICAL,
     arms: Sequence[str] = tuple(ARMS),
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -97,7 +97,7 @@ def measure(
 
 
 def accuracy(
-    real: Dataset, pool: Dataset, test: Dataset, arm: str, *, steps: int = STEPS, augment: str = AUGMENT,
+    real: Dataset, pool: Dataset, test: Dataset, arm: str, *, steps: int = TRAINING_STEPS, augment: str = CLASSICAL,
     seed: int = 0,
 ) -> float:  # fmt: skip
     """Return the share of test images that a classifier tells right, which learned from what an arm says."""
@@ -139,7 +139,7 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 def drawn(model: Model, real: Dataset, seed: int) -> Dataset:
     """Return a data set of generated images, the classes in turn; see `synthetic.generated`."""
-    labels = torch.arange(GENERATED) % len(real.classes)
+    labels = torch.arange(GENERATED_IMAGES) % len(real.classes)
     pixels = images.to_bytes(synthetic.generated(model, real, labels, seed=seed))
     return Dataset("generated", pixels, labels, real.classes)
 
@@ -149,9 +149,9 @@ def _batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
     generator = torch.Generator().manual_seed(derived_seed(seed, "batches"))
     change = Pipeline.parse(augment)
-    made = round(arm.generated * BATCH)
+    made = round(arm.generated * BATCH_SIZE)
     for _ in range(steps):
-        drawn = [_some(pool, made, generator), _some(real, BATCH - made, generator)]
+        drawn = [_some(pool, made, generator), _some(real, BATCH_SIZE - made, generator)]
         x, y = (torch.cat(parts) for parts in zip(*drawn, strict=True))
         yield (change(x, generator) if arm.classical else x), y
 

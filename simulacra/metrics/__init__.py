@@ -8,6 +8,7 @@ from simulacra.metrics.classes import *
 from simulacra.metrics.disentanglement import *
 from simulacra.metrics.diversity import *
 from simulacra.metrics.frechet import *
+from simulacra.metrics.information import *
 from simulacra.metrics.kernel import *
 from simulacra.metrics.latents import *
 from simulacra.metrics.manifold import *

@@ -26,15 +26,16 @@ from simulacra.training.trainer import Trainer
 
 Row = Mapping[str, Any]
 ACCURACY = "/accuracy"  # ends the name under which models watch how often their discriminator is right
-COUNT, FEWEST = 500, 50  # samples, and images beside them: at most, at least
-TIMES, RAREST = 20, 10 * COUNT  # measurements of a training, and the images between two of them at least
-SETTLED = 0.1  # share of a training before which its pictures may look like anything
-YOUNG_SHARE, YOUNG = 0.2, 10_000  # of a training, in images: until then all samples may be alike
+MAX_IMAGES, MIN_IMAGES = 500, 50  # samples, and images that they are measured beside
+MEASUREMENTS, MIN_INTERVAL = 20, 10 * MAX_IMAGES  # of a training; images seen between two of them
+SETTLING_SHARE = 0.1  # share of a training before which its pictures may look like anything
+WARM_UP_SHARE, WARM_UP_IMAGES = 0.2, 10_000  # share of a training, and images seen, before which samples may be alike
 PATIENCE = 3  # measurements in a row that must show a fault
-ALIKE = 0.1  # of the variance of real images
-WORSE = 1.5  # times the least distance so far
-SURE = 0.98  # of the discriminator's verdicts right, in each
-STUCK, UNLEARNT = 1.05, 0.5  # times the least distance so far; or the least that much of the greatest: no better
+MIN_VARIANCE = 0.1  # of samples, in units of the variance of real images: below it they are alike
+WORSENING_RATIO = 1.5  # ratio of the distance to the least so far: above it samples have become worse
+MAX_ACCURACY = 0.98  # share of the discriminator's verdicts that are right: above it it has won
+PLATEAU_RATIO = 1.05  # ratio of the distance to the least so far: above it samples no longer improve
+UNLEARNT_RATIO = 0.5  # ratio of the least distance to the greatest: above it hardly anything was learned
 
 
 class Watchdog:
@@ -44,7 +45,7 @@ class Watchdog:
         self.extractor = extractor
         self.seed = derived_seed(seed, "watchdog")
         order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(self.seed))
-        self.real = extractor.features(from_bytes(dataset.images[order[:COUNT]]))
+        self.real = extractor.features(from_bytes(dataset.images[order[:MAX_IMAGES]]))
 
     def measure(self, model: Model) -> dict[str, float]:
         """Return the Frechet distance of samples to the images, and their variance in units of the images'.
@@ -74,8 +75,8 @@ class Observer:
     def watchdog(self) -> Watchdog | None:
         """What watches the samples of models that draw any, beside validation or training images: never test images."""
         held = self.splits.validation
-        real = held if held is not None and len(held) >= FEWEST else self.splits.train
-        if not isinstance(self.trainer.model, Generative) or len(real) < FEWEST:
+        real = held if held is not None and len(held) >= MIN_IMAGES else self.splits.train
+        if not isinstance(self.trainer.model, Generative) or len(real) < MIN_IMAGES:
             return None
         return Watchdog(real, features.ready(self.values.data.name, real.shape), seed=self.values.seed)
 
@@ -119,7 +120,7 @@ class Observer:
 
 def lasting_complaint(model: Model, rows: Sequence[Row], total: int) -> str | None:
     """Return what the model itself finds wrong several times in a row after a training's beginning, once."""
-    last = [row for row in rows if row["images"] > SETTLED * total][-PATIENCE:]
+    last = [row for row in rows if row["images"] > SETTLING_SHARE * total][-PATIENCE:]
     if len(last) < PATIENCE:
         return None
     told = {row.get(WARNING) for row in rows}
@@ -134,7 +135,7 @@ def _variance(x: Tensor) -> float:
 
 def interval(total: int) -> int:
     """How many images a training of ``total`` images sees between two measurements."""
-    return max(total // TIMES, RAREST)
+    return max(total // MEASUREMENTS, MIN_INTERVAL)
 
 
 def alarm(rows: Sequence[Row], total: int) -> str | None:
@@ -149,7 +150,7 @@ def alarm(rows: Sequence[Row], total: int) -> str | None:
 
 def _faults(measured: Sequence[Row], total: int) -> dict[str, str]:
     """What is wrong at the end of some measurements: each fault, and what to say of it."""
-    last = [row for row in measured if row["images"] > max(YOUNG_SHARE * total, YOUNG)][-PATIENCE:]
+    last = [row for row in measured if row["images"] > max(WARM_UP_SHARE * total, WARM_UP_IMAGES)][-PATIENCE:]
     if len(last) < PATIENCE:
         return {}
     least = min(measured, key=lambda row: row[DISTANCE])
@@ -159,13 +160,13 @@ def _faults(measured: Sequence[Row], total: int) -> dict[str, str]:
         f"after {least['images']:,} images"
     )
     found = {}
-    if all(row[DIVERSITY] < ALIKE for row in last):
+    if all(row[DIVERSITY] < MIN_VARIANCE for row in last):
         found["alike"] = f"samples look alike: their variance is {now[DIVERSITY]:.1%} of that of real images"
-    if all(row[DISTANCE] > WORSE * least[DISTANCE] for row in last):
+    if all(row[DISTANCE] > WORSENING_RATIO * least[DISTANCE] for row in last):
         found["worse"] = f"samples get worse: {since}"
-    stuck = all(row[DISTANCE] > STUCK * least[DISTANCE] for row in last)
-    unlearnt = least[DISTANCE] > UNLEARNT * max(row[DISTANCE] for row in measured)
-    if right > SURE and least not in last and (stuck or unlearnt):
+    stuck = all(row[DISTANCE] > PLATEAU_RATIO * least[DISTANCE] for row in last)
+    unlearnt = least[DISTANCE] > UNLEARNT_RATIO * max(row[DISTANCE] for row in measured)
+    if right > MAX_ACCURACY and least not in last and (stuck or unlearnt):
         found["sure"] = f"the discriminator is right {right:.1%} of the time, and samples do not get better: {since}"
     return found
 
