@@ -104,7 +104,7 @@ def test_what_is_measured() -> None:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure after every two steps, also of trainings of a few."""
-    monkeypatch.setattr(watchdog, "RAREST", 64)
+    monkeypatch.setattr(watchdog, "MIN_INTERVAL", 64)
     monkeypatch.setattr(watchdog, "WARM_UP_IMAGES", 0)
 
 
