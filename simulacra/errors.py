@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 
 class SimulacraError(Exception):
@@ -83,18 +84,34 @@ def nearest(name: str, allowed: Iterable[str], *, prefix: str = "") -> str:
     return f" Did you mean '{prefix}{close[0]}'?" if close else ""
 
 
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Return names as a list to read: of many only the first, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENXIO, errno.EROFS}  # it refuses whatever the name
-LONGEST = 2_000  # characters of a message
-ENDING = 400  # of these, those of its end, which says what to type
+LONGEST = 500  # characters of a message
+ENDING = 240  # of these, those of its end, which says what to type
+LONG_WORD = re.compile(r"\S{101,}")  # a name or a value, which loses its middle before a sentence does
+VAST = 64 * LONGEST  # characters, above which a text is cut before it is looked at closely
 
 
 def printable(text: str) -> str:
     """Return a text as one line that no terminal acts on: control and invisible characters are written as escapes.
 
     Names of files and texts from files may hold line breaks, escape sequences, marks that turn the direction of
-    writing, and halves of characters that cannot be encoded. A text above 2,000 characters loses its middle.
+    writing, and halves of characters that cannot be encoded. Of a text above 500 characters long names and values
+    lose their middle, and where that is not enough the text itself does: its end says what to type.
     """
+    if len(text) > VAST:
+        text = _without_middle(text, VAST // 2, VAST // 2)
+    text = "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
     if len(text) > LONGEST:
-        left_out = len(text) - LONGEST
-        text = f"{text[: LONGEST - ENDING]} [... {left_out:,} characters left out ...] {text[-ENDING:]}"
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+        text = LONG_WORD.sub(lambda found: f"{found[0][:50]}...{found[0][-40:]}", text)
+    return text if len(text) <= LONGEST else _without_middle(text, LONGEST - ENDING, ENDING)
+
+
+def _without_middle(text: str, beginning: int, ending: int) -> str:
+    left_out = len(text) - beginning - ending
+    return f"{text[:beginning]} [... {left_out:,} characters left out ...] {text[-ending:]}"

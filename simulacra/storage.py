@@ -25,11 +25,14 @@ BAD_NAME = frozenset(
 
 def read(path: Path, limit: int) -> bytes:
     """Return the content of a regular file of at most ``limit`` bytes. Raises `OSError`, `ValueError`."""
-    if not stat.S_ISREG(path.stat().st_mode):
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
         raise ValueError(f"{path} is not a regular file.")
+    if facts.st_size > limit:
+        raise ValueError(f"{path} has {facts.st_size:,} bytes; at most {limit:,} are read.")
     with path.open("rb") as file:
         content = file.read(limit + 1)
-    if len(content) > limit:
+    if len(content) > limit:  # it grew meanwhile
         raise ValueError(f"{path} has more than {limit:,} bytes.")
     return content
 

@@ -233,3 +233,20 @@ def test_a_large_recipe_is_the_recipe_and_its_difference(tmp_path: Path) -> None
 def test_every_option_is_listed() -> None:
     keys = {option.key for option in config.options(config.parse(config.recipe("gan-mlp").values))}
     assert {"model.generator.hidden", "model.discriminator.kind", "train.optimizer.learning_rate", "data.name"} <= keys
+
+
+@pytest.mark.parametrize("text", ["[" + "a." * 5_000 + "a]", "x = " + "[" * 40 + "]" * 40, "{" * 9, "x = [" * 30_000])
+def test_deep_tables_are_refused_in_one_line(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nested|is not valid TOML"):
+        config.loads(text)
+    (tmp_path / "deep.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"nested|is not valid TOML"):
+        config.recipe(str(tmp_path / "deep.toml"))
+
+
+@pytest.mark.parametrize(
+    "pairs", [{"a" + ".a" * 5_000: "1"}, {"data.size": "[" * 50 + "]" * 50}, {"model.x": "{a = " * 50 + "1" + "}" * 50}]
+)
+def test_deep_options_are_refused_in_one_line(pairs: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"nested|no key has 5,001 parts"):
+        config.override(pairs)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "simulacra"
 LAYERS = [  # a module may import from its own layer and those above it in this list
     {"errors", "version"},
     {"config", "storage"},
-    {"machine", "images"},
+    {"machine", "images", "tensors"},
     {"transforms", "networks", "distributions", "metrics"},
     {"adversarial", "data", "priors"},
     {"models"},

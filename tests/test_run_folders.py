@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from simulacra import Run, config, images
+from simulacra import Run, config, images, machine
 from simulacra.errors import ConfigError, InterruptedTraining, RunError, SimulacraError
 from simulacra.runs import checkpoint
 from simulacra.runs.checkpoint import Checkpoints
@@ -296,6 +296,11 @@ def _moments(change: Callable[[Any], Any]) -> Callable[[dict[str, Any]], dict[st
     return edit
 
 
+def _weights(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda state: {**state, "model": {name: change(tensor) for name, tensor in state["model"].items()}}
+
+
+VAST = torch.zeros(1).expand(2**38)
 ODD_STATES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "a step below zero": _edited(step=-5),
     "half a step": _edited(step=1.5),
@@ -310,6 +315,30 @@ ODD_STATES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "optimizers that are a list": _edited(optimizers=[]),
     "no optimizers": _edited(optimizers={}),
     "moments of another shape": _moments(lambda old: {**old, "exp_avg": torch.zeros(1)}),
+    "a model with a part more": lambda state: {**state, "model": {**state["model"], "more": torch.zeros(1)}},
+    "a model without a part": lambda state: {**state, "model": dict(list(state["model"].items())[1:])},
+    "complex weights": _weights(lambda old: old.to(torch.complex64)),
+    "weights of 64 bits": _weights(lambda old: old.double()),
+    "weights of whole numbers": _weights(lambda old: old.long()),
+    "weights without numbers": _weights(lambda old: old.to("meta")),
+    "sparse weights": _weights(lambda old: old.to_sparse()),
+    "weights of one number each": _weights(lambda old: torch.zeros(1).expand(old.numel()).view(old.shape)),
+    "a list of averages": _edited(average=[1]),
+    "an average that was not asked for": lambda state: {**state, "average": {"more": torch.zeros(1)}},
+    "groups that are a number": lambda state: {
+        **state,
+        "optimizers": {"model": {**state["optimizers"]["model"], "param_groups": 5}},
+    },
+    "no moments after 20 steps": lambda state: {
+        **state,
+        "optimizers": {"model": {**state["optimizers"]["model"], "state": {}}},
+    },
+    "moments of one number that poses as a terabyte": _moments(lambda old: {**old, "exp_avg": VAST}),
+    "moments of one number in the right shape": _moments(
+        lambda old: {**old, "exp_avg": torch.zeros(1).expand(old["exp_avg"].numel()).view(old["exp_avg"].shape)}
+    ),
+    "moments of 64 bits": _moments(lambda old: {**old, "exp_avg": old["exp_avg"].double()}),
+    "steps of a million optimizers": _moments(lambda old: {**old, "step": torch.zeros(1).expand(2**38)}),
     "moments that are missing": _moments(lambda old: {"step": old["step"]}),
     "moments that are NaN": _moments(lambda old: {**old, "exp_avg": old["exp_avg"] / 0}),
     "weights that are NaN": lambda state: {**state, "model": {k: v / 0 for k, v in state["model"].items()}},
@@ -467,3 +496,51 @@ def test_a_read_only_run_can_be_used(run: Path, monkeypatch: pytest.MonkeyPatch)
     assert Run.open(run).sample(1).isfinite().all()
     for path in (run, *run.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+# ------------------------------------------------------------------------------------------------ files of any size
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "config.toml", "environment.json", "checkpoints/latest"])
+def test_a_text_of_twenty_gigabytes_is_not_read(name: str, run: Path) -> None:
+    os.truncate(run / name, 20 << 30)  # takes no room on the disk
+    with pytest.raises(RunError, match=r"has 21,474,836,480 bytes; at most [\d,]+ are read\."):
+        start(run, resume=True, images=960, **CONSTANT)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "prior.safetensors"])
+def test_a_pipe_in_place_of_tensors_is_not_waited_for(name: str, run: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(RunError, match="is not a regular file"):
+        if name.startswith("model"):
+            checkpoint.load_model(tmp_path / name)
+        else:
+            Run.open(run).prior(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "checkpoints/00000020.pt"])
+def test_weights_beyond_the_memory_are_refused_with_what_is_free(
+    name: str, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "free_memory", lambda: 50_000_000)
+    os.truncate(run / name, 20 << 30)
+    with pytest.raises(ConfigError, match=r"would take about 21\.5 GB of memory; 0\.1 GB are free"):
+        checkpoint.load_model(run / name) if name.startswith("model") else checkpoint.load(run / name)
+
+
+def test_a_crowd_of_runs_is_named_in_part(tmp_path: Path) -> None:
+    for number in range(3_000):
+        (tmp_path / f"{number:04d}").mkdir()
+        (tmp_path / f"{number:04d}" / "model.safetensors").touch()
+    with pytest.raises(RunError, match=r"Choose one: 0000, 0001, 0002, 0003, 0004 and 2,995 more\.$"):
+        Run.open(tmp_path)
+
+
+def test_weights_that_overflow_give_no_picture(run: Path) -> None:
+    def overflow(tensors: dict[str, torch.Tensor], _: dict[str, str]) -> None:
+        for tensor in tensors.values():
+            tensor.view(-1)[::2], tensor.view(-1)[1::2] = 3e38, -3e38
+
+    rewritten(run, overflow)
+    with pytest.raises(RunError, match="outputs are NaN or infinite"):
+        Run.open(run).sample(2)

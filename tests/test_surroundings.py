@@ -94,11 +94,22 @@ def test_text_is_printed_as_one_line_that_no_terminal_acts_on(text: str, shown: 
 
 
 def test_a_long_message_keeps_its_beginning_and_its_end() -> None:
-    shown = printable("Unknown " + "x" * 1_000_135 + " Type: this")
-    assert shown.startswith("Unknown xxx")
-    assert shown.endswith("xxx Type: this")
-    assert "998,154 characters left out" in shown
-    assert len(shown) < LONGEST + 100
+    assert printable(f"Unknown {'x' * 1_000} Type: this") == f"Unknown {'x' * 50}...{'x' * 40} Type: this"
+    words = "word " * 1_000
+    shown = printable(f"Unknown {words}Type: this")
+    assert shown.startswith("Unknown word word")
+    assert shown.endswith("word Type: this")
+    assert "4,518 characters left out" in shown
+    assert len(shown) == LONGEST + len(" [... 4,518 characters left out ...] ")
+
+
+@pytest.mark.parametrize("text", ["x" * 1_000_135, "\n" * 100_000, "word " * 100_000, "\x1b[31m " * 400])
+def test_no_message_is_longer_than_is_read_and_its_remedy_survives(text: str) -> None:
+    remedy = "Allowed here: latent, likelihood, beta. Continue it with --resume, or choose another folder with --out."
+    shown = printable(f"There is no run {text}. {remedy}")
+    assert len(shown) < LONGEST + 50
+    assert shown.startswith("There is no run ")
+    assert shown.endswith(remedy)
 
 
 def test_a_message_with_escapes_is_one_harmless_line(capsys: pytest.CaptureFixture[str]) -> None:

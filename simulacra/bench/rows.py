@@ -62,7 +62,9 @@ def chosen(names: list[str]) -> list[Row]:
     known = rows()
     for name in names:
         if name not in known:
-            raise ConfigError(f"The ledger has no row '{name}'.{nearest(name, known)} Rows: {', '.join(known)}.")
+            raise ConfigError(
+                f"The ledger has no row '{name}'.{nearest(name, known)} See all: simulacra bench ledger --list"
+            )
     return [known[name] for name in names] or [row for row in known.values() if row.size == "cpu"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from simulacra import storage
 from simulacra.config.tables import loads, merge
 from simulacra.errors import ConfigError, nearest
 
@@ -81,10 +82,10 @@ def _shipped() -> dict[str, dict[str, Any]]:
 def _text(path: Path) -> str:
     """The content of a recipe file; devices, pipes and files too large to be recipes are not read."""
     try:
-        if path.exists() and not path.is_file():
-            raise ConfigError(f"{path} is not a file, so it cannot be a recipe.")
-        if path.stat().st_size > LARGEST_FILE:
-            raise ConfigError(f"{path} has {path.stat().st_size:,} bytes; recipes have at most {LARGEST_FILE:,}.")
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The recipe {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        return storage.read(path, LARGEST_FILE).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The recipe {path} cannot be read: {error}. Save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"The recipe {path} cannot be read: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise ConfigError(f"{error} So it cannot be a recipe.") from None

@@ -18,15 +18,34 @@ from simulacra.errors import ConfigError
 
 __all__ = ["Option", "dumps", "flat", "loads", "merge", "options", "override"]
 
+DEEPEST = 16  # levels of nested tables and lists; a config has 4
+
 
 def loads(text: str, origin: str = "config") -> dict[str, Any]:
     """Parse TOML text into tables; ``origin`` names the file in the error."""
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
     except ValueError as error:  # also of numbers with thousands of digits
         raise ConfigError(f"{origin} is not valid TOML: {error}.") from None
     except RecursionError:
         raise ConfigError(f"{origin} is not valid TOML: its brackets are nested too deeply.") from None
+    refuse_deep(tables, origin)
+    return tables
+
+
+def refuse_deep(tables: Any, origin: str) -> None:
+    """Raise `ConfigError` for tables and lists that are nested deeper than those of any config."""
+    level = [tables]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, Mapping | list)
+            for inner in (value.values() if isinstance(value, Mapping) else value)
+        ]
+        if not level:
+            return
+    raise ConfigError(f"{origin}: its tables are nested more than {DEEPEST} levels deep; those of a config are not.")
 
 
 def dumps(config: Config) -> str:
@@ -66,6 +85,8 @@ def override(pairs: Mapping[str, str]) -> dict[str, Any]:
     for dotted, text in pairs.items():
         *path, last = dotted.split(".")
         table = tables
+        if len(path) >= DEEPEST:
+            raise ConfigError(f"Unknown key '--{dotted}': no key has {len(path) + 1:,} parts.")
         for name in path:
             table = table.setdefault(name, {})
             if not isinstance(table, dict):
@@ -105,11 +126,11 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 
 def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return tomllib.loads(f"value = [{text}]")["value"] if "," in text else text
-    except (ValueError, RecursionError):
-        return text
+    for written in (text, f"[{text}]") if "," in text else (text,):
+        try:
+            value = tomllib.loads(f"value = {written}")["value"]
+        except (ValueError, RecursionError):
+            continue
+        refuse_deep(value, f"'{text}'")
+        return value
+    return text

@@ -81,7 +81,7 @@ class Evidence:
     @cached_property
     def codes(self) -> Tensor:
         """The latents ``(n, D)`` of the test images."""
-        return self._finite(generate.encode(self.model, self.x), "latents")
+        return generate.encode(self.model, self.x)
 
     @cached_property
     def reconstruction_errors(self) -> Tensor:
@@ -90,32 +90,22 @@ class Evidence:
 
     def reconstructions(self) -> Tensor:
         """The reconstructions ``(n, C, H, W)`` of the test images: not kept, to need less memory."""
-        return self._finite(generate.decode(self.model, self.codes), "reconstructions")
+        return generate.decode(self.model, self.codes)
 
     @cached_property
     def samples(self) -> Tensor:
         """As many samples as test images, ``(n, C, H, W)`` in [-1, 1]."""
-        drawn = generate.sample(self.model, len(self.x), seed=derived_seed(self.seed, "samples"), prior=self.prior)
-        return self._finite(drawn, "samples")
+        return generate.sample(self.model, len(self.x), seed=derived_seed(self.seed, "samples"), prior=self.prior)
 
     @cached_property
     def translated(self) -> dict[str, Tensor]:
         """The test images translated to each domain that the model translates to."""
         directions = require_translator(self.model, "evaluate").directions
-        found = {to: translate.translate(self.model, self.domain(translate.OTHER[to]), to) for to in directions}
-        return {to: self._finite(there, "translations") for to, there in found.items()}
+        return {to: translate.translate(self.model, self.domain(translate.OTHER[to]), to) for to in directions}
 
     def domain(self, name: str) -> Tensor:
         """The measured test images of a domain: all pairs, or as many drawn from it."""
         return self.some_images(self.test.domains[name], len(self.x), f"domain {name}")
-
-    def _finite(self, values: Tensor, what: str) -> Tensor:
-        """The values, once they are known to be finite. Raises `RunError`."""
-        if not bool(torch.isfinite(values).all()):
-            raise RunError(
-                f"The {what} of {self.run.path} are NaN or infinite: its weights are unusable. Train it again."
-            )
-        return values
 
     # ------------------------------------------------------------------------------------------------ features
 

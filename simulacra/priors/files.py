@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from simulacra import tensors
 from simulacra.errors import RunError
 from simulacra.priors.base import Prior
 from simulacra.priors.flow import Flow
@@ -22,15 +22,16 @@ __all__ = ["load", "save"]
 
 FORMAT = "simulacra-prior-1"
 MAX_NAME = 64  # characters
+MOST_CLASSES = 1 << 16
 TOLERANCE = 1e-6  # of the sum of weights
 
 
 def save(prior: Prior, path: Path, weights: str) -> Path:
     """Write a prior; ``weights`` is the digest of the model that it belongs to. Raises `StorageError`."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in prior.state_dict().items()}
+    parts = {name: tensor.detach().cpu().contiguous() for name, tensor in prior.state_dict().items()}
     facts = {"kind": type(prior).__name__.lower(), "name": prior.name, "weights": weights}
     with atomic(path) as temporary:
-        temporary.write_bytes(serialise(tensors, {"format": FORMAT, "prior": json.dumps(facts)}))
+        temporary.write_bytes(serialise(parts, {"format": FORMAT, "prior": json.dumps(facts)}))
     return path
 
 
@@ -39,11 +40,11 @@ def load(path: Path, weights: str | Collection[str], dimensions: int) -> Prior:
 
     Raises `RunError` for files that are damaged, foreign, or were fitted to another model.
     """
-    facts, tensors = _read(path)
+    facts, found = _read(path)
     try:
-        prior = _mixture(str(facts["name"]), tensors) if facts["kind"] == "mixture" else _flow(tensors, dimensions)
+        prior = _mixture(str(facts["name"]), found) if facts["kind"] == "mixture" else _flow(found, dimensions)
         known = facts["kind"] in ("mixture", "flow") and len(prior.name) <= MAX_NAME and prior.name.isprintable()
-        sound = known and all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
+        sound = known and all(bool(torch.isfinite(tensor).all()) for tensor in found.values())
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError):
         sound = False
     if not sound:
@@ -56,40 +57,41 @@ def load(path: Path, weights: str | Collection[str], dimensions: int) -> Prior:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
+        found, metadata = tensors.read(path)
         facts = json.loads(metadata.get("prior", "null"))
     except FileNotFoundError:
         raise RunError(f"There is no prior at {path}. Fit one: simulacra fit-prior RUN") from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged or not a prior: {error}. Fit it again: simulacra fit-prior RUN") from None
+    except (OSError, ValueError, RecursionError) as error:
+        reason = "its facts are nested too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")
+        raise RunError(f"{path} is damaged or not a prior: {reason}. Fit it again: simulacra fit-prior RUN") from None
     if metadata.get("format") != FORMAT or not isinstance(facts, dict):
         raise RunError(f"{path} is not a prior of this version ({FORMAT}). Fit one: simulacra fit-prior RUN")
-    return facts, tensors
+    return facts, found
 
 
-def _mixture(name: str, tensors: dict[str, Tensor]) -> Mixture:
+def _mixture(name: str, parts: dict[str, Tensor]) -> Mixture:
     """Raises ValueError for tensors that do not make a mixture."""
-    components, dimensions = tensors["means"].shape
+    components, dimensions = parts["means"].shape
     shapes = {
         "weights": (components,), "means": (components, dimensions), "factors": (components, dimensions, dimensions),
         "classes": (components,),
     }  # fmt: skip
-    if {key: tuple(tensor.shape) for key, tensor in tensors.items()} != shapes or components < 1:
+    if {key: tuple(tensor.shape) for key, tensor in parts.items()} != shapes or components < 1:
         raise ValueError("wrong tensors")
-    prior = Mixture(name, **tensors)
+    if not bool((parts["classes"] >= -1).all()) or not bool((parts["classes"] < MOST_CLASSES).all()):
+        raise ValueError("no classes")
+    prior = Mixture(name, **parts)
     positive = bool((prior.weights >= 0).all()) and bool((prior.factors.diagonal(dim1=1, dim2=2) > 0).all())
     if not positive or abs(float(prior.weights.sum()) - 1) > TOLERANCE:
         raise ValueError("no probabilities")
     return prior
 
 
-def _flow(tensors: dict[str, Tensor], dimensions: int) -> Flow:
+def _flow(parts: dict[str, Tensor], dimensions: int) -> Flow:
     """Raises RuntimeError for tensors of other names or shapes than the flow's."""
     with torch.random.fork_rng(devices=[]):  # the weights that are about to be replaced are drawn at random
         prior = Flow(torch.zeros(dimensions), torch.ones(dimensions))
-    prior.load_state_dict(tensors)
+    prior.load_state_dict(parts)
     if not bool((prior.scale > 0).all()):
         raise ValueError("no scale")
     return prior

@@ -10,24 +10,25 @@ import hashlib
 import io
 import pickle
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from simulacra import config, models
 from simulacra.config import Config
-from simulacra.errors import RunError, SimulacraError
+from simulacra.errors import RunError, SimulacraError, UserError
 from simulacra.images import Shape
 from simulacra.models import Model
 from simulacra.runs.folder import RunFolder
 from simulacra.storage import atomic
+from simulacra.tensors import read, refuse_large
 
 FORMAT = "simulacra-1"
 KEPT = 2  # newest checkpoints kept, besides the best
@@ -130,7 +131,10 @@ def load(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch, about files that are refused below
+            refuse_large(path, _unpacked(path))
             state = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except pickle.UnpicklingError:
         raise RunError(
             f"{path} is not a checkpoint of simulacra: it holds objects other than tensors, numbers and text, "
@@ -147,11 +151,51 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
+def _unpacked(path: Path) -> int:
+    """The bytes of all members of a checkpoint, which is a zip; 0 for anything else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return 0
+
+
 def averaged(state: dict[str, Any], values: Config) -> Model:
-    """Return the model ready for use that a training state holds: of averaged weights, if there are any."""
+    """Return the model ready for use that a training state holds: of averaged weights, if there are any.
+
+    Raises `RunError` for a state of another model.
+    """
     model = empty(values)
-    model.load_state_dict(state["average"] or state["model"], assign=True)
+    found: Any = state.get("average") or state.get("model")
+    try:
+        refuse_unlike(model.state_dict(), found, "model")
+    except ValueError as error:
+        raise RunError(f"A checkpoint does not fit the config beside it: {error} Restore the run.") from None
+    model.load_state_dict(found, assign=True)
     return model.requires_grad_(False).eval()
+
+
+def refuse_unlike(own: Mapping[str, Tensor], found: Any, what: str) -> None:
+    """Raise ValueError unless ``found`` holds the tensors ``own`` by name, in their shapes and types.
+
+    A few bytes of a file can pose as any number of equal ones, on any device: such tensors are not those of a model.
+    """
+    if not isinstance(found, Mapping) or found.keys() != own.keys():
+        raise ValueError(f"its {what} has other parts.")
+    wrong = next((name for name, tensor in own.items() if not is_like(tensor, found[name])), None)
+    if wrong is not None:
+        raise ValueError(f"its {what} holds {wrong} in another shape or type.")
+
+
+def is_like(own: Tensor, found: object) -> bool:
+    """Whether something is a plain tensor of a shape and type, with numbers of its own."""
+    return (
+        isinstance(found, Tensor)
+        and (found.layout, found.dtype, found.shape, found.is_quantized)
+        == (torch.strided, own.dtype, own.shape, own.is_quantized)
+        and found.device.type != "meta"
+        and found.numel() * found.element_size() <= found.untyped_storage().nbytes()
+    )
 
 
 def save_model(model: Model, values: Config, path: Path) -> None:
@@ -168,10 +212,8 @@ def load_model(path: Path) -> tuple[Model, Config]:
     Raises `RunError` for damaged or foreign files, for weights that do not fit their config or are not finite.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-    except (SafetensorError, OSError) as error:
+        tensors, metadata = read(path)
+    except (OSError, ValueError) as error:
         raise RunError(
             f"{path} is damaged, or not a file of weights: {error}. Train again, or restore the file."
         ) from None
@@ -244,7 +286,8 @@ def digest(model: Model, values: Config) -> str:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a model file, by which priors knew their model in earlier versions."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def empty(values: Config) -> Model:

@@ -17,15 +17,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from simulacra import config
+from simulacra import config, storage
 from simulacra.config import Config
-from simulacra.errors import RunError, StorageError
+from simulacra.errors import RunError, StorageError, listed
 from simulacra.storage import atomic
 
 CONFIG, METRICS, MODEL, REPORT = "config.toml", "metrics.jsonl", "model.safetensors", "report.html"
 ENVIRONMENT, SAMPLES, RECONSTRUCTIONS, CHECKPOINTS = "environment.json", "samples", "reconstructions", "checkpoints"
 EVALUATION, EVALUATION_PAGE, PRIOR = "evaluation.json", "evaluation.html", "prior.safetensors"
 TENSORBOARD, LOCK, PART = "tensorboard", ".lock", ".part"
+LARGEST, LARGEST_LOG = 1 << 20, 64 << 20  # bytes read of a text file: a thousand times what training writes
 DISTANCE, DIVERSITY, WARNING = "samples/distance", "samples/diversity", "warning"
 
 FOLDERS = (SAMPLES, RECONSTRUCTIONS, CHECKPOINTS, TENSORBOARD)
@@ -78,13 +79,18 @@ class RunFolder:
             raise RunError(f"{path} is not a regular file. Restore it, or delete it.")
         return path
 
-    def text(self, name: str) -> str | None:
-        """Return the content of a text file of the run, or None where there is none. Raises `RunError`."""
+    def text(self, name: str, limit: int = LARGEST) -> str | None:
+        """Return the content of a text file of the run, or None where there is none.
+
+        Raises `RunError`, also for a file of more than ``limit`` bytes.
+        """
         path = self.file(name)
         try:
-            return None if path is None else path.read_text("utf-8", errors="replace")
+            return None if path is None else storage.read(path, limit).decode("utf-8", errors="replace")
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror}.") from None
+        except ValueError as error:
+            raise RunError(f"{error} Restore the file.") from None
 
     def table(self, name: str) -> dict[str, Any]:
         """Return the content of a JSON file of the run; empty where there is none or it is not an object."""
@@ -113,7 +119,7 @@ class RunFolder:
 
         Raises `RunError` for any other line that is not one of a log.
         """
-        lines = (self.text(METRICS) or "").splitlines()
+        lines = (self.text(METRICS, LARGEST_LOG) or "").splitlines()
         rows = []
         for number, line in enumerate(lines, 1):
             row = _row(line)
@@ -283,7 +289,7 @@ def weights_file(path: Path) -> Path:
     if file is None:
         inside = [entry.parent.name for entry in sorted(path.glob(f"*/{MODEL}"))]
         raise RunError(
-            f"{path} is not a run folder, but contains run folders. Choose one: {', '.join(inside)}."
+            f"{path} is not a run folder, but contains run folders. Choose one: {listed(inside)}."
             if inside
             else f"{path} is not a run folder: it holds no {MODEL}. Train into it: simulacra train RECIPE --out {path}"
         )

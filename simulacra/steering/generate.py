@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from simulacra import machine
-from simulacra.errors import CapabilityError, ConfigError
+from simulacra.errors import CapabilityError, ConfigError, RunError
 from simulacra.models import Coded, Generative, Inferential, Model, Posterior, Recognising
 from simulacra.models.codes import Categorical
 from simulacra.models.labels import LABEL
@@ -197,6 +197,13 @@ def refuse_too_many(model: Model, n: int) -> None:
     machine.refuse_more_than_memory(needed, f"{n:,} images of {model.shape}", "Ask for fewer.")
 
 
+def finite(values: Tensor) -> Tensor:
+    """Return what a model gave. Raises `RunError` where that is NaN or infinite, as weights may be too large."""
+    if not bool(torch.isfinite(values).all()):
+        raise RunError("The model's outputs are NaN or infinite: its weights are unusable. Train it again.")
+    return values
+
+
 @torch.no_grad()
 def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
     if len(values) == 0:
@@ -205,7 +212,7 @@ def _chunked(model: Model, function: Callable[[Tensor], Tensor], values: Tensor)
     model.eval()
     device = next(model.parameters()).device
     try:
-        return torch.cat([function(part.to(device)).cpu() for part in torch.split(values, CHUNK)])
+        return finite(torch.cat([function(part.to(device)).cpu() for part in torch.split(values, CHUNK)]))
     finally:
         model.train(training)
 

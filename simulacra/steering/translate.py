@@ -22,6 +22,7 @@ from simulacra.images import batch, files
 from simulacra.images.files import Picture
 from simulacra.models import Model
 from simulacra.steering.capabilities import require_translator
+from simulacra.steering.generate import finite
 
 PIXELS = 2**17  # translated at a time: more would not fit the cache
 OTHER = {"A": "B", "B": "A"}
@@ -43,7 +44,7 @@ def translate(model: Model, x: Tensor, to: str = "B") -> Tensor:
     model.eval()
     try:
         arranged = translating.arrange(x, to)
-        return tiled(lambda part: translating.redraw(part.to(device), to).cpu(), arranged, model.shape.size)
+        return finite(tiled(lambda part: translating.redraw(part.to(device), to).cpu(), arranged, model.shape.size))
     finally:
         model.train(training)
 

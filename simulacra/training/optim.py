@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from simulacra.config import Optimizer, Schedule
+from simulacra.runs.checkpoint import is_like
 
 MOMENTS: dict[type[torch.optim.Optimizer], set[str]] = {  # what each keeps of a parameter
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
@@ -59,13 +60,24 @@ def restore(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
     """
     own = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    moments = saved["state"]
-    if not isinstance(moments, dict) or not moments.keys() <= set(range(len(parameters))):
+    moments, groups = saved["state"], saved["param_groups"]
+    if (
+        not isinstance(moments, dict)
+        or not moments.keys() <= set(range(len(parameters)))
+        or [group["params"] for group in groups] != [group["params"] for group in own["param_groups"]]
+    ):
         raise ValueError("its optimizer is of other parameters.")
     for index, values in moments.items():
         if not _fits(values, MOMENTS[type(optimizer)], parameters[index]):
             raise ValueError("its optimizer's moments are of another shape or kind.")
     optimizer.load_state_dict({"state": moments, "param_groups": own["param_groups"]})
+
+
+def refuse_unmoved(optimizers: Iterable[torch.optim.Optimizer], saved: Iterable[Any], steps: int) -> None:
+    """Raise ValueError for saved states without any moments after some steps; plain gradient descent has none."""
+    keep = [not isinstance(optimizer, torch.optim.SGD) for optimizer in optimizers]
+    if steps and any(keep) and not any(one["state"] for one in saved):
+        raise ValueError(f"its optimizers have not moved in {steps:,} steps.")
 
 
 def _fits(values: Any, names: set[str], parameter: nn.Parameter) -> bool:
@@ -75,9 +87,6 @@ def _fits(values: Any, names: set[str], parameter: nn.Parameter) -> bool:
     return all(
         value is None
         if name == "momentum_buffer" and value is None
-        else isinstance(value, Tensor)
-        and value.shape == (torch.Size([]) if name == "step" else parameter.shape)
-        and value.is_floating_point()
-        and bool(torch.isfinite(value).all())
+        else is_like(torch.zeros(()) if name == "step" else parameter, value) and bool(torch.isfinite(value).all())
         for name, value in values.items()
     )

@@ -182,7 +182,8 @@ class Session:
             self.notice += f" The best weights are kept; to use them: {self._resume_command()} --train.keep best"
 
     def _draw(self) -> None:
-        sheets.draw(self.trainer.average.model, self.splits, self.config, self.folder, self.trainer.step)
+        with watchdog.diverging():
+            sheets.draw(self.trainer.average.model, self.splits, self.config, self.folder, self.trainer.step)
 
     def _save(self, *, best: bool = False) -> None:
         """Write the checkpoint and the model; the name of the latest comes last, it makes the others valid."""

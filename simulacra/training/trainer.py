@@ -20,6 +20,7 @@ from simulacra.data import Loader, derived_seed
 from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DivergenceError, nearest
 from simulacra.models import Model, Scored, mean_score
+from simulacra.runs.checkpoint import refuse_unlike
 from simulacra.training import notebook, optim
 from simulacra.training.average import Average
 
@@ -184,6 +185,11 @@ class Trainer:
         Raises KeyError, TypeError, ValueError or RuntimeError for a state of another model or of no training.
         """
         _refuse_odd_counts(state)
+        refuse_unlike(self.model.state_dict(), state["model"], "model")
+        refuse_unlike(self.average.model.state_dict() if self.average.half_life else {}, state["average"], "average")
+        if not isinstance(state["optimizers"], Mapping) or state["optimizers"].keys() != self.optimizers.keys():
+            raise ValueError("its optimizers are those of another model.")
+        optim.refuse_unmoved(self.optimizers.values(), state["optimizers"].values(), state["step"])
         self.step, self.seconds, self.retry = state["step"], state["seconds"], state["retry"]
         self.model.load_state_dict(state["model"])
         if self.average.half_life:

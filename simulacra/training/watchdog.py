@@ -6,7 +6,8 @@ a function of the log alone, so that a resumed training says what an uninterrupt
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from simulacra import features, metrics
 from simulacra.config import Config
 from simulacra.data import Dataset, Splits, derived_seed
-from simulacra.errors import DivergenceError
+from simulacra.errors import DivergenceError, RunError
 from simulacra.features import Extractor
 from simulacra.images import from_bytes
 from simulacra.models import Generative, Model, Scored
@@ -38,6 +39,15 @@ PLATEAU_RATIO = 1.05  # ratio of the distance to the least so far: above it samp
 UNLEARNT_RATIO = 0.5  # ratio of the least distance to the greatest: above it hardly anything was learned
 
 
+@contextmanager
+def diverging() -> Iterator[None]:
+    """Say of a model in training that it diverged where its outputs are NaN or infinite."""
+    try:
+        yield
+    except RunError:
+        raise DivergenceError("samples became NaN or infinite") from None
+
+
 class Watchdog:
     """Measures samples beside images of ``dataset``, the same ones every time."""
 
@@ -52,9 +62,8 @@ class Watchdog:
 
         Raises `DivergenceError` for samples that are no numbers.
         """
-        drawn = generate.sample(model, len(self.real), seed=self.seed)
-        if not torch.isfinite(drawn).all():
-            raise DivergenceError("samples became NaN or infinite")
+        with diverging():
+            drawn = generate.sample(model, len(self.real), seed=self.seed)
         fake = self.extractor.features(drawn)
         return {
             DISTANCE: metrics.frechet_distance(self.real, fake),
