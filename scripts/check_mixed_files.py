@@ -20,7 +20,7 @@ from pathlib import Path
 from make_mixed_files import make
 from PIL import Image
 
-from simulacra.config.operations import COMPOSITIONS, OPERATIONS
+from simulacra.operations import COMPOSITIONS, OPERATIONS
 
 FEW = ("gaussian", "median", "rotate", "elastic", "resize", "hue", "noise", "canny", "inpaint-telea")
 OPTIONS = {

@@ -10,10 +10,10 @@ import pytest
 
 from simulacra import cli, config
 from simulacra.cli import train
-from simulacra.config.operations import COMPOSITIONS, OPERATIONS, markdown
 from simulacra.evaluation import evaluate  # noqa: F401 - whose parts declare metrics, too
 from simulacra.metrics.meanings import MEANINGS, row
 from simulacra.models import FAMILIES
+from simulacra.operations import COMPOSITIONS, OPERATIONS, markdown
 from simulacra.training.proposal import RECIPE
 from tests import contract
 

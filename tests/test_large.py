@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from simulacra.config.operations import OPERATIONS, Step
 from simulacra.images import from_bytes, to_bytes
 from simulacra.images.files import Picture
+from simulacra.operations import OPERATIONS, Step
 from simulacra.transforms import large, pictures, projective
 
 PARTS = [name for name, one in OPERATIONS.items() if one.reach is not None or one.geometric]

@@ -13,10 +13,10 @@ import torch
 from PIL import Image
 
 from simulacra import cli
-from simulacra.config.operations import Step
 from simulacra.errors import ConfigError, DataError
 from simulacra.images import batch, files, from_bytes, luma, to_bytes
 from simulacra.images.files import Entry, Picture
+from simulacra.operations import Step
 from simulacra.transforms import layers, pictures
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))

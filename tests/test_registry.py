@@ -12,8 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from simulacra.cli import main
-from simulacra.config.operations import OPERATIONS
 from simulacra.errors import ConfigError, DataError
+from simulacra.operations import OPERATIONS
 from simulacra.transforms import Operation, Parameter, Pipeline, Range, Step, apply, compose_files, register
 from simulacra.transforms import transform_files as transform
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from simulacra.config.operations import COMPOSITIONS, OPERATIONS, Parameter, Range, Step, operation, steps
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes, to_bytes, to_unit
+from simulacra.operations import COMPOSITIONS, OPERATIONS, Parameter, Range, Step, operation, steps
 from simulacra.transforms import Pipeline, apply, colour, filters, geometry, inpaint, movement
 from simulacra.transforms.pipeline import function
 

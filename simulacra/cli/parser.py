@@ -194,7 +194,7 @@ def pairs(words: list[str]) -> dict[str, str | None]:
 
 def changes(text: str) -> str:
     """A random pipeline of image operations that keep the shape of images, once it is known to be one."""
-    from simulacra.config.operations import refuse_reshaping, steps
+    from simulacra.operations import refuse_reshaping, steps
 
     if not steps(text):
         raise argparse.ArgumentTypeError("names no operation, such as affine or 'flip, rotate degrees=-15..15'")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say, show, tell
 from simulacra.cli.parser import Operations, Parser, Verb, Verbs, add_out, count, natural, positive
-from simulacra.config.grey import GreyRange
-from simulacra.config.operations import (
+from simulacra.errors import ConfigError, IncompleteError
+from simulacra.operations import (
     COMPOSITIONS,
     OPERATIONS,
     Operation,
@@ -23,9 +23,9 @@ from simulacra.config.operations import (
     steps,
     understood,
 )
-from simulacra.errors import ConfigError, IncompleteError
 
 if TYPE_CHECKING:
+    from simulacra.config.grey import GreyRange
     from simulacra.images.batch import Done
     from simulacra.transforms.folders import Change
 
@@ -90,7 +90,7 @@ def _add_common(sub: Parser) -> None:
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="random seed (0)")
     _add_limit(sub)
     sub.add_argument(
-        "--range", type=GreyRange.parse, metavar="auto|LOW..HIGH",
+        "--range", type=_grey_range, metavar="auto|LOW..HIGH",
         help="values that are black and white in grey files of more than 8 bits (default: those of its type)",
     )  # fmt: skip
     sub.add_argument("--workers", type=count, metavar="N", help="files worked on at once (default: one for each core)")
@@ -98,6 +98,12 @@ def _add_common(sub: Parser) -> None:
         "--preview", type=Path, metavar="FILE.png", help="draw only the first pictures, before and after, on one sheet"
     )
     sub.add_argument("--report", type=Path, metavar="FILE.json", help="file for what became of every picture")
+
+
+def _grey_range(text: str) -> GreyRange | None:
+    from simulacra.config.grey import GreyRange
+
+    return GreyRange.parse(text)
 
 
 def _metavar(parameter: Parameter) -> str:

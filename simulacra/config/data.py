@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 
 from simulacra.config.base import Fraction, Section
 from simulacra.config.grey import GreyRange
-from simulacra.config.operations import refuse_reshaping
 from simulacra.errors import ConfigError
+from simulacra.operations import refuse_reshaping
 
 __all__ = ["Data"]
 

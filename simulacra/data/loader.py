@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from simulacra.config.data import is_binarised
-from simulacra.config.operations import operation
 from simulacra.config.seeds import derived_seed
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Unpaired
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes
+from simulacra.operations import operation
 from simulacra.transforms import Pipeline
 from simulacra.transforms.colour import binarize
 

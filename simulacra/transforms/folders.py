@@ -16,13 +16,13 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.config.grey import GreyRange
-from simulacra.config.operations import COMPOSITIONS, Step, steps
 from simulacra.config.seeds import derived_seed
 from simulacra.errors import ConfigError, DataError, UserError
 from simulacra.images import batch, files
 from simulacra.images.batch import Counted, Done
 from simulacra.images.files import Entry, Frames, Picture
 from simulacra.images.masks import read_mask
+from simulacra.operations import COMPOSITIONS, Step, steps
 from simulacra.transforms import layers, pictures
 from simulacra.transforms.compose import collage
 from simulacra.transforms.geometry import resize

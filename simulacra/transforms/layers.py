@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra.config.operations import Step
 from simulacra.errors import ConfigError
 from simulacra.images import from_unit, to_unit
 from simulacra.images.files import Picture, over_white
+from simulacra.operations import Step
 from simulacra.transforms import compose
 from simulacra.transforms.geometry import resize
 from simulacra.transforms.pictures import light, of_light, unweighted, with_alpha

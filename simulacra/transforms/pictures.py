@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra.config.operations import Step
 from simulacra.images import from_unit, to_unit
 from simulacra.images.files import Picture
+from simulacra.operations import Step
 from simulacra.transforms.large import by_channels, by_strips, is_large
 from simulacra.transforms.pipeline import applied, drawn
 

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simulacra.config.operations import OPERATIONS, Operation, Parameter, Range, Step, operation, steps
 from simulacra.errors import ConfigError
+from simulacra.operations import OPERATIONS, Operation, Parameter, Range, Step, operation, steps
 from simulacra.transforms.geometry import Geometry
 
 

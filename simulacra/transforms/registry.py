@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from simulacra.config.operations import COMPOSITIONS, OPERATIONS, Operation
 from simulacra.errors import ConfigError
+from simulacra.operations import COMPOSITIONS, OPERATIONS, Operation
 
 NAME = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
 Function = TypeVar("Function", bound=Callable[..., Any])

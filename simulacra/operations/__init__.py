@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from simulacra.config.operation import Operation, Parameter, Range, Value
-from simulacra.config.operation_table import COMPOSITIONS, OPERATIONS
 from simulacra.errors import ConfigError, nearest
+from simulacra.operations.operation import Operation, Parameter, Range, Value
+from simulacra.operations.table import COMPOSITIONS, OPERATIONS
 
 __all__ = [
     "COMPOSITIONS", "OPERATIONS", "PROBABILITY", "Operation", "Parameter", "Range", "Step", "Value", "markdown",

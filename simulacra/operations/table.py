@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simulacra.config.operation import Operation, Parameter, Range
+from simulacra.operations.operation import Operation, Parameter, Range
 
 OUTSIDE = ("black", "grey", "white", "edge", "mirror")
 DEVIATIONS = 7  # at most, within which a Gaussian kernel lies
