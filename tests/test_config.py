@@ -74,6 +74,12 @@ def tuples() -> list[tuple[str, dict[str, Any], str, tuple[Any, ...]]]:
         ("model.classes", {"model": {"family": "cvae"}}, "0,1", ("0", "1")),
         ("model.continuous", {"model": {"family": "infogan"}}, "c1,c2", ("c1", "c2")),
         ("data.augment", BASE, "flip,rotate degrees=-15..15", ("flip", "rotate degrees=-15..15")),
+        (
+            "data.pairs",
+            {"model": {"family": "pix2pix"}},
+            "resize width=16 height=16, grey",
+            ("resize width=16 height=16", "grey"),
+        ),
         ("train.optimizer.betas", BASE, "0.5,0.9", (0.5, 0.9)),
         ("train.players.model.betas", BASE, "0.5,0.9", (0.5, 0.9)),
     ]

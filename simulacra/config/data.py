@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
@@ -9,7 +10,7 @@ from pydantic import Field, field_validator
 from simulacra.config.base import Fraction, Section
 from simulacra.config.grey import GreyRange
 from simulacra.errors import ConfigError
-from simulacra.operations import refuse_reshaping
+from simulacra.operations import refuse_moving, refuse_reshaping
 
 __all__ = ["Data"]
 
@@ -17,6 +18,19 @@ __all__ = ["Data"]
 def is_binarised(augment: tuple[str, ...]) -> bool:
     """Whether augmentations draw every pixel black or white anew for each batch."""
     return "binarize" in augment
+
+
+def _steps(value: Any, check: Callable[[tuple[str, ...]], None]) -> Any:
+    """Steps as a tuple of texts, once ``check`` has found them right. Raises ValueError."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        return value
+    steps = tuple(" ".join(part.split()) for part in parts if part.strip())
+    try:
+        check(steps)
+    except ConfigError as error:
+        raise ValueError(str(error).rstrip(".")) from None
+    return steps
 
 
 class Data(Section):
@@ -29,6 +43,11 @@ class Data(Section):
     channels: Literal[1, 3] | None = Field(None, description="channels: 1 grey, 3 colour; absent: those of the source")
     channels_b: Literal[1, 3] | None = Field(
         None, description="colour channels of domain B, for sets with two domains; absent: those of the source"
+    )
+    pairs: tuple[str, ...] = Field(
+        (),
+        description="operations that make domain A from the pictures, which are domain B, such as noise deviation=0.1: "
+        "a translator learns to undo them",
     )
     swap: bool = Field(False, description="exchange domains A and B, for sets with two domains")
     fit: Literal["crop", "pad", "stretch"] = Field(
@@ -70,15 +89,13 @@ class Data(Section):
     @classmethod
     def _understood(cls, value: Any) -> Any:
         """One text with commas between steps, or a list; every step must be known and keep the shape of the images."""
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-            return value
-        steps = tuple(" ".join(part.split()) for part in parts if part.strip())
-        try:
-            refuse_reshaping(steps)
-        except ConfigError as error:
-            raise ValueError(str(error).rstrip(".")) from None
-        return steps
+        return _steps(value, refuse_reshaping)
+
+    @field_validator("pairs", mode="before")
+    @classmethod
+    def _stays_in_place(cls, value: Any) -> Any:
+        """One text with commas between steps, or a list; no step may move pixels, but for a change of the size."""
+        return _steps(value, refuse_moving)
 
     @field_validator("range")
     @classmethod

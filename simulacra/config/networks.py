@@ -19,6 +19,7 @@ __all__ = [
     "Patch",
     "Resnet",
     "ResnetTranslator",
+    "Subpixel",
     "Translator",
     "Unet",
     "add_network",
@@ -124,7 +125,7 @@ class Translator(Section):
 class ResnetTranslator(Translator):
     """Downsample the image a few times, apply residual blocks, and upsample it again (Johnson et al. 2016)."""
 
-    kind: Literal["resnet"] = Field("resnet", description="kind of translator: resnet or unet")
+    kind: Literal["resnet"] = Field("resnet", description="kind of translator: resnet, unet or subpixel")
     width: Width = Field(64, description="channels at full size; each downsampling doubles them")
     downsamplings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="how often the side is halved")
     blocks: Annotated[int, Field(gt=0, le=256)] = Field(
@@ -144,7 +145,7 @@ class ResnetTranslator(Translator):
 class Unet(Translator):
     """Downsample the image to a few pixels and upsample it, with skip connections (Isola et al. 2017)."""
 
-    kind: Literal["unet"] = Field("unet", description="kind of translator: resnet or unet")
+    kind: Literal["unet"] = Field("unet", description="kind of translator: resnet, unet or subpixel")
     width: Width = Field(64, description="channels of the first layer; they double up to eightfold")
     downsamplings: Annotated[int, Field(gt=0, le=8)] | None = Field(
         None, description="how often the side is halved; absent: down to 2 pixels or an odd number of them"
@@ -160,6 +161,22 @@ class Unet(Translator):
     )
 
 
+class Subpixel(Translator):
+    """Fold pixels into channels, apply residual blocks to the smaller image, unfold, and add the input.
+
+    Sources: EDSR (Lim et al. 2017), whose blocks these are; FFDNet (Zhang et al. 2018), which folds the input too.
+    """
+
+    kind: Literal["subpixel"] = Field("subpixel", description="kind of translator: resnet, unet or subpixel")
+    width: Width = Field(48, description="channels of the residual blocks")
+    downsamplings: Annotated[int, Field(ge=0, le=4)] = Field(
+        1, description="how often 2 x 2 pixels are folded into channels; 2 suits an enlargement by 4"
+    )
+    blocks: Annotated[int, Field(gt=0, le=256)] = Field(6, description="residual blocks")
+    norm: Literal["none"] = Field("none", description="normalisation; these networks have none")  # type: ignore[assignment]
+    residual: Literal[True] = Field(True, description="the network's output is always added to the input")  # type: ignore[assignment]
+
+
 class Patch(Section):
     """A PatchGAN critic; with 3 downsamplings it sees 70 x 70 pixels, with 2, 1, 0: 34, 16, 1 (Isola et al. 2017)."""
 
@@ -172,7 +189,7 @@ class Patch(Section):
     )
 
 
-TRANSLATORS: dict[str, type[Section]] = {"resnet": ResnetTranslator, "unet": Unet}
+TRANSLATORS: dict[str, type[Section]] = {"resnet": ResnetTranslator, "unet": Unet, "subpixel": Subpixel}
 AnyTranslator = Annotated[Translator, OneOf("kind", TRANSLATORS)]
 
 

@@ -13,18 +13,20 @@ from torch import Tensor
 from simulacra import images
 from simulacra.config import Data, sources
 from simulacra.config.seeds import derived_seed
+from simulacra.data import degradation as degradations
 from simulacra.data import digits, domains, folders, given, idx, reading, shapes, stacked
 from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
 from simulacra.data.given import Given
-from simulacra.data.loader import LOADERS, ImageLoader, Loader, PairsLoader, UnpairedLoader
+from simulacra.data.loader import LOADERS, DegradedLoader, ImageLoader, Loader, PairsLoader, UnpairedLoader, loader
 from simulacra.data.survey import Survey, survey
-from simulacra.errors import DataError, nearest
+from simulacra.errors import ConfigError, DataError, nearest
 
 __all__ = [
     "LOADERS",
     "SOURCES",
     "Dataset",
+    "DegradedLoader",
     "Given",
     "ImageLoader",
     "Images",
@@ -39,6 +41,7 @@ __all__ = [
     "UnpairedLoader",
     "derived_seed",
     "load",
+    "loader",
     "survey",
 ]
 
@@ -91,6 +94,11 @@ def load(
     without a test split of its own gets one by `Data.test`.
     The splits depend on the data alone, never on the seed of a training. Raises `DataError`.
     """
+    degradation = degradations.of(data)
+    if degradation is not None:
+        if batch is not Pairs:
+            raise ConfigError("data.pairs makes pairs of images, from which pix2pix and the recipes for repair learn.")
+        return degradations.paired(load(degradations.single(data), root, Images, images_given), degradation)
     if images_given is not None:
         return completed(given.load(images_given, data, batch), data)
     return completed(_read(data, root, batch), data)

@@ -150,7 +150,8 @@ class Parts:
 class Splits:
     """A data set's splits, equal in size and channels.
 
-    ``skipped`` names what was left out with the reason; ``remarks`` say what a person might not expect.
+    ``skipped`` names what was left out with the reason; ``remarks`` say what a person might not expect. ``degraded``
+    says whether domain A was made from domain B by operations of our own.
     """
 
     train: Dataset
@@ -158,6 +159,7 @@ class Splits:
     validation: Dataset | None = None
     skipped: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    degraded: bool = False
 
     def describe(self) -> list[str]:
         """Return lines for a person: the classes with their training images, the remarks, and what was left out."""

@@ -13,9 +13,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from simulacra.config import Data
 from simulacra.config.data import is_binarised
 from simulacra.config.seeds import derived_seed
+from simulacra.data import degradation as degradations
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Unpaired
+from simulacra.data.degradation import Degradation
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes
 from simulacra.operations import operation
@@ -158,6 +161,40 @@ class PairsLoader(ImageLoader):
         return Pairs(*(part.contiguous(memory_format=torch.channels_last) for part in (a, b)))
 
 
+class DegradedLoader(ImageLoader):
+    """Batches of pairs whose domain A is made from B anew each time, so that no noise is seen twice.
+
+    Augmentations change B before A is made, so any of them may be used.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: int,
+        degradation: Degradation,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        self.degradation = degradation
+        super().__init__(dataset, batch, seed=seed, device=device, augment=augment)
+
+    def _hold(self, dataset: Dataset) -> None:
+        super()._hold(dataset.domains["B"])
+
+    def batch(self, step: int) -> Pairs:
+        """Return the batch of a step."""
+        b = super().batch(step).image
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, "degrade", self.retry, step))
+        return Pairs(self.degradation(b, generator).contiguous(memory_format=torch.channels_last), b)
+
+    def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
+        """Yield the pairs of a data set once, in order, for measuring."""
+        a, b = (super(DegradedLoader, self).fixed(part, batch) for part in dataset.domains.values())
+        yield from (Pairs(x.image, y.image) for x, y in zip(a, b, strict=True))
+
+
 def _stacked(dataset: Dataset) -> Dataset:
     a, b = dataset.domains.values()
     return replace(a, images=torch.cat([a.images, b.images], 1), labels=None)
@@ -169,3 +206,13 @@ LOADERS: dict[type[Images], type[ImageLoader]] = {
     Unpaired: UnpairedLoader,
     Pairs: PairsLoader,
 }
+
+
+def loader(
+    batch: type[Images], dataset: Dataset, values: Data, size: int, *, seed: int = 0, device: torch.device | str = "cpu"
+) -> ImageLoader:
+    """Return the loader of ``size`` images a batch of a kind, changed as ``values`` say. Raises `ConfigError`."""
+    degradation = degradations.of(values)
+    if degradation is not None:
+        return DegradedLoader(dataset, size, degradation, seed=seed, device=device, augment=values.augment)
+    return LOADERS[batch](dataset, size, seed=seed, device=device, augment=values.augment)

@@ -22,6 +22,7 @@ from simulacra.evaluation import (
     modes,
     paths,
     reconstructions,
+    restorations,
     samples,
     translations,
 )
@@ -54,6 +55,10 @@ def _untold(protocol: type) -> Callable[[Evidence], bool]:
     return lambda evidence: not evidence.conditional and isinstance(evidence.model, protocol)
 
 
+def _translates(*, degraded: bool) -> Callable[[Evidence], bool]:
+    return lambda evidence: isinstance(evidence.model, Translating) and evidence.run.splits.degraded == degraded
+
+
 def _can_sample(evidence: Evidence) -> bool:
     return evidence.can_sample
 
@@ -70,7 +75,8 @@ PARTS = (
     Part("samples", _can_sample, samples.measure),
     Part("modes", _can_sample, modes.measure),
     Part("paths", _can_sample, paths.measure),
-    Part("translations", _has(Translating), translations.measure),
+    Part("translations", _translates(degraded=False), translations.measure),
+    Part("restorations", _translates(degraded=True), restorations.measure),
 )
 _registered: dict[str, Part] = {}
 
@@ -110,7 +116,8 @@ def evaluate(
     With a posterior: bounds and estimates of log p(x), use of the latents. With an encoder: reconstructions, and
     how well latents tell classes apart. With a prior: samples against test images, by the features of ``extractor``,
     which is `features.extractor`'s own choice where none is given. With a translator: translations against real images
-    of the target, by a classifier of both domains, against the truth where it is known, and back again.
+    of the target, by a classifier of both domains, against the truth where it is known, and back again; where one
+    domain was made from the other, restorations against the originals, beside what needs no model.
     ``progress`` is called with the name of each part, ``warn`` with a sentence if the features fail their
     self-test. The same seed gives the same scores.
     ``prior`` says where samples are drawn from, as in `Run.prior`; likelihoods are always those of the model's own.

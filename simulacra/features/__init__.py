@@ -60,14 +60,14 @@ def extractor(
     """Return the extractor for a data set.
 
     ``choice`` is "pictures"; "pixels"; "classifier", the shipped one of that name or one trained on ``splits``; or the
-    path of a network in a ``.pt2`` file that has ``sha256``. None chooses: for two domains the classifier of these;
-    else a classifier where one is shipped, or where each of two classes or more has 50 training images; else the
-    pictures.
+    path of a network in a ``.pt2`` file that has ``sha256``. None chooses: for two domains the classifier of these,
+    unless one was made from the other; else a classifier where one is shipped, or where each of two classes or more
+    has 50 training images; else the pictures.
     ``tell`` is called with a sentence before a training.
     Raises `ConfigError`.
     """
     check(choice, sha256)
-    if choice is None and splits.train.other is not None:
+    if choice is None and splits.train.other is not None and not splits.degraded:
         return domain_classifier(splits, tell)
     if choice is not None and choice not in CHOICES:
         return given.load(Path(choice), sha256, splits.train.shape)

@@ -25,6 +25,13 @@ GROUPS = (LIKELIHOOD, LATENTS, IMAGES, CLASSES, FACTORS, SAMPLES, KINDS)  # in t
 FLOOR = "_floor"  # ends the name of a score that says what a perfect model would get
 TO_A = "_to_a"  # ends the name of a score of translations to domain A; without it they are to B
 COPIED = "_of_copying"  # ends the name of a score of the input itself, taken for its translation
+BASELINES = {  # end the name of a score of something simpler than the model, and say what it is
+    COPIED: "the unchanged input",
+    "_of_bicubic": "bicubic interpolation of the input",
+    "_of_lanczos": "Lanczos interpolation of the input",
+    "_of_non_local_means": "non-local means (OpenCV)",
+    "_of_telea": "filling by fast marching (OpenCV)",
+}
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,12 @@ def declare(
 
 
 def meaning(metric: str) -> Meaning:
-    """What a score of that name says; for an unknown one, nothing. Scores of copies have no direction."""
+    """What a score of that name says; for an unknown one, nothing. Scores of baselines have no direction."""
     base = _declared_name(metric)
     said = replace(MEANINGS.get(base, Meaning(base, OTHER, "", "")), name=metric)
-    if metric.removesuffix(TO_A).endswith(COPIED):
-        said = replace(said, sentence=f"For comparison, the unchanged input: {said.sentence}", better=None)
+    for ending, what in BASELINES.items():
+        if metric.removesuffix(TO_A).endswith(ending):
+            said = replace(said, sentence=f"For comparison, {what}: {said.sentence}", better=None)
     return replace(said, sentence=f"{said.sentence} From B to A.") if TO_A in metric else said
 
 
@@ -71,7 +79,8 @@ def to_a(metric: str) -> str:
 
 def _declared_name(metric: str) -> str:
     """The name under which the metric of a score was declared."""
-    return metric.replace(TO_A, "").removesuffix(COPIED)
+    name = metric.replace(TO_A, "")
+    return next((name.removesuffix(ending) for ending in BASELINES if name.endswith(ending)), name)
 
 
 def by_group(metrics: Iterable[str]) -> dict[str, list[str]]:

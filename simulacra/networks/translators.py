@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simulacra.config import ResnetTranslator, Translator, Unet
+from simulacra.config import ResnetTranslator, Subpixel, Translator, Unet
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
 from simulacra.networks.base import initialise
+from simulacra.networks.subpixel import restorer
 
 __all__ = ["stride_of", "translator"]
 
@@ -148,6 +149,8 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
             f"downsamplings leave one pixel of {source.size}. Choose --data.size {2 * source.size}, or fewer "
             "--model.generator.downsamplings."
         )
+    if isinstance(network, Subpixel):
+        return restorer(network, source.channels, target.channels)
     if network.residual and source.channels != target.channels:
         raise ConfigError(
             f"model.generator.residual adds to the input, so both domains need the same number of channels, not "

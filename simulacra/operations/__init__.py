@@ -15,7 +15,7 @@ from simulacra.operations.table import COMPOSITIONS, OPERATIONS
 
 __all__ = [
     "COMPOSITIONS", "OPERATIONS", "PROBABILITY", "Operation", "Parameter", "Range", "Step", "Value", "markdown",
-    "operation", "refuse_reshaping", "steps", "understood",
+    "operation", "refuse_moving", "refuse_reshaping", "steps", "understood",
 ]  # fmt: skip
 
 PROBABILITY = "probability"
@@ -111,6 +111,18 @@ def refuse_reshaping(text: str | Sequence[str]) -> None:
         if step.operation.reshapes or step.values.get("expand") is True:
             hint = " Use affine width=1..1.3 height=1..1.3 to show a part of each image." if step.name == "crop" else ""
             raise ConfigError(f"{step.name} changes the shape of images, which must stay the same here.{hint}")
+
+
+def refuse_moving(text: str | Sequence[str]) -> None:
+    """Raise `ConfigError` for steps that are wrong, or after which an image and its original show different places."""
+    for step in steps(text):
+        if step.name != "resize" and step.operation.geometric:
+            raise ConfigError(
+                f"{step.name} moves pixels, so the two images of a pair would no longer show the same places. "
+                "To change both alike, give it to data.augment."
+            )
+        if step.name == "resize" and step.probability < 1:
+            raise ConfigError("resize changes the size of all images or of none: leave its probability out.")
 
 
 def _assignment(word: str, name: str) -> tuple[str, str]:

@@ -220,6 +220,11 @@ OPERATIONS: dict[str, Operation] = {
         {"share": Parameter(0.05, "share of the pixels that change", 0, 1, Range(0, 0.05))},
         draws=True, home="noise.salt_and_pepper", reach=_point,
     ),
+    "erase": Operation(
+        _NOISE, "Cover a rectangle of the image with grey, at a random place.",
+        {"share": Parameter(0.1, "share of the area that is covered", 0, 1, Range(0.02, 0.2))},
+        draws=True, home="noise.erase",
+    ),
     "edges": Operation(_EDGES, "Show the magnitude of the gradient (Sobel).", home="filters.edges", reach=_next),
     "canny": Operation(
         _EDGES, "Draw thin edges of the grey image (Canny).", {

@@ -94,7 +94,7 @@ class Trained:
     @cached_property
     def measuring(self) -> Loader:
         """Yields data sets for measuring, binarised where the training images were: ``measuring.fixed(dataset)``."""
-        return data.LOADERS[self.model.batch](self.splits.train, 1, augment=self.config.data.augment)
+        return data.loader(self.model.batch, self.splits.train, self.config.data, 1)
 
     def read(self, path: str | Path) -> tuple[list[str], Tensor]:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from simulacra import images
 from simulacra.config import Data
 from simulacra.config.grey import GreyRange
+from simulacra.data import degradation as degradations
 from simulacra.data import domains
 from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DataError, IncompleteError
@@ -134,7 +135,7 @@ def translate_files(
     jobs = batch.plan(domains.of_domain(files.find(path), OTHER[to]), folder, ending=".png", force=force)
 
     def change(picture: Picture) -> Picture:
-        image = _arranged(model, picture, to, data.background, convert, size, limit)
+        image = _arranged(model, picture, to, data, convert, size, limit)
         return replace(picture, pixels=translate(model, image, to), alpha=None, bits=8, notes=())
 
     stream = batch.convert(
@@ -150,24 +151,42 @@ def translate_files(
 
 
 def _arranged(
-    model: Model, picture: Picture, to: str, background: int, convert: bool, size: int | None, max_megapixels: float
+    model: Model, picture: Picture, to: str, data: Data, convert: bool, size: int | None, max_megapixels: float
 ) -> Tensor:
-    """A picture ``(1, C, H, W)`` in the channels of its domain, in its size or with a shorter side of ``size``."""
+    """A picture ``(1, C, H, W)`` in the channels of its domain, in its size or with a shorter side of ``size``.
+
+    A model that enlarges gets it as many times as large.
+    """
     channels = require_translator(model, "translate", to).domains[OTHER[to]].channels
-    grey = picture.image.shape[1] == 1
-    if not convert and grey != (channels == 1):
+    grey, degradation = picture.image.shape[1] == 1, degradations.of(data)
+    if not convert and degradation is None and grey != (channels == 1):
         have, need = ("grey", "in colour") if grey else ("in colour", "grey")
         raise DataError(
             f"{picture.name} is {have}, and the images that this model was trained to translate are {need}. "
             "To translate it all the same: --convert"
         )
-    shown = images.picture(files.over_white(picture, background / 127.5 - 1)[0])
+    shown = images.picture(files.over_white(picture, data.background / 127.5 - 1)[0])
     if size is not None:
         _refuse_huge_result(shown, picture, size, max_megapixels)
         scale = size / min(shown.size)
         width, height = (max(1, round(scale * side)) for side in shown.size)
         shown = shown.resize((width, height), Image.Resampling.LANCZOS)
+    if degradation is not None and data.size is not None:
+        shown = _enlarged(shown, picture, degradation.reduction(data.size), max_megapixels)
     return images.from_bytes(images.to_tensor(shown, channels)).unsqueeze(0)
+
+
+def _enlarged(shown: Image.Image, picture: Picture, times: float, max_megapixels: float) -> Image.Image:
+    """A picture so many times as large, by bicubic interpolation. Raises `DataError` for one that becomes too large."""
+    width, height = (round(times * side) for side in shown.size)
+    if times == 1:
+        return shown
+    if width * height > max_megapixels * 1e6:
+        raise DataError(
+            f"{times:g} times as large, {picture.name} would have {width * height / 1e6:,.1f} megapixels; the limit is "
+            f"{max_megapixels:g}. Make it smaller first with --size, or raise the limit with --max-megapixels."
+        )
+    return shown.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def _refuse_huge_result(shown: Image.Image, picture: Picture, size: int, max_megapixels: float) -> None:

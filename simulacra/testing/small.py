@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from simulacra import config, models
-from simulacra.config import Conv, Mlp, Optimizer, Patch, Resnet, ResnetTranslator, Train, Unet
+from simulacra.config import Conv, Mlp, Optimizer, Patch, Resnet, ResnetTranslator, Subpixel, Train, Unet
 from simulacra.data import LOADERS, Dataset
 from simulacra.images import Shape
 from simulacra.models import FAMILIES, Model, Translating
@@ -31,6 +31,7 @@ TRANSLATOR_NETWORKS: dict[str, config.Translator] = {
     "resnet-kernel-3": SMALL_RESNET.model_copy(update={"downsamplings": 2, "kernel": 3, "norm": "none"}),
     "resnet-correct": SMALL_RESNET.model_copy(update={"residual": True}),
     "unet": Unet(width=4),
+    "subpixel": Subpixel(width=4, blocks=1),
 }
 TRANSLATOR_SHAPES = (Shape(1, 8), Shape(3, 12))
 SMALL = {"classes": ("even", "odd"), "latent": 4}

@@ -68,9 +68,7 @@ def prepare(
     torch.manual_seed(data.derived_seed(values.seed, "weights"))
     model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     inherited = None if init is None else inherit(model, init)
-    loader = data.LOADERS[family.batch](
-        splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
-    )
+    loader = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
     check_model(values, model, splits)
     train = length.resolve(
         values.train, len(splits.train), lambda: Trainer(deepcopy(model), loader, values.train, seed=values.seed)

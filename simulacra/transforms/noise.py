@@ -7,6 +7,7 @@ from torch import Tensor
 
 from simulacra.errors import ConfigError
 from simulacra.transforms.common import Amount, clamped, per_image
+from simulacra.transforms.compose import rectangles
 
 
 def noise(x: Tensor, deviation: Amount = 0.1, *, generator: torch.Generator | None = None) -> Tensor:
@@ -24,3 +25,12 @@ def salt_and_pepper(x: Tensor, share: Amount = 0.05, *, generator: torch.Generat
         raise ConfigError("salt_and_pepper: share must be between 0 and 1.")
     drawn = torch.rand(x[:, :1].shape, generator=generator).to(x)
     return torch.where(drawn < amount / 2, -1.0, torch.where(drawn > 1 - amount / 2, 1.0, x))
+
+
+def erase(x: Tensor, share: Amount = 0.1, *, generator: torch.Generator | None = None) -> Tensor:
+    """Cover a rectangle of each image, of its proportions and of a ``share`` of its area, with grey.
+
+    Source: Random Erasing Data Augmentation (2017), https://arxiv.org/abs/1708.04896
+    """
+    hidden = rectangles(x, share, generator=generator if generator is not None else torch.default_generator)
+    return torch.where(hidden, 0.0, x)
