@@ -173,8 +173,8 @@ class Subpixel(Translator):
         1, description="how often 2 x 2 pixels are folded into channels; 2 suits an enlargement by 4"
     )
     blocks: Annotated[int, Field(gt=0, le=256)] = Field(6, description="residual blocks")
-    norm: Literal["none"] = Field("none", description="normalisation; these networks have none")  # type: ignore[assignment]
-    residual: Literal[True] = Field(True, description="the network's output is always added to the input")  # type: ignore[assignment]
+    norm: Literal["none"] = Field("none", description="normalisation; these networks have none")
+    residual: Literal[True] = Field(True, description="the network's output is always added to the input")
 
 
 class Patch(Section):

@@ -18,7 +18,7 @@ from simulacra.data.dataset import Dataset, Splits
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes, luma, to_bytes
 from simulacra.transforms import Pipeline
-from simulacra.transforms.geometry import resize
+from simulacra.transforms.resizing import resize
 
 GREY = ("grey", "canny")  # operations after which an image has one channel
 CHUNK = 256  # images degraded at once
