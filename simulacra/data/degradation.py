@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from simulacra.config import Data
-from simulacra.operations import steps
 from simulacra.config.seeds import derived_seed
 from simulacra.data.dataset import Dataset, Splits
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes, luma, to_bytes
+from simulacra.operations import steps
 from simulacra.transforms import Pipeline
 from simulacra.transforms.resizing import resize
 
