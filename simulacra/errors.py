@@ -11,6 +11,7 @@ SimulacraError               every message says what was wrong, what is allowed 
 │   └── CollapseError        samples became alike or bad, and rolling back, which was asked for, did not help
 ├── StorageError             the disk refused a write; what was complete before is intact: exit status 4
 └── InterruptedTraining      stopped by a signal after saving: exit status 130
+    └── LostProcess          one of the processes of a training is gone; the last checkpoint is kept
 """
 
 from __future__ import annotations
@@ -73,6 +74,10 @@ class InterruptedTraining(SimulacraError):
     """Training was stopped by a signal, after a checkpoint had been written."""
 
     exit_status = 130
+
+
+class LostProcess(InterruptedTraining):
+    """One of the processes of a training is gone, or differs from the others; the last checkpoint is kept."""
 
 
 def nearest(name: str, allowed: Iterable[str], *, prefix: str = "") -> str:

@@ -14,7 +14,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"errors", "version"},
     {"operations"},
     {"config", "storage"},
-    {"machine", "images", "tensors"},
+    {"machine", "images", "parallel", "tensors"},
     {"transforms", "networks", "distributions", "metrics"},
     {"adversarial", "data", "priors"},
     {"models"},

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simulacra import parallel
+
 __all__ = ["AUGMENTATIONS", "Augmentation"]
 
 Augmentation = Callable[[Tensor, torch.Generator | None], Tensor]
@@ -21,7 +23,8 @@ Augmentation = Callable[[Tensor, torch.Generator | None], Tensor]
 
 def colour(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Change each image's brightness by up to 0.5, its saturation by 0 to 2 times, its contrast by 0.5 to 1.5 times."""
-    brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1, generator=generator).to(x)
+    drawn = parallel.drawn(lambda rows: torch.rand(3, rows, 1, 1, 1, generator=generator), len(x), dim=1)
+    brightness, saturation, contrast = drawn.to(x)
     x = x + brightness - 0.5
     grey = x.mean(1, keepdim=True)
     x = torch.lerp(grey, x, 2 * saturation)
@@ -33,7 +36,9 @@ def translation(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Move each image by up to an eighth of its side along each axis; what comes in is 0, grey."""
     count, _, height, width = x.shape
     reach = max(1, int(width / 8 + 0.5))
-    moves = torch.randint(-reach, reach + 1, (2, count, 1), generator=generator).to(x.device)
+    moves = parallel.drawn(
+        lambda rows: torch.randint(-reach, reach + 1, (2, rows, 1), generator=generator), count, dim=1
+    ).to(x.device)
     rows = (torch.arange(height, device=x.device) + moves[0] + 1).clamp(0, height + 1)
     columns = (torch.arange(width, device=x.device) + moves[1] + 1).clamp(0, width + 1)
     padded = F.pad(x, (1, 1, 1, 1)).permute(0, 2, 3, 1)
@@ -47,11 +52,15 @@ def cutout(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     inside = []
     for side in (height, width):
         cut = side // 2
-        first = torch.randint(0, side + 1, (count, 1), generator=generator).to(x.device) - cut // 2
+        first = _places(side, count, generator).to(x.device) - cut // 2
         place = torch.arange(side, device=x.device)
         inside.append((place >= first) & (place < first + cut))
     rows, columns = inside
     return x * ~(rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+
+
+def _places(side: int, count: int, generator: torch.Generator | None) -> Tensor:
+    return parallel.drawn(lambda rows: torch.randint(0, side + 1, (rows, 1), generator=generator), count)
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {"colour": colour, "translation": translation, "cutout": cutout}

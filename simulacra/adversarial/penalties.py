@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from simulacra import config
+from simulacra import config, parallel
 from simulacra.adversarial.objectives import Terms
 
 __all__ = [
@@ -67,14 +67,15 @@ def one_centred(critic: Critic, x: Tensor) -> Tensor:
 
 def between(real: Tensor, fake: Tensor, packing: int = 1, generator: torch.Generator | None = None) -> Tensor:
     """Draw a point on the line from each real to its generated image, ``(B, C, H, W)``, or from pack to pack."""
-    share = torch.rand(len(real) // packing, 1, 1, 1, generator=generator).repeat_interleave(packing, 0).to(real)
+    share = parallel.drawn(lambda packs: torch.rand(packs, 1, 1, 1, generator=generator), len(real) // packing)
+    share = share.repeat_interleave(packing, 0).to(real)
     return torch.lerp(real, fake, share)
 
 
 def around(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Draw a neighbour of each image: Gaussian noise of half the images' own standard deviation is added."""
-    noise = torch.randn(x.shape, generator=generator).to(x)
-    return x + NEIGHBOURHOOD * x.std() * noise
+    noise = parallel.drawn(lambda rows: torch.randn(rows, *x.shape[1:], generator=generator), len(x)).to(x)
+    return x + NEIGHBOURHOOD * parallel.std(x) * noise
 
 
 @dataclass(frozen=True)

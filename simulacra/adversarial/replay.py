@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from simulacra import parallel
 from simulacra.images import Shape, from_bytes, to_bytes
 
 __all__ = ["Replay"]
@@ -27,21 +28,22 @@ class Replay(nn.Module):
         """Return images ``(B, C, H, W)`` in [-1, 1]: about half of the fakes, and earlier ones in place of the others.
 
         Until the pool is full, fakes are kept and returned, and so are those of a batch beyond ``size``. All are
-        rounded to bytes, as images in files are.
+        rounded to bytes, as images in files are. Every process keeps the same pool, of the images of all.
         """
         images: Tensor = self.images  # type: ignore[assignment]
-        shown, size, full = to_bytes(fake), len(images), int(self.count)  # type: ignore[arg-type]
+        shown = parallel.gather(to_bytes(fake))
+        size, full = len(images), int(self.count)  # type: ignore[arg-type]
         new = shown[: size - full]
         images[full : full + len(new)] = new
         self.count.add_(len(new))  # type: ignore[operator]
         old = shown[len(new) :][:size]
         if len(old):
-            places = torch.randperm(size, device=fake.device)[: len(old)]
-            swapped = (torch.rand(len(old), device=fake.device) < 0.5).view(-1, 1, 1, 1)
+            places = torch.randperm(size).to(fake.device)[: len(old)]
+            swapped = (torch.rand(len(old)).to(fake.device) < 0.5).view(-1, 1, 1, 1)
             kept, given = images[places], old.clone()
             images[places] = torch.where(swapped, given, kept)
             shown[len(new) : len(new) + len(old)] = torch.where(swapped, kept, given)
-        return from_bytes(shown).contiguous(memory_format=torch.channels_last)
+        return from_bytes(parallel.own(shown)).contiguous(memory_format=torch.channels_last)
 
     def extra_repr(self) -> str:
         """Say how many."""

@@ -83,19 +83,25 @@ def _train(options: argparse.Namespace) -> None:
     if options.preview is not None:
         _preview(options, recipe)
         return
+    from simulacra.training import follower, processes
     from simulacra.training.session import Session
 
-    session = Session.start(
-        options.recipe,
-        data_name=options.data,
-        out=options.out,
-        seed=options.seed,
-        changes=config.override(options.pairs),
-        data_root=options.data_root,
-        resume=options.resume,
-        init=options.init,
-    )
-    follow(session, resuming=options.resume)
+    with processes.job() as team:
+        if not team.leads:
+            follower.serve(team)
+            return
+        session = Session.start(
+            options.recipe,
+            data_name=options.data,
+            out=options.out,
+            seed=options.seed,
+            changes=config.override(options.pairs),
+            data_root=options.data_root,
+            resume=options.resume,
+            init=options.init,
+            team=team,
+        )
+        follow(session, resuming=options.resume)
 
 
 def _train_auto(options: argparse.Namespace) -> None:

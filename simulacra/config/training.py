@@ -86,6 +86,9 @@ class Train(Section):
         "warn", description="response to samples that collapse or get worse: a warning, or a return to the best weights"
     )
     retries: Annotated[int, Field(ge=0)] = Field(2, description="largest number of roll-backs")
+    verify: Annotated[int, Field(ge=0)] = Field(
+        0, description="steps between two checks that all processes hold the same weights; 0: no checks"
+    )
     tensorboard: bool = Field(False, description="write TensorBoard event files too")
 
     def optimizer_of(self, player: str) -> Optimizer:

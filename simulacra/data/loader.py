@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from simulacra.config import Data
+from simulacra import parallel
 from simulacra.config.data import is_binarised
 from simulacra.config.seeds import derived_seed
 from simulacra.data import degradation as degradations
@@ -73,7 +74,7 @@ class ImageLoader:
 
     def batch(self, step: int) -> Images:
         """Return the batch of a step, with labels where the data set has classes."""
-        indices = self._indices(step * self.batch_size)
+        indices = parallel.own(self._indices(step * self.batch_size))
         x = from_bytes(self._images[indices]).contiguous(memory_format=torch.channels_last)
         if self._pipeline.steps:
             x = self.augmented(x, step).contiguous(memory_format=torch.channels_last)

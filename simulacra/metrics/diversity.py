@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from simulacra import parallel
 from simulacra.metrics.common import matrices
 from simulacra.metrics.meanings import IMAGES, SAMPLES, declare
 
@@ -26,7 +27,7 @@ def variety(images: Tensor, real: Tensor) -> Tensor:
 
     The ratio of the standard deviations of a pixel over the images, each the mean over pixels; NaN for one image.
     """
-    return images.std(0).mean() / real.std(0).mean().clamp(min=1e-6)
+    return parallel.std(images, (0,)).mean() / parallel.std(real, (0,)).mean().clamp(min=1e-6)
 
 
 def feature_variety(fake: Tensor, real: Tensor) -> float:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from simulacra.distributions import DiagonalGaussian, normal
+from simulacra.distributions import DiagonalGaussian, normal, uniform
 from simulacra.errors import ConfigError, nearest
 
 
@@ -50,8 +50,8 @@ class Categorical:
 
     def prior(self, n: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw ``n`` one-hot vectors."""
-        uniform = _uniform(n, like, generator)
-        return self._one_hot((uniform * self.categories).long().clamp(max=self.categories - 1), like)
+        drawn = uniform(n, like=like, generator=generator)
+        return self._one_hot((drawn * self.categories).long().clamp(max=self.categories - 1), like)
 
     def nll(self, output: Tensor, c: Tensor) -> Tensor:
         """Return the cross-entropy of one-hot ``c (n, K)`` under the logits ``(n, K)``, in nats, ``(n,)``."""
@@ -109,7 +109,7 @@ class Continuous:
 
     def prior(self, n: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw ``n`` values, ``(n, 1)``."""
-        return 2 * _uniform(n, like, generator).unsqueeze(1) - 1
+        return 2 * uniform(n, like=like, generator=generator).unsqueeze(1) - 1
 
     def nll(self, output: Tensor, c: Tensor) -> Tensor:
         """Return ``-log N(c; mean, variance)`` in nats, ``(n,)``; the log variance is clamped to [-6, 6]."""
@@ -242,10 +242,3 @@ def _number(value: float | str) -> float | None:
 
 def _shown(value: float | str) -> str:
     return f"'{value}'" if isinstance(value, str) else f"{value:g}"
-
-
-def _uniform(n: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw from U(0, 1), ``(n,)``, on the device and with the type of ``like``."""
-    if generator is None or generator.device == like.device:
-        return torch.rand(n, device=like.device, dtype=like.dtype, generator=generator)
-    return torch.rand(n, dtype=like.dtype, generator=generator).to(like.device)

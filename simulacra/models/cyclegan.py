@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from simulacra import config, networks
+from simulacra import config, networks, parallel
 from simulacra.adversarial import OBJECTIVES, Replay, Terms
 from simulacra.data.dataset import Dataset, Images, Unpaired
 from simulacra.images import Shape
@@ -155,9 +155,12 @@ class CycleGAN(Redrawing, Model):
         """Watch the correlation of brightness before and after, and the variety beside that of real images."""
         before, after = (image.mean(1).flatten(1) for image in (x, fake))
         before, after = before - before.mean(1, keepdim=True), after - after.mean(1, keepdim=True)
-        likeness = (before * after).sum() / (before.norm() * after.norm()).clamp(min=1e-6)
+        product, first, second = parallel.mean(
+            torch.stack([(before * after).sum(), before.square().sum(), after.square().sum()])
+        )
+        likeness = product / (first * second).sqrt().clamp(min=1e-6)
         self.watch(f"to_{to.lower()}/likeness", likeness)
-        if len(fake) > 1:
+        if parallel.total(len(fake)) > 1:
             self.watch(f"to_{to.lower()}/variety", variety(fake, target))
 
 

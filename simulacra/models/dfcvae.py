@@ -17,7 +17,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from simulacra import config, networks
+from simulacra import config, networks, parallel
 from simulacra.data.dataset import Images
 from simulacra.distributions import DiagonalGaussian, normal
 from simulacra.images import Shape
@@ -103,5 +103,5 @@ class DFCVAE(Model):
         if self.training:
             z = z.float()
             centred = z - self.mean
-            self.mean.lerp_(z.mean(0), FOLLOWED)
-            self.covariance.lerp_(centred.T @ centred / len(z), FOLLOWED)
+            self.mean.lerp_(parallel.mean(z.mean(0)), FOLLOWED)
+            self.covariance.lerp_(parallel.mean(centred.T @ centred / len(z)), FOLLOWED)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simulacra import config, networks
+from simulacra import config, networks, parallel
 from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images
 from simulacra.images import Shape
@@ -160,7 +160,7 @@ class InfoGAN(CodePrior, Model):
             return {}
         assert self.discriminator.clusters is not None
         p, q = self.discriminator.clusters(torch.cat([*seen])).softmax(1).chunk(2)
-        together = joint(p, q)
+        together = parallel.mean(joint(p, q))
         self.clustering.update(together)
         name, category = self.codes.names[0], self.clustering(p)
         nll = torch.stack([F.cross_entropy(self.codes.split_outputs(said)[name], category) for said in told]).sum()

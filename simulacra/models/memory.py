@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from simulacra import parallel
 from simulacra.images import Shape, from_bytes, to_bytes
 
 SAME = 1e-2  # squared distance below which two images count as one: rounding of the sums reaches 1e-3
@@ -37,9 +38,10 @@ class Memory(nn.Module):
         return self.images[: min(int(self.count), len(self.images))]
 
     def _remember(self, x: Tensor) -> None:
-        places = (self.count + torch.arange(len(x), device=x.device)) % len(self.images)
-        self.images[places] = to_bytes(x)
-        self.count += len(x)
+        shown = parallel.gather(to_bytes(x))
+        places = (self.count + torch.arange(len(shown), device=x.device)) % len(self.images)
+        self.images[places] = shown
+        self.count += len(shown)
 
 
 def _nearest(x: Tensor, known: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from simulacra import config, networks
+from simulacra import config, networks, parallel
 from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images
 from simulacra.distributions import DiagonalGaussian
@@ -114,4 +114,4 @@ def feature_nll(features: Tensor, mean: Tensor) -> Tensor:
     the whole batch. So the scale of a layer, which nothing holds fast where it is not normalised, says nothing about
     how much the encoder has to tell.
     """
-    return 0.5 * (features - mean).square().flatten(1).sum(1) / features.square().mean()
+    return 0.5 * (features - mean).square().flatten(1).sum(1) / parallel.mean(features.square().mean())

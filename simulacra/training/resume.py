@@ -14,7 +14,7 @@ from simulacra.training.watchdog import Observer
 
 MAY_CHANGE = {
     "images", "log", "sheet", "sheets", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries",
-    "tensorboard", "compile",
+    "tensorboard", "compile", "verify",
 }  # fmt: skip
 
 

@@ -19,9 +19,10 @@ from simulacra.runs import checkpoint
 from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CHECKPOINTS, CONFIG, DISTANCE, MODEL, REPORT, TENSORBOARD, WARNING
 from simulacra.runs.run import Run
-from simulacra.training import Progress, interrupts, length, resume, setup, sheets, watchdog
+from simulacra.training import Progress, follower, interrupts, length, processes, resume, setup, sheets, watchdog
 from simulacra.training.opening import open_folder
 from simulacra.training.setup import Plan
+from simulacra.training.team import ALONE, Team
 from simulacra.training.watchdog import Observer
 
 
@@ -55,18 +56,21 @@ class Session:
         resume: bool = False,
         given: Given | None = None,
         init: str | Path | None = None,
+        team: Team = ALONE,
     ) -> Session:
         """Prepare a training: read the recipe and the data, build the model, open or continue the run folder.
 
         ``changes`` are nested tables laid over the recipe, e.g. ``{"train": {"batch": 64}}``. ``out`` is
         ``runs/RECIPE`` when absent, ``runs/RECIPE-DATA`` on other data than the recipe's. ``given`` are images from
         Python, which are trained on instead of a data set with a name; to resume, the same ones are given again.
-        ``init`` is a run whose weights are taken over where they fit.
+        ``init`` is a run whose weights are taken over where they fit; ``team`` are the processes that train.
         Nothing is written before everything was found right; raises `UserError`.
         """
         name = data_name if given is None else given.name
         tables = setup.asked(name, seed, changes or {})
-        plan = setup.prepare(recipe, tables, out, data_root, given, resuming=resume, init=init)
+        resume |= processes.restarted()
+        plan = setup.prepare(recipe, tables, out, data_root, given, resuming=resume, init=init, team=team)
+        follower.announce(plan, team)
         session = cls(plan)
         session.notice = open_folder(plan, session.checkpoints, session.observer)
         return session
@@ -258,14 +262,19 @@ def train(
     """
     name = str(data) if isinstance(data, str | Path) else None
     given = Given.of(None if isinstance(data, str | Path) else data, labels)
-    return Session.start(
-        recipe,
-        data_name=name,
-        out=out,
-        seed=seed,
-        changes=changes,
-        data_root=data_root,
-        resume=resume,
-        given=given,
-        init=init,
-    ).run()
+    with processes.job() as team:
+        if team.leads:
+            return Session.start(
+                recipe,
+                data_name=name,
+                out=out,
+                seed=seed,
+                changes=changes,
+                data_root=data_root,
+                resume=resume,
+                given=given,
+                init=init,
+                team=team,
+            ).run()
+        path = follower.serve(team, given)
+    return Run.open(path, data_root=data_root, data=given)

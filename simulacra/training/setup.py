@@ -20,8 +20,9 @@ from simulacra.models import Model, Scored, size
 from simulacra.runs import checkpoint
 from simulacra.runs.folder import RunFolder
 from simulacra.storage import component
-from simulacra.training import length, resume
+from simulacra.training import length, processes, resume
 from simulacra.training.inherit import Inherited, inherit
+from simulacra.training.team import ALONE, Team
 from simulacra.training.trainer import Trainer
 
 
@@ -48,12 +49,15 @@ def prepare(
     *,
     resuming: bool = False,
     init: str | Path | None = None,
+    team: Team = ALONE,
 ) -> Plan:
     """Read a recipe with its changes, and the data; build the model. Writes nothing. Raises `UserError`."""
     shipped = config.recipe(recipe).values
     values = config.parse(config.merge(shipped, changes))
     folder = RunFolder(out if out is not None else default_folder(values, config.parse(shipped)))
     resumed = folder.holds_a_run(resume=resuming)
+    if resumed and init is not None and processes.restarted():
+        init = None
     if resumed and init is not None:
         raise ConfigError(
             f"{folder.path} has begun already; a run starts from another one only once. Leave --init out."
@@ -70,11 +74,12 @@ def prepare(
     inherited = None if init is None else inherit(model, init)
     loader = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
     check_model(values, model, splits)
+    check_team(values, team)
     train = length.resolve(
         values.train, len(splits.train), lambda: Trainer(deepcopy(model), loader, values.train, seed=values.seed)
     )
     values = values.model_copy(update={"train": train})
-    trainer = Trainer(model, loader, values.train, seed=values.seed)
+    trainer = Trainer(model, loader, values.train, seed=values.seed, team=team)
     return Plan(values, folder, splits, trainer, root, given, resumed, inherited)
 
 
@@ -127,3 +132,20 @@ def check_model(values: Config, model: Model, splits: Splits) -> None:
         raise ConfigError('train.keep = "best" chooses on held-out images: also set data.validation, e.g. 0.05.')
     if values.train.batch == 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
         raise ConfigError("Batch normalisation needs train.batch of 2 or more; or set the networks' norm to none.")
+
+
+def check_team(values: Config, team: Team) -> None:
+    """Refuse batches that several processes cannot share in equal parts of whole packs. Raises `ConfigError`."""
+    batch, pack = values.train.batch, getattr(values.model, "packing", 1)
+    unit = team.count * pack
+    if team.count > 1 and batch % unit:
+        packs = f" in packs of {pack} images" if pack > 1 else ""
+        fitting = [size for size in (batch // unit * unit, (batch // unit + 1) * unit) if size]
+        raise ConfigError(
+            f"A batch of {batch} images cannot be shared equally by {team.count} processes{packs}. "
+            f"Set --train.batch {' or '.join(map(str, fitting))}, or start another number of processes."
+        )
+    if team.count > 1 and values.train.minutes is not None:
+        raise ConfigError(
+            "train.minutes is measured on one process. With several, set --train.images or --train.epochs."
+        )

@@ -15,14 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from simulacra import parallel
 from simulacra.config import Train
 from simulacra.data import Loader, derived_seed
 from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DivergenceError, nearest
-from simulacra.models import Model, Scored, mean_score
+from simulacra.models import Model, Round, Scored, mean_score
 from simulacra.runs.checkpoint import refuse_unlike
 from simulacra.training import notebook, optim
 from simulacra.training.average import Average
+from simulacra.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,26 @@ class Progress:
 class Trainer:
     """Plays a model's game on a loader's batches, as its config says."""
 
-    def __init__(self, model: Model, loader: Loader, values: Train, *, seed: int = 0) -> None:
+    def __init__(self, model: Model, loader: Loader, values: Train, *, seed: int = 0, team: Team = ALONE) -> None:
+        if team.count > 1:
+            parallel.synchronised(model)
         self.model = model
+        self.team = team
         self.loader = loader
         self.values = values
         self.seed = seed
         self.step = 0
         self.seconds = 0.0
         self.interrupted = False  # set from outside: report after the present step
-        self.average = Average(model, values.ema)
+        self.average = Average(model, values.ema if team.leads else 0)
         self.parameters = {name: _trainable(player) for name, player in model.players().items()}
         _refuse_unknown_players(values, self.parameters)
         self.optimizers = {
             name: optim.build(values.optimizer_of(name), parameters) for name, parameters in self.parameters.items()
         }
         self._rates = {name: values.optimizer_of(name).learning_rate for name in self.parameters}
+        self._stopping = False  # whether a process of the team was interrupted
+        self._news = True  # whether followers do not know the leader's state yet
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         if values.compile:
@@ -87,7 +94,7 @@ class Trainer:
 
     @retry.setter
     def retry(self, count: int) -> None:
-        self.loader.retry = count
+        self.loader.retry, self._news = count, True
 
     @property
     def finished(self) -> bool:
@@ -96,23 +103,49 @@ class Trainer:
 
     def train(self) -> Iterator[Progress]:
         """Train to the end, yielding `Progress` each ``log`` images and at the end. Raises `DivergenceError`."""
-        start, steps = time.perf_counter(), 0
         while not self.finished:
+            start, before = time.perf_counter(), self.images
+            self._tell()
+            self.stretch()
+            terms = self.drain()
+            elapsed = time.perf_counter() - start
+            self.seconds += elapsed
+            yield Progress(
+                step=self.step,
+                images=self.images,
+                total=self.values.images,
+                seconds=self.seconds,
+                rate=(self.images - before) / elapsed if elapsed > 0 else 0.0,
+                terms=terms,
+            )
+
+    def stretch(self) -> None:
+        """Play the steps up to the next report, or until a process is interrupted."""
+        self.advance()
+        while not (self.due(self.values.log) or self.finished or self._stops):
             self.advance()
-            steps += 1
-            if self.due(self.values.log) or self.finished or self.interrupted:
-                terms = self.drain()
-                elapsed = time.perf_counter() - start
-                self.seconds += elapsed
-                yield Progress(
-                    step=self.step,
-                    images=self.images,
-                    total=self.values.images,
-                    seconds=self.seconds,
-                    rate=steps * self.values.batch / elapsed if elapsed > 0 else 0.0,
-                    terms=terms,
-                )
-                start, steps = time.perf_counter(), 0
+        self.interrupted |= self._stopping
+        self._sums = self.team.mean(self._sums)
+
+    @property
+    def _stops(self) -> bool:
+        """Whether to report after the present step: all processes decide alike."""
+        return self._stopping if self.team.count > 1 else self.interrupted
+
+    def follow(self) -> dict[str, Any]:
+        """Play as the leader of the team tells, to the end; return its last order."""
+        while "end" not in (order := self.team.told()):
+            if "state" in order:
+                self.load_state_dict(order["state"])
+            self.stretch()
+            self._sums, self._counts = {}, {}
+        return order
+
+    def _tell(self) -> None:
+        """Let the others begin the next stretch too, from the same state."""
+        if self.team.count > 1:
+            self.team.tell({"state": {**self.state_dict(), "average": {}}} if self._news else {"go": True})
+            self._news = False
 
     def advance(self) -> None:
         """Play one step: every round, every player of it on its own parameters only."""
@@ -120,18 +153,24 @@ class Trainer:
             self.model.train()
         torch.manual_seed(derived_seed(self.seed, "noise", self.retry, self.step))
         self._set_rates()
-        batch = self.loader.batch(self.step)
-        rounds = self.model.rounds(batch, self.step)
-        while (round_ := self._pull(rounds)) is not None:
-            losses = {player: torch.stack(list(terms.values())).sum() for player, terms in round_.items()}
-            for index, (player, loss) in enumerate(losses.items()):
-                torch.autograd.backward(loss, inputs=self.parameters[player], retain_graph=index < len(losses) - 1)
-            for player, terms in round_.items():
-                self._move(player)
-                self._record({f"{player}/{name}": term for name, term in terms.items()})
+        with parallel.divided(self.team.part(self.values.batch)):
+            self._play(self.model.rounds(self.loader.batch(self.step), self.step))
         self._record(self.model.watched)
         self.step += 1
         self.average.update(self.images, self.values.batch)
+        if self.values.verify and self.step % self.values.verify == 0 and self.team.count > 1:
+            self.team.refuse_differences(self.model.state_dict())
+
+    def _play(self, rounds: Iterator[Round]) -> None:
+        while (round_ := self._pull(rounds)) is not None:
+            losses = {player: torch.stack(list(terms.values())).sum() for player, terms in round_.items()}
+            for index, (player, loss) in enumerate(losses.items()):
+                parameters = self.parameters[player]
+                torch.autograd.backward(loss, inputs=parameters, retain_graph=index < len(losses) - 1)
+                self._stopping = self.team.average_gradients(parameters, self.interrupted)
+            for player, terms in round_.items():
+                self._move(player)
+                self._record({f"{player}/{name}": term for name, term in terms.items()})
 
     def due(self, every: int) -> bool:
         """Whether the last step passed a multiple of ``every`` images."""
@@ -197,8 +236,9 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             optim.restore(optimizer, state["optimizers"][name])
         self._sums, self._counts = {}, {}
+        self._news = True
 
-    def _pull(self, rounds: Iterator[dict[str, dict[str, Tensor]]]) -> dict[str, dict[str, Tensor]] | None:
+    def _pull(self, rounds: Iterator[Round]) -> Round | None:
         half = self.values.precision == "bfloat16"
         with torch.autocast(self.loader.device.type, torch.bfloat16, enabled=half):
             return next(rounds, None)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from simulacra import parallel
 from simulacra.errors import ConfigError
 from simulacra.images import from_unit, luma, to_bytes, to_unit
 from simulacra.transforms.common import CHUNK, Amount, clamped, in_chunks, per_image
@@ -109,7 +110,8 @@ def gamma(x: Tensor, exponent: Amount = 1.2) -> Tensor:
 
 def binarize(x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
     """Draw each pixel as white or black, white with the probability of its grey level (dynamic binarisation)."""
-    white = torch.rand(x.shape, generator=generator).to(x.device) < to_unit(x)
+    drawn = parallel.drawn(lambda rows: torch.rand(rows, *x.shape[1:], generator=generator), len(x))
+    white = drawn.to(x.device) < to_unit(x)
     return white.to(x.dtype) * 2 - 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from simulacra import parallel
 from simulacra.errors import ConfigError
 from simulacra.transforms.common import Amount, clamped, per_image
 from simulacra.transforms.compose import rectangles
@@ -15,7 +16,8 @@ def noise(x: Tensor, deviation: Amount = 0.1, *, generator: torch.Generator | No
     amount = per_image(deviation, x)
     if (amount < 0).any():
         raise ConfigError("noise: deviation must be 0 or more.")
-    return clamped(x + 2 * amount * torch.randn(x.shape, generator=generator, dtype=torch.float32).to(x))
+    drawn = parallel.drawn(lambda n: torch.randn(n, *x.shape[1:], generator=generator, dtype=torch.float32), len(x))
+    return clamped(x + 2 * amount * drawn.to(x))
 
 
 def salt_and_pepper(x: Tensor, share: Amount = 0.05, *, generator: torch.Generator | None = None) -> Tensor:
@@ -23,7 +25,7 @@ def salt_and_pepper(x: Tensor, share: Amount = 0.05, *, generator: torch.Generat
     amount = per_image(share, x)
     if ((amount < 0) | (amount > 1)).any():
         raise ConfigError("salt_and_pepper: share must be between 0 and 1.")
-    drawn = torch.rand(x[:, :1].shape, generator=generator).to(x)
+    drawn = parallel.drawn(lambda n: torch.rand(n, 1, *x.shape[2:], generator=generator), len(x)).to(x)
     return torch.where(drawn < amount / 2, -1.0, torch.where(drawn > 1 - amount / 2, 1.0, x))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simulacra import parallel
 from simulacra.errors import ConfigError
 from simulacra.operations import OPERATIONS, Operation, Parameter, Range, Step, operation, steps
 from simulacra.transforms.geometry import Geometry
@@ -127,12 +128,15 @@ def _taken(step: Step, state: Moved, generator: torch.Generator) -> Moved:
     count = len(state.image)
     if step.probability >= 1:
         return _changed(step, state, generator)
-    chosen = torch.rand(count, generator=generator) < step.probability
-    if not chosen.any():
+    everywhere = torch.rand(parallel.total(count), generator=generator) < step.probability
+    if not everywhere.any():
         return state
-    parts = [None if part is None else part[chosen.to(part.device)] for part in (state.image, state.mask, state.points)]
-    assert parts[0] is not None
-    changed = _changed(step, Moved(parts[0], *parts[1:]), generator)
+    with parallel.among(everywhere) as chosen:
+        parts = [None if x is None else x[chosen.to(x.device)] for x in (state.image, state.mask, state.points)]
+        assert parts[0] is not None
+        changed = _changed(step, Moved(parts[0], *parts[1:]), generator)
+    if not parallel.own(everywhere).any():  # an image stood in
+        return state
     return Moved(
         _put(state.image, chosen, changed.image),
         None if state.mask is None or changed.mask is None else _put(state.mask, chosen, changed.mask),
@@ -160,7 +164,7 @@ def drawn(step: Step, count: int, generator: torch.Generator) -> dict[str, Any]:
     """The values of a step for so many images: its numbers as they are, its ranges as tensors ``(count,)``."""
     parameters = step.operation.parameters
     ranges = step.ranges
-    random = torch.rand(len(ranges), count, generator=generator)
+    random = parallel.drawn(lambda rows: torch.rand(len(ranges), rows, generator=generator), count, dim=1)
     return {
         **step.values,
         **{key: _within(parameters[key], ranges[key], row) for key, row in zip(ranges, random, strict=True)},

@@ -1,0 +1,161 @@
+"""The processes of one training, which ``torchrun`` or a scheduler starts: the first one leads, the others follow.
+
+The leader runs the `Session`: it decides, measures, draws and writes, and nobody else does. Followers play the same
+steps on their parts of each batch. Between two reports the leader tells them how to go on (`Team.tell`); during steps
+they share gradients, and whether one of them was asked to stop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from simulacra.errors import LostProcess, SimulacraError, UserError
+from simulacra.parallel import Part
+
+PATIENCE = timedelta(days=1)  # of a process that waits for the others: those who died are noticed at once, see `Pulse`
+HASHED = 8  # bytes of a digest that are compared
+
+
+@dataclass(frozen=True)
+class Team:
+    """One of ``count`` processes; alone there is one, and nothing is sent."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process decides and writes."""
+        return self.rank == 0
+
+    def part(self, batch: int) -> Part:
+        """Return this process's part of a batch of so many images."""
+        return Part(self.rank, self.count, batch // self.count)
+
+    # ----------------------------------------------------------------------------------------------- in a step
+
+    def average_gradients(self, parameters: Sequence[nn.Parameter], stop: bool) -> bool:
+        """Replace the gradients by their means over the processes, in one message; return whether anyone wants to stop.
+
+        A parameter without a gradient in every process stays without one.
+        """
+        if self.count == 1:
+            return stop
+        given = [parameter.grad is not None for parameter in parameters]
+        like = parameters[0]
+        flags = torch.tensor([*given, stop], dtype=like.dtype, device=like.device)
+        parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+        flat = torch.cat([*(part.reshape(-1) for part in parts), flags])
+        self._guarded(lambda: dist.all_reduce(flat))
+        values, flags = flat[: -len(flags)] / self.count, flat[-len(flags) :]
+        for index, (one, mean) in enumerate(
+            zip(parameters, torch.split(values, [one.numel() for one in parameters]), strict=True)
+        ):
+            if one.grad is not None:
+                one.grad.copy_(mean.view(one.shape))
+            elif flags[index] > 0:
+                one.grad = torch.empty_like(one).copy_(mean.view(one.shape))
+        return bool(flags[-1] > 0)
+
+    def mean(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the means over the processes of scalars with names."""
+        if self.count == 1 or not values:
+            return dict(values)
+        names = sorted(values)
+        stacked = torch.stack([values[name].double() for name in names])
+        self._guarded(lambda: dist.all_reduce(stacked))
+        return dict(zip(names, stacked / self.count, strict=True))
+
+    def refuse_differences(self, state: Mapping[str, Tensor]) -> None:
+        """Raise `LostProcess` naming the first tensor that is not bit-identical in all processes."""
+        names = list(state)
+        own = torch.tensor([_hash(tensor) for tensor in state.values()])
+        everywhere = [torch.empty_like(own) for _ in range(self.count)]
+        self._guarded(lambda: dist.all_gather(everywhere, own))
+        for rank, other in enumerate(everywhere):
+            for name, same in zip(names, (other == everywhere[0]).tolist(), strict=True):
+                if not same:
+                    raise LostProcess(f"Process {rank} of {self.count} has another {name} than process 0.")
+
+    # ----------------------------------------------------------------------------------------------- orders
+
+    def tell(self, order: Mapping[str, Any]) -> None:
+        """Send numbers, texts and tensors from the leader to all others."""
+        if self.count > 1 and self.leads:
+            buffer = io.BytesIO()
+            torch.save(dict(order), buffer)
+            content = torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
+            self._guarded(lambda: dist.broadcast(torch.tensor([len(content)]), 0))
+            self._guarded(lambda: dist.broadcast(content, 0))
+
+    def told(self) -> dict[str, Any]:
+        """Wait for what the leader sends; no code is ever read from it."""
+        length = torch.zeros(1, dtype=torch.int64)
+        self._guarded(lambda: dist.broadcast(length, 0))
+        content = torch.empty(int(length), dtype=torch.uint8)
+        self._guarded(lambda: dist.broadcast(content, 0))
+        order: dict[str, Any] = torch.load(io.BytesIO(content.numpy().tobytes()), weights_only=True)
+        return order
+
+    def agree(self, prepare: Callable[[], Any]) -> Any:
+        """Do something in every process; where it fails in one, raise its error in all.
+
+        Every process calls this at the same moment. Raises `UserError`.
+        """
+        found, error = None, ""
+        try:
+            found = prepare()
+        except SimulacraError as caught:
+            error = str(caught)
+        content = torch.zeros(2_048, dtype=torch.uint8)
+        text = error.encode()[:2_048]
+        content[: len(text)] = torch.frombuffer(bytearray(text or b"\0"), dtype=torch.uint8)[: len(text)]
+        everywhere = [torch.empty_like(content) for _ in range(self.count)]
+        self._guarded(lambda: dist.all_gather(everywhere, content))
+        for rank, other in enumerate(everywhere):
+            said = bytes(other.tolist()).rstrip(b"\0").decode("utf-8", "replace")
+            if said:
+                raise UserError(said if rank == 0 else f"Process {rank} of {self.count}: {said}")
+        return found
+
+    def _guarded(self, send: Callable[[], object]) -> None:
+        """Send something to the others. Raises `LostProcess` where one of them is gone."""
+        try:
+            send()
+        except (RuntimeError, ValueError) as error:
+            raise LostProcess(f"A process of this training is gone: {str(error).splitlines()[0]:.200}") from None
+
+
+ALONE = Team()
+
+
+def asked_for() -> bool:
+    """Whether ``torchrun`` or a scheduler has started this program as one of several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def join() -> Team:
+    """Meet the other processes. Raises `LostProcess` where they do not come."""
+    if not dist.is_initialized():
+        several_cards = torch.cuda.is_available() and torch.cuda.device_count() >= int(
+            os.environ.get("LOCAL_WORLD_SIZE", "1")
+        )
+        if several_cards:
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        dist.init_process_group("cpu:gloo,cuda:nccl" if several_cards else "gloo", timeout=PATIENCE)
+    return Team(dist.get_rank(), dist.get_world_size())
+
+
+def _hash(tensor: Tensor) -> int:
+    content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    return int.from_bytes(hashlib.blake2b(content, digest_size=HASHED).digest(), "little", signed=True)
