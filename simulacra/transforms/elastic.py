@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from simulacra import parallel
 from simulacra.errors import ConfigError
 from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
 from simulacra.transforms.moving import BORDERS, LEVELS, Geometry, Interpolation, Outside, for_masks, middles, sides
@@ -82,7 +83,8 @@ def elastic_movement(
         raise ConfigError("elastic: smoothness must be at least 1 pixel.")
     height, width = x.shape[-2:]
     down, right = (_surface(side, smoothness).to(x) for side in (height, width))
-    knots = torch.randn(len(x), 2, down.shape[1], right.shape[1], generator=generator).to(x)
+    grid = (down.shape[1], right.shape[1])
+    knots = parallel.drawn(lambda rows: torch.randn(rows, 2, *grid, generator=generator), len(x)).to(x)
     field = down @ (knots * (per_image(strength, x) / BICUBIC)) @ right.mT
     return Displacement(field, outside, interpolation)
 
