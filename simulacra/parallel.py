@@ -22,16 +22,22 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from simulacra.errors import ConfigError
+
 __all__ = ["Part", "among", "divided", "drawn", "gather", "mean", "own", "std", "synchronised", "total"]
 
 
 @dataclass(frozen=True)
 class Part:
-    """One of ``count`` equal parts of a batch: ``rows`` images in a row, those of the process ``rank``."""
+    """One of ``count`` equal parts of a batch: the ``rows`` images from ``rank * rows`` on.
+
+    The parts are those of as many processes, or, with ``apart``, follow each other, and know nothing of each other.
+    """
 
     rank: int
     count: int
     rows: int
+    apart: bool
 
     def total(self, rows: int) -> int:
         """Return how many rows all parts have together, where this one has ``rows``."""
@@ -89,7 +95,9 @@ def among(chosen: Tensor) -> Iterator[Tensor]:
     mine, places = part.own(chosen, 0), part.own(chosen.cumsum(0) - 1, 0)
     seen = mine.clone()
     seen[0] |= not mine.any()
-    token = _part.set(Chosen(part.rank, part.count, part.rows, int(chosen.sum()), places[seen].clamp(min=0)))
+    token = _part.set(
+        Chosen(part.rank, part.count, part.rows, part.apart, int(chosen.sum()), places[seen].clamp(min=0))
+    )
     try:
         yield seen
     finally:
@@ -114,21 +122,33 @@ def own(whole: Tensor, dim: int = 0) -> Tensor:
     return whole if part is None else part.own(whole, dim)
 
 
+def together() -> Part | None:
+    """Return the part of this process where images are compared with those of others. Raises `ConfigError`."""
+    part = _part.get()
+    if part is not None and part.apart:
+        raise ConfigError(
+            "train.accumulate divides a batch into parts, but this model compares all images of a batch with each "
+            "other or keeps statistics of them. Set --train.accumulate 1 and a smaller --train.batch, or start several "
+            "processes."
+        )
+    return part
+
+
 def mean(x: Tensor) -> Tensor:
     """Return the mean over the processes of a tensor, differentiable; of a mean over images, that over all images."""
-    part = _part.get()
+    part = together()
     return x if part is None else _Mean.apply(x, part.count)  # type: ignore[no-untyped-call]
 
 
 def gather(x: Tensor) -> Tensor:
     """Return the rows ``(B, ...)`` of all processes in the order of the batch, differentiable."""
-    part = _part.get()
+    part = together()
     return x if part is None else _Gather.apply(x, part)  # type: ignore[no-untyped-call]
 
 
 def std(x: Tensor, dim: tuple[int, ...] | None = None) -> Tensor:
     """Return the standard deviation of a tensor over the images and other dimensions, all by default."""
-    part, dim = _part.get(), dim or tuple(range(x.ndim))
+    part, dim = together(), dim or tuple(range(x.ndim))
     if part is None:
         return x.std(dim)
     count = part.total(math.prod(x.shape[one] for one in dim))
@@ -185,11 +205,13 @@ class _Scatter(torch.autograd.Function):
 
 def gathered(x: Tensor, part: Part) -> Tensor:
     """Return the rows ``(B, ...)`` of all processes in the order of the batch."""
-    x = x.contiguous()
+    device, x = x.device, x.contiguous()
+    x = x.cpu() if device.type == "cuda" and dist.get_backend() == "gloo" else x  # gloo gathers on the CPU only
     parts = [torch.empty_like(x) for _ in range(part.count)]
     dist.all_gather(parts, x)
     blocks = _blocks(len(x), part.rows)
-    return torch.stack([one.reshape(blocks, len(x) // blocks, *x.shape[1:]) for one in parts], 1).flatten(0, 2)
+    whole = torch.stack([one.reshape(blocks, len(x) // blocks, *x.shape[1:]) for one in parts], 1)
+    return whole.flatten(0, 2).to(device)
 
 
 # --------------------------------------------------------------------------------------------------- layers

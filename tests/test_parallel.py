@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import types
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +17,13 @@ from simulacra import models, parallel
 from simulacra.adversarial import replay
 from simulacra.config import Conv, Optimizer, Penalty, Train
 from simulacra.data import LOADERS, loader
-from simulacra.errors import LostProcess
+from simulacra.errors import ConfigError, LostProcess
 from simulacra.images import Shape
 from simulacra.models import FAMILIES, Translating, memory
 from simulacra.testing import small
 from simulacra.training import Trainer
 from simulacra.training import trainer as trainer_module
+from simulacra.training.session import Session
 from simulacra.training.team import Team
 from tests.processes import together
 
@@ -48,7 +50,13 @@ def case_of(family: str, changes: Mapping[str, Any], network: str) -> tuple[Any,
 
 
 def trained(
-    team: Team, family: str, changes: Mapping[str, Any], network: str, augment: tuple[str, ...], steps: int
+    team: Team,
+    family: str,
+    changes: Mapping[str, Any],
+    network: str,
+    augment: tuple[str, ...],
+    steps: int,
+    accumulate: int = 1,
 ) -> tuple[State, dict[str, float]]:
     values, shape = case_of(family, changes, network)
     torch.manual_seed(0)
@@ -59,7 +67,9 @@ def trained(
     else:
         dataset = small.noise_images(3 * ROWS + 1, shape.channels, shape.size)
     batches = LOADERS[model.batch](dataset, ROWS, seed=5, augment=augment)
-    options = Train(images=steps * ROWS, batch=ROWS, log=steps * ROWS, verify=2, optimizer=STEADY)
+    options = Train(
+        images=steps * ROWS, batch=ROWS, log=steps * ROWS, verify=2, accumulate=accumulate, optimizer=STEADY
+    )
     trainer = Trainer(model, batches, options, seed=5, team=team)
     terms = {}
     if team.leads:
@@ -158,6 +168,28 @@ def test_so_do_four_and_for_longer(count: int) -> None:
         assert found < 1e-9
         for other in several[1:]:
             assert all(torch.equal(tensor, other[name][0][key]) for key, tensor in several[0][name][0].items())
+
+
+ACCUMULATING = ("autoencoder", "iwae", "cvae", "gan packs", "gan relativistic", "ali", "pix2pix dropout", "denoising")
+
+
+def accumulated(team: Team) -> dict[str, State]:
+    exactly()
+    return {name: trained(team, *CASES[name], 4, accumulate=4 // team.count)[0] for name in ACCUMULATING}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_batch_may_be_computed_in_parts(count: int, alone: Any) -> None:
+    for name, weights in together(count, accumulated)[0].items():
+        assert difference(alone[name][0], weights) < 1e-10, name
+
+
+@pytest.mark.parametrize("recipe", ["vaegan", "gan", "cyclegan", "pictures"])
+def test_parts_are_refused_where_images_of_a_batch_are_compared(recipe: str, tmp_path: Path) -> None:
+    changes = {"train": {"batch": 8, "accumulate": 2, "images": 16}}
+    with pytest.raises(ConfigError, match=r"train.accumulate divides a batch into parts"):
+        Session.start(recipe, data_name="shapes", out=tmp_path / "run", changes=changes)
+    assert not (tmp_path / "run").exists()
 
 
 # ------------------------------------------------------------------------- what each part of it is needed for

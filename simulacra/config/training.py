@@ -55,6 +55,9 @@ class Train(Section):
         None, description="length of the training in minutes on this machine, in place of images; measured at the start"
     )
     batch: Annotated[int, Field(gt=0, le=65_536)] = Field(128, description="batch size")
+    accumulate: PositiveInt = Field(
+        1, description="number of parts of a batch that are computed one after the other, for cards with little memory"
+    )
     optimizer: Optimizer = Optimizer()
     players: dict[str, OptimizerChange] = Field({}, description="changes to the optimizer of single players")
     schedule: Schedule = Schedule()

@@ -62,7 +62,5 @@ def _prepared(told: dict[str, Any], team: Team, given: Given | None) -> Trainer:
     if not splits.matches(told["data"]):
         raise DataError(f"The images of {values.data.name} are not those of process 0. Give every machine the same.")
     model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batches = data.LOADERS[family.batch](
-        splits.train, values.train.batch, seed=values.seed, device=device, augment=values.data.augment
-    )
+    batches = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
     return Trainer(model, batches, values.train, seed=values.seed, team=team)

@@ -21,7 +21,7 @@ from simulacra.errors import LostProcess, SimulacraError, printable
 from simulacra.training.team import ALONE, Team, asked_for, join
 
 BEAT = 1.0  # seconds between two beats
-SILENCE = 60.0  # seconds without a beat after which a process counts as lost
+SILENCE = float(os.environ.get("SIMULACRA_SILENCE", "60"))  # seconds after which a process counts as lost
 CERTAIN = 2.5  # seconds in which a living process beats at least once
 CONTINUE = "The last checkpoint is kept. To continue, type the same command with --resume."
 ATTEMPT = "TORCHELASTIC_RESTART_COUNT"  # how often torchrun has started the job again

@@ -74,7 +74,9 @@ def prepare(
     inherited = None if init is None else inherit(model, init)
     loader = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
     check_model(values, model, splits)
-    check_team(values, team)
+    check_parts(values, team)
+    if values.train.accumulate > 1:
+        _refuse_accumulation(Trainer(deepcopy(model), loader, values.train, seed=values.seed, team=Team(0, 1)))
     train = length.resolve(
         values.train, len(splits.train), lambda: Trainer(deepcopy(model), loader, values.train, seed=values.seed)
     )
@@ -134,18 +136,29 @@ def check_model(values: Config, model: Model, splits: Splits) -> None:
         raise ConfigError("Batch normalisation needs train.batch of 2 or more; or set the networks' norm to none.")
 
 
-def check_team(values: Config, team: Team) -> None:
-    """Refuse batches that several processes cannot share in equal parts of whole packs. Raises `ConfigError`."""
-    batch, pack = values.train.batch, getattr(values.model, "packing", 1)
-    unit = team.count * pack
-    if team.count > 1 and batch % unit:
-        packs = f" in packs of {pack} images" if pack > 1 else ""
+def check_parts(values: Config, team: Team) -> None:
+    """Refuse batches that cannot be divided into equal parts of whole packs. Raises `ConfigError`."""
+    batch, pack, parts = values.train.batch, getattr(values.model, "packing", 1), values.train.accumulate
+    unit = team.count * parts * pack
+    if unit > pack and batch % unit:
+        shares = [f"{team.count} processes"] * (team.count > 1) + [f"{parts} parts each"] * (parts > 1)
+        packs = f" of packs of {pack} images" if pack > 1 else ""
         fitting = [size for size in (batch // unit * unit, (batch // unit + 1) * unit) if size]
         raise ConfigError(
-            f"A batch of {batch} images cannot be shared equally by {team.count} processes{packs}. "
-            f"Set --train.batch {' or '.join(map(str, fitting))}, or start another number of processes."
+            f"A batch of {batch} images cannot be divided equally among {' and '.join(shares)}{packs}. "
+            f"Set --train.batch {' or '.join(map(str, fitting))}, or use another number."
         )
     if team.count > 1 and values.train.minutes is not None:
         raise ConfigError(
             "train.minutes is measured on one process. With several, set --train.images or --train.epochs."
         )
+
+
+def _refuse_accumulation(probe: Trainer) -> None:
+    """Play a step of a copy: models that look at all images of a batch at once say so. Raises `ConfigError`."""
+    if next(probe.model.buffers(), None) is not None:
+        raise ConfigError(
+            "train.accumulate divides a batch into parts, and this model keeps statistics or images of whole batches. "
+            'Set --train.accumulate 1, a smaller --train.batch, or the networks\' norm to "group" or "none".'
+        )
+    probe.advance()

@@ -38,9 +38,11 @@ class Team:
         """Whether this process decides and writes."""
         return self.rank == 0
 
-    def part(self, batch: int) -> Part:
-        """Return this process's part of a batch of so many images."""
-        return Part(self.rank, self.count, batch // self.count)
+    def parts(self, batch: int, accumulate: int = 1) -> list[Part]:
+        """Return this process's part of a batch of so many images, divided into ``accumulate`` parts."""
+        count = self.count * accumulate
+        places = range(self.rank * accumulate, (self.rank + 1) * accumulate)
+        return [Part(place, count, batch // count, apart=accumulate > 1) for place in places]
 
     # ----------------------------------------------------------------------------------------------- in a step
 

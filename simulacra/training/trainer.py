@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from simulacra.data import Loader, derived_seed
 from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DivergenceError, nearest
 from simulacra.models import Model, Round, Scored, mean_score
+from simulacra.parallel import Part
 from simulacra.runs.checkpoint import refuse_unlike
 from simulacra.training import notebook, optim
 from simulacra.training.average import Average
@@ -153,24 +154,45 @@ class Trainer:
             self.model.train()
         torch.manual_seed(derived_seed(self.seed, "noise", self.retry, self.step))
         self._set_rates()
-        with parallel.divided(self.team.part(self.values.batch)):
-            self._play(self.model.rounds(self.loader.batch(self.step), self.step))
+        self._play(self.team.parts(self.values.batch, self.values.accumulate))
         self._record(self.model.watched)
         self.step += 1
         self.average.update(self.images, self.values.batch)
         if self.values.verify and self.step % self.values.verify == 0 and self.team.count > 1:
             self.team.refuse_differences(self.model.state_dict())
 
-    def _play(self, rounds: Iterator[Round]) -> None:
-        while (round_ := self._pull(rounds)) is not None:
-            losses = {player: torch.stack(list(terms.values())).sum() for player, terms in round_.items()}
-            for index, (player, loss) in enumerate(losses.items()):
-                parameters = self.parameters[player]
-                torch.autograd.backward(loss, inputs=parameters, retain_graph=index < len(losses) - 1)
-                self._stopping = self.team.average_gradients(parameters, self.interrupted)
-            for player, terms in round_.items():
+    def _play(self, parts: Sequence[Part]) -> None:
+        """Play all rounds, each on one part of the batch after the other; all parts draw from the same random state."""
+        games = [(part, self._dealt(part)) for part in parts]
+        players: list[str] = []
+        while True:
+            before = random_state(self.loader.device)
+            for index, (part, rounds) in enumerate(games):
+                if index:
+                    set_random_state(self.loader.device, before)
+                with parallel.divided(part):
+                    players = self._turn(rounds, share=1 / len(games))
+            if not players:
+                return
+            for player in players:
+                self._stopping = self.team.average_gradients(self.parameters[player], self.interrupted)
+            for player in players:
                 self._move(player)
-                self._record({f"{player}/{name}": term for name, term in terms.items()})
+
+    def _dealt(self, part: Part) -> Iterator[Round]:
+        with parallel.divided(part):
+            return self.model.rounds(self.loader.batch(self.step), self.step)
+
+    def _turn(self, rounds: Iterator[Round], share: float) -> list[str]:
+        """Add a share of the gradients of a game's next round; return its players, none at the end."""
+        round_ = self._pull(rounds) or {}
+        losses = {player: torch.stack(list(terms.values())).sum() for player, terms in round_.items()}
+        for index, (player, loss) in enumerate(losses.items()):
+            loss = loss if share == 1 else share * loss
+            torch.autograd.backward(loss, inputs=self.parameters[player], retain_graph=index < len(losses) - 1)
+        for player, terms in round_.items():
+            self._record({f"{player}/{name}": term for name, term in terms.items()})
+        return list(round_)
 
     def due(self, every: int) -> bool:
         """Whether the last step passed a multiple of ``every`` images."""
@@ -259,6 +281,18 @@ class Trainer:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.detach()
             self._counts[name] = self._counts.get(name, 0) + 1
+
+
+def random_state(device: torch.device) -> list[Tensor]:
+    """Return the state of the generators that a step on a device draws from."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+
+
+def set_random_state(device: torch.device, state: Sequence[Tensor]) -> None:
+    """Let the generators go on from a state."""
+    torch.set_rng_state(state[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state[1], device)
 
 
 def _refuse_odd_counts(state: Mapping[str, Any]) -> None:

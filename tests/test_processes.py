@@ -1,0 +1,193 @@
+"""A training that goes on with another number of processes, and a job of ``torchrun`` whose processes fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from simulacra import config, parallel
+from simulacra.config import Optimizer, Train
+from simulacra.data import ImageLoader
+from simulacra.errors import ConfigError, LostProcess, UserError
+from simulacra.testing import small
+from simulacra.training import Trainer, processes, setup
+from simulacra.training.team import Team
+from tests.processes import together
+
+BATCH = 12  # which 1, 2, 3 and 4 processes can share
+STEPS = 2  # of each part
+
+
+def part(team: Team, state: dict[str, Any] | None, steps: int) -> tuple[dict[str, Any], list[list[int]]]:
+    """Train so many steps from a state; return the new one, and the images that this process saw."""
+    model = small.build("gan", "mlp-batch-norm", small.SHAPES[0], seed=team.rank)
+    images = small.noise_images(50, 1, 8)
+    batches = ImageLoader(images, BATCH, seed=5, augment=("flip",))
+    images_seen: list[list[int]] = []
+    plain = batches._indices
+    batches._indices = lambda place: _noted(images_seen, plain(place))  # type: ignore[method-assign]
+    begun = 0 if state is None else state["step"]
+    values = Train(images=(begun + steps) * BATCH, batch=BATCH, log=BATCH, verify=1, optimizer=Optimizer(epsilon=1e-4))
+    trainer = Trainer(model, batches, values, seed=5, team=team)
+    if not team.leads:
+        trainer.follow()
+    else:
+        if state is not None:
+            trainer.load_state_dict(state)
+        list(trainer.train())
+        team.tell({"end": 0})
+    return trainer.state_dict(), images_seen
+
+
+def _noted(seen: list[list[int]], indices: Tensor) -> Tensor:
+    seen.append(parallel.own(indices).tolist())
+    return indices
+
+
+def test_a_training_goes_on_with_another_number_of_processes() -> None:
+    whole, order = together(1, part, None, 4 * STEPS)[0]
+    state, steps = None, []
+    for count in (4, 2, 3, 1):
+        parts = together(count, part, state, STEPS)
+        state = parts[0][0]
+        steps += [[image for _, seen in parts for image in seen[step]] for step in range(STEPS)]
+    assert steps == order
+    assert state is not None
+    assert state["step"] == whole["step"] == 4 * STEPS
+    for name, tensor in whole["model"].items():
+        assert torch.allclose(tensor, state["model"][name], atol=2e-5), name
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    values = config.parse(config.merge(config.recipe("gan").values, {"train": {"batch": 100}}))
+    setup.check_parts(values, Team(0, 4))
+    with pytest.raises(ConfigError, match=r"100 images cannot be divided equally among 3 .* --train.batch 99 or 102"):
+        setup.check_parts(values, Team(0, 3))
+    packed = values.model_copy(update={"model": values.model.model_copy(update={"packing": 2})})
+    with pytest.raises(ConfigError, match=r"packs of 2 images. Set --train.batch 96 or 104"):
+        setup.check_parts(packed, Team(0, 4))
+
+
+def fails_in_one(team: Team) -> str:
+    def prepare() -> None:
+        if team.rank == 1:
+            raise ConfigError("There are no images here.")
+
+    with pytest.raises(UserError) as caught:
+        team.agree(prepare)
+    return str(caught.value)
+
+
+def test_what_one_process_cannot_do_all_refuse() -> None:
+    assert together(2, fails_in_one) == ["Process 1 of 2: There are no images here."] * 2
+
+
+def drifts(team: Team) -> str:
+    state = {"same": torch.ones(3), "other": torch.tensor([1.0, -0.0 if team.rank else 0.0])}
+    with pytest.raises(LostProcess) as caught:
+        team.refuse_differences(state)
+    return str(caught.value)
+
+
+def test_the_first_tensor_that_differs_is_named() -> None:
+    assert together(2, drifts) == ["Process 1 of 2 has another other than process 0."] * 2
+
+
+# ----------------------------------------------------------------------------------------------- torchrun
+
+LENGTH = ["--train.images", "9600", "--train.batch", "16", "--train.log", "160", "--train.sheet", "9600"]
+COMMAND = ["train", "gan-mlp", "--data", "digits", *LENGTH, "--train.score", "9600", "--train.checkpoint", "320"]
+
+
+def torchrun(count: int, out: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), *options, "-m", "simulacra"]
+    return subprocess.Popen(
+        [*words, *COMMAND, "--out", str(out)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def workers(job: subprocess.Popen[str]) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True, check=False).stdout
+    return [int(line) for line in found.split()]
+
+
+def images_of(out: Path) -> int:
+    log = out / "metrics.jsonl"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return int(json.loads(lines[-1])["images"]) if lines else 0
+
+
+def wait_for(out: Path, images: int, seconds: float = 300.0) -> None:
+    end = time.monotonic() + seconds
+    while images_of(out) < images:
+        assert time.monotonic() < end, "the training does not move"
+        time.sleep(0.2)
+
+
+def weights(out: Path) -> dict[str, Tensor]:
+    return torch.load(sorted((out / "checkpoints").glob("*.pt"))[-1], weights_only=True)["model"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+def test_killed_workers_are_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
+    plain = torchrun(2, tmp_path / "plain")
+    said, _ = plain.communicate(timeout=900)
+    assert plain.returncode == 0, said
+    job, out, draw = torchrun(2, tmp_path / "killed", "--max-restarts", "5"), tmp_path / "killed", random.Random(1)
+    for index in range(5):
+        wait_for(out, 1_600 * (index + 1) + draw.randrange(1_000))
+        os.kill(draw.choice(workers(job)), signal.SIGKILL)
+        time.sleep(8)
+    said, _ = job.communicate(timeout=900)
+    assert job.returncode == 0, said
+    for name, tensor in weights(tmp_path / "plain").items():
+        assert torch.equal(tensor, weights(out)[name]), name
+
+
+@pytest.mark.slow
+def test_a_dead_worker_ends_the_job_within_seconds(tmp_path: Path) -> None:
+    job = torchrun(2, tmp_path / "run")
+    wait_for(tmp_path / "run", 480)
+    os.kill(workers(job)[1], signal.SIGKILL)
+    killed = time.monotonic()
+    said, _ = job.communicate(timeout=120)
+    assert time.monotonic() - killed < 20
+    assert "Process 1 of 2 (counted from 0) was killed or stands still." in said
+    assert said.count("simulacra: ") == 1
+    assert job.returncode != 0
+
+
+@pytest.mark.slow
+def test_a_request_to_terminate_saves(tmp_path: Path) -> None:
+    job = torchrun(2, tmp_path / "run")
+    wait_for(tmp_path / "run", 480)
+    job.send_signal(signal.SIGTERM)
+    said, _ = job.communicate(timeout=120)
+    assert "Stopped after" in said
+    log = images_of(tmp_path / "run")
+    assert weights(tmp_path / "run")
+    assert log >= 480
+
+
+@pytest.mark.slow
+def test_a_process_that_stands_still_ends_the_job(tmp_path: Path) -> None:
+    job = torchrun(2, tmp_path / "run", SIMULACRA_SILENCE="10")
+    wait_for(tmp_path / "run", 480)
+    os.kill(workers(job)[1], signal.SIGSTOP)
+    stopped = time.monotonic()
+    said, _ = job.communicate(timeout=200)
+    assert time.monotonic() - stopped < 90
+    assert "has not answered for 10 seconds" in said
+    assert processes.SILENCE == 60.0
