@@ -13,8 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from simulacra.config import Data
 from simulacra import parallel
+from simulacra.config import Data
 from simulacra.config.data import is_binarised
 from simulacra.config.seeds import derived_seed
 from simulacra.data import degradation as degradations
