@@ -20,6 +20,7 @@ from simulacra.images import from_unit, to_unit
 LOG_2PI = math.log(2 * math.pi)
 FEW = 1 << 20  # values that are drawn on the CPU in about 5 ms
 PIXELS = (-3, -2, -1)  # the dimensions of an image
+NEAREST = 1e-3  # to 0 and 1 that the mean of a pixel is taken to lie: beyond, a first surprise would cost too much
 
 
 def normal(*shape: int, like: Tensor, generator: torch.Generator | None = None, dim: int = 0) -> Tensor:
@@ -117,6 +118,15 @@ class Likelihood(nn.Module):
         """Return the image to show, ``(B, C, H, W)`` in [-1, 1]: the expected one, or the centre of each pixel."""
         raise NotImplementedError
 
+    def output(self, mean: Tensor) -> Tensor:
+        """Return the output ``(., H, W)`` of which `mean` is this image ``(C, H, W)`` in [-1, 1]."""
+        raise NotImplementedError
+
+
+def before_tanh(mean: Tensor) -> Tensor:
+    """Return the output whose tanh is an image in [-1, 1]; pixels within 0.002 of black or white are held there."""
+    return torch.atanh(mean.clamp(-1 + 2 * NEAREST, 1 - 2 * NEAREST))
+
 
 class Bernoulli(Likelihood):
     """Each pixel, mapped to [0, 1], as the probability of being white; the output is its logit.
@@ -133,6 +143,10 @@ class Bernoulli(Likelihood):
     def mean(self, output: Tensor) -> Tensor:
         """Return ``2 sigmoid(output) - 1``."""
         return from_unit(torch.sigmoid(output))
+
+    def output(self, mean: Tensor) -> Tensor:
+        """Return the logits; probabilities nearer to 0 or 1 than 0.001 are held there."""
+        return torch.logit(to_unit(mean), NEAREST)
 
 
 class Gaussian(Likelihood):
@@ -163,6 +177,10 @@ class Gaussian(Likelihood):
         """Return the output, clamped to [-1, 1]."""
         return output.clamp(-1.0, 1.0)
 
+    def output(self, mean: Tensor) -> Tensor:
+        """Return the image itself."""
+        return mean
+
 
 class DiscretisedLogistic(Likelihood):
     """Each of the 256 grey levels as the mass of a logistic distribution in its bin; the outermost bins are open.
@@ -187,6 +205,10 @@ class DiscretisedLogistic(Likelihood):
     def mean(self, output: Tensor) -> Tensor:
         """Return the locations mu, clamped to [-1, 1]: near a border the expectation lies a little further inside."""
         return output.chunk(2, dim=-3)[0].clamp(-1.0, 1.0)
+
+    def output(self, mean: Tensor) -> Tensor:
+        """Return the image as locations, and log scales of 0."""
+        return torch.cat([mean, torch.zeros_like(mean)])
 
 
 LIKELIHOODS: dict[str, type[Likelihood]] = {

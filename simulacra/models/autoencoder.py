@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from simulacra import config, networks
 from simulacra.data.dataset import Images
-from simulacra.distributions import normal
+from simulacra.distributions import before_tanh, normal
 from simulacra.images import Shape, to_unit
 from simulacra.models.base import Model, Round
 
@@ -41,6 +41,11 @@ class Autoencoder(Model):
     def players(self) -> dict[str, nn.Module]:
         """One player: encoder and decoder."""
         return {"model": nn.ModuleList([self.encoder, self.decoder])}
+
+    def begin(self, mean: Tensor) -> None:
+        """Begin at the mean image: the encoder sees images less it, the decoder's first outputs spread around it."""
+        networks.centre(self.encoder, mean)
+        networks.begin_at(self.decoder, mean, before_tanh)
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """One round: the squared error of the reconstruction."""

@@ -78,6 +78,13 @@ class Model(nn.Module):
         """Yield the rounds of one step: for each player that moves, its terms, scalar tensors to minimise."""
         raise NotImplementedError
 
+    def begin(self, mean: Tensor) -> None:
+        """Set new weights by the mean ``(C, H, W)``, in [-1, 1], of the training images, before the first step.
+
+        Families that gain nothing from it leave their weights as they are.
+        """
+        del mean
+
     def watch(self, name: str, value: Tensor) -> None:
         """Log a scalar that no player minimises, such as an accuracy."""
         self.watched[name] = value.detach()

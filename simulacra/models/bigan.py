@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images, Labelled
-from simulacra.distributions import DiagonalGaussian
+from simulacra.distributions import DiagonalGaussian, before_tanh
 from simulacra.errors import ConfigError
 from simulacra.images import Shape, to_unit
 from simulacra.models.base import Model, Round, StandardNormalPrior
@@ -89,6 +89,11 @@ class BiGAN(StandardNormalPrior, Model):
     def players(self) -> dict[str, nn.Module]:
         """Two players: the discriminator; generator and encoder together."""
         return {"discriminator": self.discriminator, "generator": nn.ModuleList([self.generator, self.encoder])}
+
+    def begin(self, mean: Tensor) -> None:
+        """Begin at the mean image: the encoder sees images less it, the first generated ones spread around it."""
+        networks.centre(self.encoder, mean)
+        networks.begin_at(self.generator, mean, before_tanh)
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First the discriminator moves, then generator and encoder, on the same pairs with the roles exchanged.

@@ -74,6 +74,11 @@ class CVAE(labels.LabelPrior, Model):
         """One player: encoder, decoder and the likelihood's own parameters."""
         return {"model": nn.ModuleList([self.encoder, self.decoder, self.likelihood])}
 
+    def begin(self, mean: Tensor) -> None:
+        """Begin at the mean image: the encoder sees images less it, the decoder's first outputs spread around it."""
+        networks.centre(self.encoder.trunk, mean)
+        networks.begin_at(self.decoder, mean, self.likelihood.output)
+
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """One round: the two terms of the negative bound, with one latent an image."""
         del step

@@ -57,6 +57,11 @@ class DFCVAE(Model):
         """One player: encoder and decoder."""
         return {"model": nn.ModuleList([self.encoder, self.decoder])}
 
+    def begin(self, mean: Tensor) -> None:
+        """Begin at the mean image: the encoder sees images less it, the decoder's first outputs spread around it."""
+        networks.centre(self.encoder, mean)
+        networks.begin_at(self.decoder, mean, lambda image: image)
+
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """One round: the three terms, each a mean over the batch."""
         del step

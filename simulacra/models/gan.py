@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from simulacra import config, networks
 from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Critic, lazy
 from simulacra.data.dataset import Images
+from simulacra.distributions import before_tanh
 from simulacra.images import Shape
 from simulacra.models.base import Model, Round, StandardNormalPrior
 
@@ -39,6 +40,10 @@ class AlternatingGame(Model):
     def players(self) -> dict[str, nn.Module]:
         """Two players: discriminator and generator."""
         return {"discriminator": self.discriminator, "generator": self.generator}
+
+    def begin(self, mean: Tensor) -> None:
+        """Begin at the mean image: the first generated images spread around it."""
+        networks.begin_at(self.generator, mean, before_tanh)
 
     def alternate(self, x: Tensor, z: Tensor, logits: Critic, step: int) -> Iterator[Round]:
         """First the discriminator moves; then, every ``discriminator_steps`` steps, the generator on the same fakes.

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from simulacra import config, networks, parallel
 from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images
+from simulacra.distributions import before_tanh
 from simulacra.images import Shape
 from simulacra.models.base import CodePrior, Model, Round, Terms
 from simulacra.models.clustering import Clustering, information, joint
@@ -99,6 +100,10 @@ class InfoGAN(CodePrior, Model):
     def players(self) -> dict[str, nn.Module]:
         """Two players: the discriminator with Q, and the generator."""
         return {"discriminator": self.discriminator, "generator": self.generator}
+
+    def begin(self, mean: Tensor) -> None:
+        """Begin at the mean image: the first generated images spread around it."""
+        networks.begin_at(self.generator, mean, before_tanh)
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """First D and Q, on real images and on fakes; then the generator on the same fakes."""

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from simulacra import config, networks, parallel
 from simulacra.adversarial import OBJECTIVES, lazy
 from simulacra.data.dataset import Images
-from simulacra.distributions import DiagonalGaussian
+from simulacra.distributions import DiagonalGaussian, before_tanh
 from simulacra.images import Shape
 from simulacra.models.base import Model, Round, StandardNormalPrior
 
@@ -68,6 +68,11 @@ class VAEGAN(StandardNormalPrior, Model):
         """Three players: encoder, decoder and discriminator."""
         discriminator = nn.ModuleList([self.similarity, self.head])
         return {"encoder": self.encoder, "decoder": self.decoder, "discriminator": discriminator}
+
+    def begin(self, mean: Tensor) -> None:
+        """Begin at the mean image: the encoder sees images less it, the first generated ones spread around it."""
+        networks.centre(self.encoder, mean)
+        networks.begin_at(self.decoder, mean, before_tanh)
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
         """One round. The KL term is summed over latents, the feature error over features, both in nats per image.

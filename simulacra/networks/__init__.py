@@ -8,4 +8,5 @@ from simulacra.images import Shape as Shape
 from simulacra.networks.base import *
 from simulacra.networks.patch import *
 from simulacra.networks.roles import *
+from simulacra.networks.start import *
 from simulacra.networks.translators import *

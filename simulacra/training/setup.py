@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from simulacra import config, data, machine, models
 from simulacra.config import Config
-from simulacra.data import Given, Splits
+from simulacra.data import Given, Loader, Splits
 from simulacra.data.given import PREFIX
 from simulacra.errors import ConfigError
 from simulacra.models import Model, Scored, size
@@ -24,6 +26,8 @@ from simulacra.training import length, processes, resume
 from simulacra.training.inherit import Inherited, inherit
 from simulacra.training.team import ALONE, Team
 from simulacra.training.trainer import Trainer
+
+AVERAGED = 1_000  # images of which the mean image is taken, at least
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,9 @@ def prepare(
     size.refuse_too_large(values, checkpoint.shape_of(values))
     torch.manual_seed(data.derived_seed(values.seed, "weights"))
     model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    inherited = None if init is None else inherit(model, init)
     loader = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
+    model.begin(mean_image(loader, values.train.batch))
+    inherited = None if init is None else inherit(model, init)
     check_model(values, model, splits)
     check_parts(values, team)
     if values.train.accumulate > 1:
@@ -83,6 +88,13 @@ def prepare(
     values = values.model_copy(update={"train": train})
     trainer = Trainer(model, loader, values.train, seed=values.seed, team=team)
     return Plan(values, folder, splits, trainer, root, given, resumed, inherited)
+
+
+def mean_image(loader: Loader, batch: int) -> Tensor:
+    """Return the mean ``(C, H, W)``, in [-1, 1], of the first `AVERAGED` images or more as a training sees them."""
+    batches = math.ceil(AVERAGED / batch)
+    total = torch.stack([loader.batch(step).image.mean(0) for step in range(batches)])
+    return total.mean(0)
 
 
 def asked(data_name: str | None, seed: int | None, changes: Mapping[str, Any]) -> dict[str, Any]:
