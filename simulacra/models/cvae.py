@@ -105,7 +105,7 @@ class CVAE(labels.LabelPrior, Model):
         ELBO(x, y) estimated at one point: the same for the same images, but no bound.
         """
         hidden = self.encoder.trunk(x)
-        every = [torch.full((len(x),), k, device=x.device) for k in range(self.classes)]
+        every = [torch.full((x.shape[0],), k, device=x.device) for k in range(self.classes)]
         posteriors = [self.given(hidden, label) for label in every]
         bounds = [-self.nll(q.mean, x, label) - q.kl() for q, label in zip(posteriors, every, strict=True)]
         return torch.stack(bounds, dim=1)
