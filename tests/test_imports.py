@@ -22,7 +22,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"steering"},
     {"runs"},
     {"evaluation"},
-    {"plugins", "pages"},
+    {"plugins", "pages", "export"},
     {"training"},
     {"testing"},
     {"bench"},
@@ -41,6 +41,8 @@ EXTRAS = {
     "torchvision",
     "zuko",
     "imageio_ffmpeg",
+    "onnx",
+    "onnxruntime",
 }
 
 

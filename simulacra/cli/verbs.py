@@ -34,6 +34,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "inpaint": ("inpaint", "Fill in the pixels that a mask marks as missing."),
         "anomaly": ("anomaly", "Find pictures unlike those a model was trained on."),
         "repair": ("inpaint", "Find and replace what the model cannot explain."),
+        "export": ("export", "Write a model as files for other programs."),
     },
     "Work on pictures and data sets": {
         "transform": ("transform", "Change pictures by one operation or a random pipeline."),

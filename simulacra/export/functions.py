@@ -62,7 +62,9 @@ def _arithmetic(kind: str, *, reverse: bool = False) -> Translation:
         if call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("rounding_mode") is not None:
             raise Unknown("with alpha or a rounding mode")
         like = next(value for value in call.args if isinstance(value, Tensor))
-        pair = [value if isinstance(value, Tensor) else torch.tensor(value, dtype=like.dtype) for value in call.args[:2]]
+        pair = [
+            value if isinstance(value, Tensor) else torch.tensor(value, dtype=like.dtype) for value in call.args[:2]
+        ]
         if kind == "div" and not pair[0].is_floating_point():
             raise Unknown("of whole numbers")
         return [(kind, pair[::-1] if reverse else pair, {})]
@@ -119,7 +121,13 @@ def _batch_norm(call: Call) -> list[Step]:
 def _group_norm(call: Call) -> list[Step]:
     weight, bias = call.get(2, "weight"), call.get(3, "bias")
     affine = [] if weight is None else [weight, bias]
-    return [("group_norm", [call.tensor(0), *affine], {"groups": call.get(1, "num_groups"), "eps": call.get(4, "eps", 1e-5)})]
+    return [
+        (
+            "group_norm",
+            [call.tensor(0), *affine],
+            {"groups": call.get(1, "num_groups"), "eps": call.get(4, "eps", 1e-5)},
+        )
+    ]
 
 
 def _instance_norm(call: Call) -> list[Step]:
@@ -198,12 +206,20 @@ def _avg_pool(call: Call) -> list[Step]:
     stride = _pair(call.get(2, "stride") or kernel)
     if _pair(call.get(3, "padding", 0)) != (0, 0):
         raise Unknown("with padding")
-    return [("avg_pool", [call.tensor(0)], {"kernel": kernel, "stride": stride, "ceil": bool(call.get(4, "ceil_mode", False))})]
+    return [
+        (
+            "avg_pool",
+            [call.tensor(0)],
+            {"kernel": kernel, "stride": stride, "ceil": bool(call.get(4, "ceil_mode", False))},
+        )
+    ]
 
 
 def _interpolate(call: Call) -> list[Step]:
     mode = call.get(3, "mode", "nearest")
-    plain = mode in ("nearest", "bilinear") and not call.kwargs.get("align_corners") and not call.kwargs.get("antialias")
+    plain = (
+        mode in ("nearest", "bilinear") and not call.kwargs.get("align_corners") and not call.kwargs.get("antialias")
+    )
     if not plain or call.tensor(0).ndim != 4:
         raise Unknown(f"of mode {mode}, or antialiased")
     return [("resize", [call.tensor(0)], {"size": tuple(call.results[0].shape[2:]), "mode": mode})]

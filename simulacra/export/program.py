@@ -81,7 +81,9 @@ class _Trace(TorchFunctionMode):
         self.names: dict[int, str] = {}
         self.kept: list[Tensor] = []  # alive, so that no identity is used twice
         self.numbers = itertools.count()
-        self.known = {id(tensor): name for name, tensor in itertools.chain(module.named_parameters(), module.named_buffers())}
+        self.known = {
+            id(tensor): name for name, tensor in itertools.chain(module.named_parameters(), module.named_buffers())
+        }
         for name, value in inputs.items():
             self._remember(value, name)
 
@@ -151,7 +153,10 @@ class _Trace(TorchFunctionMode):
         """Give the results the names of the part's outputs."""
         for value, name in zip(results, names, strict=True):
             source = self.names[id(value)]
-            self.program.shapes[name], self.program.types[name] = self.program.shapes[source], self.program.types[source]
+            self.program.shapes[name], self.program.types[name] = (
+                self.program.shapes[source],
+                self.program.types[source],
+            )
             self.program.ops.append(Op("same", (source,), name, {}))
         self.program.outputs = tuple(names)
 
@@ -170,7 +175,9 @@ def folded(program: Program) -> Program:
         scale, shift = (program.weights[name] for name in op.inputs[1:])
         weight, bias = before.inputs[1], before.inputs[2] if len(before.inputs) > 2 else None
         axis = 1 if before.kind == "conv_transpose" else 0
-        weights[f"{weight}'"] = weights[weight] * scale.reshape([-1 if a == axis else 1 for a in range(weights[weight].ndim)])
+        weights[f"{weight}'"] = weights[weight] * scale.reshape(
+            [-1 if a == axis else 1 for a in range(weights[weight].ndim)]
+        )
         weights[f"{weight}+"] = shift + (scale * weights[bias] if bias else 0)
         ops[-1] = replace(before, inputs=(before.inputs[0], f"{weight}'", f"{weight}+"), output=op.output)
     used = {name for op in ops for name in op.inputs}

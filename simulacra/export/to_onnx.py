@@ -32,7 +32,9 @@ def graph(program: Program, part: Part, convention: Range, facts: Mapping[str, s
         EMIT[op.kind](writer, op)
     shapes = {one.name: shape_of(one, convention) for one in (*part.inputs, *part.outputs)}
     value = onnx.helper.make_tensor_value_info
-    ends = [[value(n, writer.type(program.types[n]), shapes[n]) for n in ns] for ns in (program.inputs, program.outputs)]
+    ends = [
+        [value(n, writer.type(program.types[n]), shapes[n]) for n in ns] for ns in (program.inputs, program.outputs)
+    ]
     body = onnx.helper.make_graph(writer.nodes, part.name, *ends, writer.initializers)
     opset = onnx.helper.make_opsetid("", OPSET)
     model = onnx.helper.make_model(body, opset_imports=[opset], producer_name="simulacra", ir_version=IR_VERSION)
@@ -282,8 +284,8 @@ def _places(to: _Writer, shape: str, axis: int, factor: float) -> str:
 
 EMIT: dict[str, Emit] = {
     **{kind.lower(): _simple(kind) for kind in (
-        "Relu", "Tanh", "Sigmoid", "Exp", "Neg", "Atanh", "Softplus", "Abs", "Sin", "Cos", "Erf", "Sqrt", "Round", "Log",
-        "Add", "Sub", "Mul", "Div", "Equal", "Greater",
+        "Relu", "Tanh", "Sigmoid", "Exp", "Neg", "Atanh", "Softplus", "Abs", "Sin", "Cos", "Erf", "Sqrt", "Round",
+        "Log", "Add", "Sub", "Mul", "Div", "Equal", "Greater",
     )},
     "same": _simple("Identity"),
     "linear": _linear, "conv": _conv, "conv_transpose": _conv_transpose, "affine": _affine, "group_norm": _group_norm,

@@ -55,6 +55,7 @@ class Model(nn.Module):
         super().__init__()
         self.shape = shape
         self.watched: Terms = {}
+        self.left_out: frozenset[str] = frozenset()  # weights that its file does not hold, which only training needs
 
     @classmethod
     def build(cls, values: Any, shape: Shape) -> Model:

@@ -11,7 +11,7 @@ import io
 import pickle
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from simulacra.config import Config
 from simulacra.errors import RunError, SimulacraError, UserError
 from simulacra.images import Shape
 from simulacra.models import Model
+from simulacra.runs import lean
 from simulacra.runs.folder import RunFolder
 from simulacra.storage import atomic
 from simulacra.tensors import read, refuse_large
@@ -198,10 +199,16 @@ def is_like(own: Tensor, found: object) -> bool:
     )
 
 
-def save_model(model: Model, values: Config, path: Path) -> None:
-    """Write a model's weights as safetensors, its config and shape in the metadata. Raises `StorageError`."""
+def save_model(
+    model: Model, values: Config, path: Path, *, half: bool = False, needed: Collection[str] | None = None
+) -> None:
+    """Write a model's weights as safetensors, its config and shape in the metadata. Raises `StorageError`.
+
+    ``half`` writes float16; ``needed`` are the names of the weights to write, where not all are.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    metadata = {"format": FORMAT, "config": config.dumps(values)}
+    tensors, said = lean.reduced(tensors, half=half, needed=needed)
+    metadata = {"format": FORMAT, "config": config.dumps(values), **said}
     with atomic(path) as temporary:
         temporary.write_bytes(serialise(tensors, metadata))
 
@@ -228,6 +235,7 @@ def load_model(path: Path) -> tuple[Model, Config]:
     except (RuntimeError, RecursionError) as error:
         raise RunError(_unfit(path, error)) from None
     try:
+        tensors, model.left_out = lean.completed(model, tensors, metadata)
         _refuse_other_kinds(model, tensors)
         model.load_state_dict(tensors, assign=True)
     except RuntimeError as error:

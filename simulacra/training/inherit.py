@@ -41,6 +41,7 @@ def inherit(model: Model, origin: str | Path) -> Inherited:
     """
     source = Run.open(origin)
     weights, own = source.model.state_dict(), model.state_dict()
+    weights = {name: tensor for name, tensor in weights.items() if name not in source.model.left_out}
     taken = tuple(name for name, tensor in own.items() if name in weights and weights[name].shape == tensor.shape)
     if not set(taken) & {name for name, _ in model.named_parameters()}:
         raise ConfigError(
