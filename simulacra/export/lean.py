@@ -38,7 +38,8 @@ def lean(module: nn.Module, examples: tuple[Tensor, ...]) -> nn.Module:
 @torch.no_grad()
 def used_weights(module: nn.Module, examples: tuple[Tensor, ...]) -> set[int]:
     """Return the identities of the tensors that a pass reads, among them its parameters and buffers."""
-    with _Watch() as watch:
+    watch = _Watch()
+    with watch:
         module(*examples)
     return watch.seen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -104,6 +104,8 @@ def _parts(model: Model, prior: Prior | None) -> Iterator[Part]:
 class Generator(nn.Module):
     """``(z, codes...) -> image``: categories are indices, one-hot in the latent."""
 
+    model: Any
+
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
@@ -127,6 +129,8 @@ def _column(code: object, value: Tensor) -> Tensor:
 class Encoder(nn.Module):
     """``image -> z, codes...``: the inputs that a `Generator` takes."""
 
+    model: Any
+
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
@@ -142,18 +146,21 @@ class Encoder(nn.Module):
 class Recogniser(nn.Module):
     """``image -> codes...``, of a model that infers its codes and not the noise beside them."""
 
+    model: Any
+
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Return the value of each code."""
-        assert isinstance(self.model, Recognising)
         return tuple(self.model.codes.values(self.model.infer(image)).values())
 
 
 class Reconstruction(nn.Module):
     """``image -> image``, through the latents."""
+
+    model: Any
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -168,6 +175,8 @@ class Reconstruction(nn.Module):
 class Translator(nn.Module):
     """``image -> image`` of domain ``to``, objects brought to their size there."""
 
+    model: Any
+
     def __init__(self, model: Model, to: str) -> None:
         super().__init__()
         self.model = model
@@ -176,8 +185,8 @@ class Translator(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the translations ``(B, C', H, W)``."""
-        assert isinstance(self.model, Translating)
-        return self.model.redraw(zoomed(image, self.factor), self.to_domain)
+        drawn: Tensor = self.model.redraw(zoomed(image, self.factor), self.to_domain)
+        return drawn
 
 
 class MixtureDraw(nn.Module):
@@ -185,6 +194,7 @@ class MixtureDraw(nn.Module):
 
     def __init__(self, mixture: Mixture) -> None:
         super().__init__()
+        self.dimensions = mixture.dimensions
         self.register_buffer("ends", mixture.weights.cumsum(0)[:-1].float())
         self.register_buffer("means", mixture.means.float())
         self.register_buffer("factors", mixture.factors.float())
@@ -194,7 +204,7 @@ class MixtureDraw(nn.Module):
         uniform = 0.5 * (1 + torch.erf(noise[:, :1] / math.sqrt(2)))
         component = (uniform > self.get_buffer("ends")).long().sum(1)
         mean = F.embedding(component, self.get_buffer("means"))
-        rows = F.embedding(component, self.get_buffer("factors").flatten(1)).unflatten(1, (mean.shape[1], -1))
+        rows = F.embedding(component, self.get_buffer("factors").flatten(1)).view(-1, self.dimensions, self.dimensions)
         return mean + (rows * noise[:, 1:].unsqueeze(1)).sum(2)
 
 
@@ -226,7 +236,8 @@ def zoomed(x: Tensor, factor: float) -> Tensor:
     top, bottom = x[:, :, :1], x[:, :, -1:]
     ground = (top[..., :1] + top[..., -1:] + bottom[..., :1] + bottom[..., -1:]) / 4
     rows, columns = (((2 * torch.arange(x.shape[axis]) + 1) / x.shape[axis] - 1) / factor for axis in (2, 3))
-    places = torch.stack(torch.broadcast_tensors(columns, rows.unsqueeze(1)), dim=2).expand(x.shape[0], -1, -1, -1)
+    grid = [columns.expand(x.shape[2], -1), rows.unsqueeze(1).expand(-1, x.shape[3])]
+    places = torch.stack(grid, dim=2).expand(x.shape[0], -1, -1, -1)
     return ground + F.grid_sample(x - ground, places, align_corners=False)
 
 
