@@ -52,7 +52,7 @@ def compared(part: Part, convention: Range) -> float:
     return largest_difference(given, lambda x: list(boundary(*x)), onnx_runner(content), part.name)
 
 
-@pytest.mark.parametrize(("family", "network"), CASES, ids=" ".join)
+@pytest.mark.parametrize(("family", "network"), CASES)
 def test_onnx_computes_what_the_model_computes(family: str, network: str) -> None:
     found = parts(built(family, network))
     assert found

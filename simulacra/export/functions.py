@@ -158,9 +158,13 @@ def _permute(call: Call) -> list[Step]:
 
 
 def _expand(call: Call) -> list[Step]:
-    if call.tensor(0).shape != call.results[0].shape:
+    """More channels, all alike."""
+    before, after = call.tensor(0).shape, call.results[0].shape
+    if before == after:
+        return [None]
+    if len(before) != len(after) or before[1] != 1 or (before[0], *before[2:]) != (after[0], *after[2:]):
         raise Unknown("to another shape")
-    return [None]
+    return [("cat", [call.tensor(0)] * after[1], {"axis": 1})]
 
 
 def _axis(call: Call, place: int, name: str, default: int) -> int:
@@ -255,6 +259,10 @@ def _pixel_shuffle(call: Call) -> list[Step]:
     return [("pixel_shuffle", [call.tensor(0)], {"factor": int(call.get(1, "upscale_factor"))})]
 
 
+def _pixel_unshuffle(call: Call) -> list[Step]:
+    return [("pixel_unshuffle", [call.tensor(0)], {"factor": int(call.get(1, "downscale_factor"))})]
+
+
 SIMPLE = (
     "relu", "silu", "tanh", "sigmoid", "exp", "neg", "square", "atanh", "softplus", "abs", "sin", "cos", "erf", "sqrt",
     "round", "log",
@@ -291,6 +299,7 @@ TRANSLATIONS: dict[str, Translation] = {
     "avg_pool2d": _avg_pool,
     "interpolate": _interpolate,
     "pixel_shuffle": _pixel_shuffle,
+    "pixel_unshuffle": _pixel_unshuffle,
     "embedding": lambda call: [("embedding", [call.tensor(0), call.get(1, "weight")], {})],
     "one_hot": _one_hot,
     "sum": _reduce,

@@ -297,8 +297,9 @@ def _translator(model: Model, to: str) -> Part:
 
 def _stride(translator: nn.Module) -> int:
     """What must divide height and width: two to the power of the layers that halve them."""
-    halving = [layer for layer in translator.modules() if isinstance(layer, nn.Conv2d) and layer.stride[0] == 2]
-    return int(2 ** len(halving))
+    strides = [layer.stride[0] for layer in translator.modules() if isinstance(layer, nn.Conv2d)]
+    folds = [layer.downscale_factor for layer in translator.modules() if isinstance(layer, nn.PixelUnshuffle)]
+    return math.prod([*strides, *folds])
 
 
 def _network(model: Model, to: str) -> nn.Module:

@@ -219,6 +219,14 @@ def _pixel_shuffle(to: _Writer, op: Op) -> None:
     to.node("DepthToSpace", [to.read(op.inputs[0])], op.output, blocksize=op.settings["factor"], mode="CRD")
 
 
+def _pixel_unshuffle(to: _Writer, op: Op) -> None:
+    """Space to depth; PyTorch lays the places of a channel beside each other, ONNX the channels of a place."""
+    factor, channels = op.settings["factor"], to.program.shapes[op.inputs[0]][0]
+    laid = to.node("SpaceToDepth", [to.read(op.inputs[0])], blocksize=factor)
+    order = np.arange(channels * factor**2).reshape(factor**2, channels).T.reshape(-1)
+    to.node("Gather", [laid, to.constant(order)], op.output, axis=1)
+
+
 def _cast(to: _Writer, op: Op) -> None:
     to.node("Cast", [to.read(op.inputs[0])], op.output, to=to.type(getattr(torch, op.settings["type"])))
 
@@ -291,7 +299,8 @@ EMIT: dict[str, Emit] = {
     "linear": _linear, "conv": _conv, "conv_transpose": _conv_transpose, "affine": _affine, "group_norm": _group_norm,
     "silu": _silu, "square": _square, "leaky_relu": _leaky_relu, "clamp": _clamp, "reshape": _reshape,
     "permute": _permute, "slice": _slice, "cat": _cat, "stack": _stack, "repeat": _repeat, "pad_reflect": _pad_reflect,
-    "avg_pool": _avg_pool, "resize": _resize, "pixel_shuffle": _pixel_shuffle, "cast": _cast, "one_hot": _one_hot,
+    "avg_pool": _avg_pool, "resize": _resize, "pixel_shuffle": _pixel_shuffle,
+    "pixel_unshuffle": _pixel_unshuffle, "cast": _cast, "one_hot": _one_hot,
     "sum": _reduce("ReduceSum"), "mean": _reduce("ReduceMean"), "softmax": _softmax, "argmax": _argmax,
     "embedding": _embedding, "zoom": _zoom,
 }  # fmt: skip
