@@ -65,6 +65,9 @@ class Data(Section):
     range: str | None = Field(
         None, description="values shown as black and as white in deep grey files: auto or LOW..HIGH; absent: by type"
     )
+    resident: Literal["auto", "true", "false"] = Field(
+        "auto", description="holding the pixels of a pack in memory; auto: where they take less than half of it"
+    )
     per_class: Annotated[int, Field(ge=1)] | None = Field(
         None, description="number of training images kept of each class; absent: all"
     )
@@ -84,6 +87,11 @@ class Data(Section):
     augment: tuple[str, ...] = Field(
         (), description="random operations applied to each training batch, such as flip, rotate degrees=-15..15"
     )
+
+    @field_validator("resident", mode="before")
+    @classmethod
+    def _in_words(cls, value: Any) -> Any:
+        return str(value).lower() if isinstance(value, bool) else value
 
     @field_validator("augment", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from simulacra import images
 from simulacra.config import Data, sources
 from simulacra.config.seeds import derived_seed
 from simulacra.data import degradation as degradations
-from simulacra.data import digits, domains, folders, given, idx, reading, shapes, stacked
+from simulacra.data import digits, domains, folders, given, idx, packs, reading, shapes, stacked
 from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
 from simulacra.data.given import Given
@@ -98,7 +98,10 @@ def load(
     if degradation is not None:
         if batch is not Pairs:
             raise ConfigError("data.pairs makes pairs of images, from which pix2pix and the recipes for repair learn.")
-        return degradations.paired(load(degradations.single(data), root, Images, images_given), degradation)
+        single = load(degradations.single(data), root, Images, images_given)
+        if single.train.mapped:
+            raise ConfigError("data.pairs changes all pictures of a set, so it must be in memory: --data.resident true")
+        return degradations.paired(single, degradation)
     if images_given is not None:
         return completed(given.load(images_given, data, batch), data)
     return completed(_read(data, root, batch), data)
@@ -106,6 +109,10 @@ def load(
 
 def _read(data: Data, root: Path | None, batch: type[Images]) -> Parts:
     given.refuse_absent(data.name)
+    if packs.is_pack(data.name) and Path(data.name).is_file():
+        if batch is Unpaired or batch is Pairs:
+            raise DataError(f"{data.name} is a pack of one domain, and this family needs two. Give a folder or a zip.")
+        return packs.load(Path(data.name), data)
     if batch is Unpaired or batch is Pairs:
         return domains.load(data, batch, root)
     if data.name in SOURCES:
@@ -130,7 +137,7 @@ def completed(parts: Parts, data: Data) -> Splits:
     Raises `DataError` for too few images.
     """
     for part in (parts.train, parts.test, parts.validation):
-        if part is not None:
+        if part is not None and not part.mapped:
             channels = (data.channels or part.shape.channels) * max(1, len(part.domains))
             reading.refuse_beyond_memory(len(part), channels, data.size or part.shape.size)
     train, test, validation, remarks = parts.train, parts.test, parts.validation, list(parts.remarks)
@@ -169,7 +176,8 @@ def _fitted(dataset: Dataset, data: Data) -> Dataset:
     other = dataset.other
     if other is not None:
         other = _fitted(other, data.model_copy(update={"size": size, "channels": data.channels_b or data.channels}))
-    return replace(dataset, images=pixels, other=other)
+    known = dataset.known if pixels is dataset.images else None
+    return replace(dataset, images=pixels, other=other, known=known)
 
 
 def _binarized(pixels: Tensor) -> Tensor:

@@ -61,6 +61,8 @@ class Dataset:
     names: tuple[str, ...] = ()  # of the files, where there are files
     factors: dict[str, Tensor] | None = None  # of the procedural sets: what generated each image
     other: Dataset | None = None  # domain B, where there are two
+    mapped: bool = False  # whether the images lie in a file and are read when they are needed
+    known: str | None = None  # the SHA-256 of the pixels, where a file says so
 
     def __len__(self) -> int:
         return len(self.images)
@@ -97,6 +99,8 @@ class Dataset:
             names=tuple(self.names[i] for i in indices.tolist()) if self.names else (),
             factors=None if self.factors is None else {k: v[indices] for k, v in self.factors.items()},
             other=self.other.take(indices) if self.other is not None and self.paired else self.other,
+            mapped=False,
+            known=None,
         )
 
     def divide(self, share: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -104,9 +108,21 @@ class Dataset:
         if self.other is not None and not self.paired:
             (rest, share_of_a), (other, share_of_b) = (part.divide(share, seed) for part in self.domains.values())
             return replace(rest, other=other), replace(share_of_a, other=share_of_b)
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         count = min(len(self) - 1, max(1, round(share * len(self))))
+        if self.mapped:
+            return self._slice(count, len(self)), self._slice(0, count)
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         return self.take(order[count:].sort().values), self.take(order[:count].sort().values)
+
+    def _slice(self, start: int, stop: int) -> Dataset:
+        """Images that follow each other, without copying: those of a pack lie in random order."""
+        return replace(
+            self,
+            images=self.images[start:stop],
+            labels=None if self.labels is None else self.labels[start:stop],
+            names=self.names[start:stop],
+            known=f"{self.known}[{start}:{stop}]",
+        )
 
     def few(self, per_class: int, seed: int) -> Dataset:
         """So many images of each class (or all there are), drawn at random, in their order. Raises `DataError`."""
@@ -118,6 +134,8 @@ class Dataset:
 
     def digest(self) -> str:
         """Return the SHA-256 of the pixels."""
+        if self.known is not None:
+            return self.known
         digest = hashlib.sha256(self.images.contiguous().numpy().tobytes())
         if self.other is not None:
             digest.update(self.other.digest().encode())
@@ -127,7 +145,7 @@ class Dataset:
         """Return what a model can learn of: digests of pixels and labels, the names of classes, and domain B."""
         labels = None if self.labels is None else hashlib.sha256(self.labels.long().numpy().tobytes()).hexdigest()
         return {
-            "pixels": hashlib.sha256(self.images.contiguous().numpy().tobytes()).hexdigest(),
+            "pixels": self.known or hashlib.sha256(self.images.contiguous().numpy().tobytes()).hexdigest(),
             "shape": list(self.images.shape),
             "labels": labels,
             "classes": list(self.classes),

@@ -7,6 +7,7 @@ that stream. Batches are gathered by index from one uint8 tensor on the training
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
@@ -45,6 +46,31 @@ class Loader(Protocol):
         ...
 
 
+class Ahead:
+    """Images that lie in a file: those that are expected next are read while the last ones are used."""
+
+    def __init__(self, images: Tensor, device: torch.device) -> None:
+        self.images, self.device = images, device
+        self._pool = ThreadPoolExecutor(1)
+        self._reading: tuple[Tensor, Future[Tensor]] | None = None
+        self._expected: Tensor | None = None
+
+    def expect(self, indices: Tensor) -> None:
+        """Read these images as soon as the next ones have been fetched."""
+        self._expected = indices
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        """Return the images of some indices, on the device."""
+        known, self._reading = self._reading, None
+        whole = known[1].result() if known and torch.equal(known[0], indices) else self._read(indices)
+        if self._expected is not None:
+            self._reading = self._expected, self._pool.submit(self._read, self._expected)
+        return whole.to(self.device, non_blocking=True)
+
+    def _read(self, indices: Tensor) -> Tensor:
+        return self.images[indices.cpu()]
+
+
 class ImageLoader:
     """Endless training batches of one size from a resident data set, by a new permutation in each epoch."""
 
@@ -69,12 +95,14 @@ class ImageLoader:
     def _hold(self, dataset: Dataset) -> None:
         """Put what batches are gathered from on the device."""
         self.dataset = dataset
-        self._images = dataset.images.to(self.device)
+        self._images = Ahead(dataset.images, self.device) if dataset.mapped else dataset.images.to(self.device)
         self._labels = None if dataset.labels is None else dataset.labels.to(self.device)
 
     def batch(self, step: int) -> Images:
         """Return the batch of a step, with labels where the data set has classes."""
         indices = parallel.own(self._indices(step * self.batch_size))
+        if isinstance(self._images, Ahead):
+            self._images.expect(parallel.own(self._indices((step + 1) * self.batch_size)))
         x = from_bytes(self._images[indices]).contiguous(memory_format=torch.channels_last)
         if self._pipeline.steps:
             x = self.augmented(x, step).contiguous(memory_format=torch.channels_last)

@@ -58,7 +58,7 @@ def refuse_fewer_images(trainer: Trainer, path: Path) -> None:
 
 def refuse_changes(before: Config, values: Config, what: str) -> None:
     """Raise `ConfigError` for a change of what determines the weights; ``what`` has the config ``before``."""
-    free = {f"train.{name}" for name in MAY_CHANGE}
+    free = {f"train.{name}" for name in MAY_CHANGE} | {"data.resident"}
     falling = before.train.schedule.kind != "constant"
     if falling:
         free.remove("train.images")

@@ -1,0 +1,60 @@
+"""The verb pack: decode a data set once, into a file that is read where it lies."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+
+from simulacra import config
+from simulacra.cli.output import counted, refuse_existing, say, tell
+from simulacra.cli.parser import Verbs
+from simulacra.errors import ConfigError
+
+KEYS = ("size", "channels", "fit", "background", "range", "corrupt", "max_megapixels", "test")  # of `data`
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb of this module."""
+    sub = verbs.add("pack", _pack, "Decode a folder or zip of pictures once, into one file for data beyond the memory.")
+    sub.add_argument("source", type=Path, metavar="PATH", help="folder or zip of pictures; with --check, a pack")
+    sub.add_argument("--out", type=Path, metavar="FILE.simpack", help="file for the pack")
+    sub.add_argument("--check", action="store_true", help="compare every block of a pack with its digest")
+    sub.add_argument("--force", action="store_true", help="overwrite a pack")
+    for key in KEYS:
+        meaning = str(config.Data.model_fields[key].description)
+        sub.add_argument(f"--data.{key}", metavar="VALUE", help=f"as in train: {meaning}")
+
+
+def _pack(options: argparse.Namespace) -> None:
+    if options.check:
+        _check(options.source)
+        return
+    from simulacra.data import packs
+
+    out = options.out
+    if out is None or not packs.is_pack(out.name) or out.is_dir():
+        raise ConfigError("pack needs the name of a file that ends in .simpack: --out photos.simpack")
+    refuse_existing(out, options.force)
+    pairs = {f"data.{key}": getattr(options, f"data.{key}") for key in KEYS}
+    read = config.override({key: text for key, text in pairs.items() if text is not None})
+    values = config.merge(read, {"data": {"name": str(options.source)}, "model": {"family": "vae"}})
+    data = config.parse(values, prefix="--").data  # any family: it is not looked at
+    signal.signal(signal.SIGTERM, _interrupt)
+    done = packs.pack(options.source, data, out, counted)
+    for line in done.left_out:
+        tell(f"left out: {line}")
+    channels, size, _ = done.shape
+    counts = ", ".join(f"{count:,} for {split}" for split, count in done.counts.items())
+    say(out, f"{counts}, of {channels} x {size} x {size}; {done.size / 1e9:,.3f} GB")
+
+
+def _interrupt(*_: object) -> None:
+    """End as Ctrl-C does, so that nothing is left behind."""
+    raise KeyboardInterrupt
+
+
+def _check(path: Path) -> None:
+    from simulacra.data import packs
+
+    say(path, f"all {packs.Opened(path).check():,} blocks of its pixels are as they were packed")
