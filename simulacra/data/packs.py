@@ -325,7 +325,7 @@ class Opened:
             raise self._damaged("it lacks digests of its pixels")
         for index in np.linspace(0, len(digests) - 1, count).round().astype(int).tolist():
             content = self._map[index * BLOCK : min((index + 1) * BLOCK, self.pixels)]
-            if hashlib.blake2b(content, digest_size=DIGEST).digest() != digests[index].tobytes():
+            if hashlib.blake2b(content.tobytes(), digest_size=DIGEST).digest() != digests[index].tobytes():
                 raise self._damaged(f"its pixels have changed, about {index * BLOCK:,} bytes after the header")
         return count
 

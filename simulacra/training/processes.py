@@ -23,6 +23,7 @@ from simulacra.training.team import ALONE, Team, asked_for, join
 BEAT = 1.0  # seconds between two beats
 SILENCE = float(os.environ.get("SIMULACRA_SILENCE", "60"))  # seconds after which a process counts as lost
 CERTAIN = 2.5  # seconds in which a living process beats at least once
+GRACE = 10.0  # seconds between a request to end and the end, outside of steps
 CONTINUE = "The last checkpoint is kept. To continue, type the same command with --resume."
 ATTEMPT = "TORCHELASTIC_RESTART_COUNT"  # how often torchrun has started the job again
 
@@ -44,11 +45,10 @@ def job() -> Iterator[Team]:
     team = join()
     pulse = Pulse(team)
     pulse.start()
-    status = 0
+    before, status = signal.signal(signal.SIGTERM, _end_soon), 0
     try:
         yield team
     except LostProcess as error:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends the others of a failed job
         silent, status = pulse.silent(), -1
         if team.rank != min(set(range(team.count)) - set(silent), default=team.rank):
             raise SystemExit(error.exit_status) from None
@@ -65,6 +65,14 @@ def job() -> Iterator[Team]:
         if status >= 0:
             _dismiss(team, status)
         pulse.stop()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end_soon(*_: object) -> None:
+    """End this process in a while: torchrun asks the others of a failed job to end, which first say what has failed."""
+    timer = threading.Timer(GRACE, os._exit, [LostProcess.exit_status])
+    timer.daemon = True
+    timer.start()
 
 
 def _dismiss(team: Team, status: int) -> None:
