@@ -26,7 +26,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"training"},
     {"testing"},
     {"bench"},
-    {"cli"},
+    {"cli", "studio"},
     {"__main__"},
 ]
 EXTRAS = {

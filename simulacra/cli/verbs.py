@@ -36,6 +36,9 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "repair": ("inpaint", "Find and replace what the model cannot explain."),
         "export": ("export", "Write a model as files for other programs."),
     },
+    "See and steer in the browser": {
+        "studio": ("studio", "Train, steer and draw on a page in the browser, offline."),
+    },
     "Work on pictures and data sets": {
         "transform": ("transform", "Change pictures by one operation or a random pipeline."),
         "compose": ("transform", "Combine pictures: overlays, seamless cloning, collages."),

@@ -7,6 +7,7 @@ Each asks the model only for the primitives it needs (`prior`, `encode`, `decode
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -142,26 +143,45 @@ def interpolate(model: Model, start: Tensor, end: Tensor, steps: int) -> Tensor:
     return decode(model, path(start, end, steps))
 
 
-def traverse(
-    model: Model, reference: Tensor | None = None, *, steps: int = 11, seed: int = 0
-) -> tuple[Tensor, list[int]]:
-    """Move one latent at a time: return images ``(rows, steps, C, H, W)`` and the latent of each row.
+@dataclass(frozen=True)
+class Axes:
+    """The latents that are worth moving, ``chosen``, around a latent ``origin`` ``(D,)``.
 
-    With an encoder, ``reference`` is a batch of images ``(n, C, H, W)``: the rows are the latents that vary most
-    over it, each moved over the Gaussian of its codes, around the code of the first image. Without one, they are
-    the first latents, moved over the prior around a sample of ``seed``.
+    Latent d is spread as ``centre[d] + spread[d] N(0, 1)`` over the codes of images, or else over the prior.
     """
-    refuse_too_many(model, TRAVERSED * steps)
+
+    origin: Tensor
+    centre: Tensor
+    spread: Tensor
+    chosen: list[int]
+
+
+def axes(model: Model, reference: Tensor | None = None, *, seed: int = 0) -> Axes:
+    """Return the latents that vary most over ``reference`` ``(n, C, H, W)``, around the code of its first image.
+
+    Without an encoder or a reference they are the first latents, around a sample of ``seed``.
+    """
     if isinstance(model, Inferential) and reference is not None:
         codes = encode(model, reference)
         origin, centre, spread = codes[0], codes.mean(0), codes.std(0, unbiased=False)
     else:
         origin = latents(model, 1, seed=seed)[0]
         centre, spread = torch.zeros_like(origin), torch.ones_like(origin)
-    chosen = spread.argsort(descending=True, stable=True)[:TRAVERSED].tolist()
-    moves = normal_quantiles(steps, *SPAN).to(origin.device)
-    rows = [decode(model, along(origin, d, centre[d] + spread[d] * moves)) for d in chosen]
-    return torch.stack(rows), chosen
+    return Axes(origin, centre, spread, spread.argsort(descending=True, stable=True)[:TRAVERSED].tolist())
+
+
+def traverse(
+    model: Model, reference: Tensor | None = None, *, steps: int = 11, seed: int = 0
+) -> tuple[Tensor, list[int]]:
+    """Move one latent at a time: return images ``(rows, steps, C, H, W)`` and the latent of each row.
+
+    The rows are those of `axes`, each moved over the Gaussian of its codes, around the origin.
+    """
+    refuse_too_many(model, TRAVERSED * steps)
+    found = axes(model, reference, seed=seed)
+    moves = normal_quantiles(steps, *SPAN).to(found.origin.device)
+    rows = [decode(model, along(found.origin, d, found.centre[d] + found.spread[d] * moves)) for d in found.chosen]
+    return torch.stack(rows), found.chosen
 
 
 def traverse_named(

@@ -1,0 +1,168 @@
+"""What the page may ask, each field with its limits: numbers are finite, lists and texts are short."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from simulacra.studio.settings import BODY, IMAGES, PICTURES, STEPS
+
+Number = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+Latent = Annotated[list[Number], Field(min_length=1, max_length=4_096)]
+Image = Annotated[str, Field(max_length=BODY, description="a data: address of a PNG, JPEG, WebP, GIF, BMP or TIFF")]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=1, le=IMAGES)]
+Frames = Annotated[int, Field(ge=2, le=64)]
+Truncation = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
+Codes = Annotated[dict[Name, Number | Name], Field(max_length=32)]
+Prior = Literal["model", "fitted"]
+
+
+class Ask(BaseModel):
+    """A request's body; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Draw(Ask):
+    """Latents drawn from the prior, with codes set by name."""
+
+    n: Count = 16
+    seed: Seed = 0
+    label: Name | None = None
+    codes: Codes = {}
+    truncation: Truncation | None = None
+    prior: Prior | None = None
+
+
+class Decode(Ask):
+    """Latents to decode."""
+
+    latents: Annotated[list[Latent], Field(min_length=1, max_length=IMAGES)]
+    codes: Codes = {}
+
+
+class Pictured(Ask):
+    """One picture."""
+
+    picture: Image
+
+
+class Invert(Pictured):
+    """A picture whose latent is searched by gradient descent."""
+
+    steps: Annotated[int, Field(ge=1, le=STEPS)] = 200
+    seed: Seed = 0
+
+
+class Mend(Invert):
+    """A picture with a hole: the mask is white where it is to be filled in."""
+
+    mask: Image
+
+
+class Stop(Ask):
+    """A keyframe: a latent or a picture."""
+
+    latent: Latent | None = None
+    picture: Image | None = None
+
+
+class Walk(Ask):
+    """Frames from keyframe to keyframe."""
+
+    stops: Annotated[list[Stop], Field(min_length=2, max_length=8)]
+    steps: Frames = 12
+    route: Literal["latent", "fade", "flow", "transport"] = "latent"
+    seed: Seed = 0
+
+
+class Film(Walk):
+    """The same as a GIF."""
+
+    seconds: Annotated[float, Field(ge=0.02, le=2, allow_inf_nan=False)] = 0.1
+
+
+class Traverse(Ask):
+    """One latent moved at a time."""
+
+    steps: Annotated[int, Field(ge=2, le=25)] = 11
+    seed: Seed = 0
+
+
+class Manifold(Ask):
+    """A grid over two latents."""
+
+    side: Annotated[int, Field(ge=2, le=40)] = 20
+
+
+class Group(Ask):
+    """Pictures, or the name of a class of the run's data."""
+
+    pictures: Annotated[list[Image], Field(max_length=PICTURES)] = []
+    label: Name | None = None
+
+
+class Arithmetic(Ask):
+    """A picture moved by the difference of two groups."""
+
+    picture: Image
+    plus: Group
+    minus: Group
+    steps: Annotated[int, Field(ge=2, le=25)] = 7
+    strength: Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)] = 1.0
+    seed: Seed = 0
+
+
+class Translate(Pictured):
+    """A picture for the other domain."""
+
+    to: Literal["A", "B"] = "B"
+
+
+class Examples(Ask):
+    """Images of the run's test split."""
+
+    n: Annotated[int, Field(ge=1, le=64)] = 12
+    seed: Seed = 0
+
+
+class Transform(Pictured):
+    """Operations, one after the other, as they are typed."""
+
+    steps: Annotated[str, Field(max_length=2_000)]
+    seed: Seed = 0
+
+
+class Note(Ask):
+    """What a person keeps with a run."""
+
+    star: bool = False
+    text: Annotated[str, Field(max_length=4_000)] = ""
+
+
+class Job(Ask):
+    """A training to start: a recipe with changes, or a plan for uploaded pictures."""
+
+    recipe: Name
+    data: Name | None = None
+    upload: Name | None = None
+    minutes: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = None
+    options: Annotated[dict[Name, Annotated[str, Field(max_length=1_000)]], Field(max_length=100)] = {}
+    name: Name | None = None
+    seed: Seed | None = None
+
+
+class Resume(Ask):
+    """A run to continue, perhaps to a greater length in images."""
+
+    run: Name
+    images: Annotated[int, Field(gt=0, lt=2**53)] | None = None
+
+
+class Plan(Ask):
+    """What to train on uploaded pictures in so many minutes."""
+
+    minutes: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = 10.0

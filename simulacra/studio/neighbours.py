@@ -1,0 +1,41 @@
+"""Is it a copy? The training images nearest to an image that a model drew."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from simulacra import images
+from simulacra.data import derived_seed
+from simulacra.metrics.neighbours import nearest_few
+from simulacra.runs.run import Run
+from simulacra.studio import asks, pictures, steer
+
+SHOWN = 4
+MOST = 10_000  # training images that are looked through
+_known: WeakKeyDictionary[Run, tuple[Tensor, Tensor]] = WeakKeyDictionary()
+
+
+def of(run: Run, ask: asks.Decode) -> dict[str, Any]:
+    """The nearest training images to the image of the first latent, by the distance of their pixels."""
+    x = run.decode(steer.checked(run, ask)[:1]).cpu()
+    known, looked_through = _training_images(run)
+    distance, index = nearest_few(images.to_unit(x).flatten(1), known, SHOWN)
+    found = images.from_bytes(looked_through[index[0]])
+    return {
+        "images": pictures.all_shown(found), "distances": [round(d, 3) for d in distance[0].tolist()],
+        "searched": len(known), "of": len(run.splits.train),
+    }  # fmt: skip
+
+
+def _training_images(run: Run) -> tuple[Tensor, Tensor]:
+    """The training images as vectors in [0, 1] and as bytes, in large sets a fixed choice of them."""
+    if run not in _known:
+        train = run.splits.train.images
+        generator = torch.Generator().manual_seed(derived_seed("neighbours"))
+        chosen = train[torch.randperm(len(train), generator=generator)[:MOST]]
+        _known[run] = (chosen.flatten(1).float() / 255, chosen)
+    return _known[run]

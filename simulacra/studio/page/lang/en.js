@@ -1,0 +1,62 @@
+// English.
+export default {
+  "skip": "Skip to the room", "on": "on", "off": "off", "view.only": "For viewing only: nothing can be trained or changed here.",
+  "error.status": "The studio answered {status}.", "error.gone": "The studio does not answer. Is it still running?", "error.file": "This file cannot be read.",
+  "error.title": "This room could not be opened", "error.again": "Try again",
+  "time.hours": "{h} h {m} min", "time.minutes": "{m} min {s} s", "time.seconds": "{s} s",
+
+  "room.runs": "Runs", "room.explore": "Explore", "room.draw": "Draw", "room.between": "Between", "room.train": "Train", "room.pictures": "Your pictures",
+  "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
+
+  "copy.command": "Copy as command", "copy.python": "Copy as Python", "copy.link": "Copy link", "copy.done": "Copied.",
+  "picture.drop": "Drop or paste a picture here.", "picture.choose": "Choose a picture", "picture.save": "Save picture",
+  "run.choose": "Run", "scrub.label": "Moment of the training",
+
+  "empty.title": "No model is here yet", "empty.lead": "Train a small one on handwritten digits now. It takes about a minute, and you can watch it learn.",
+  "empty.quickstart": "Train a first model", "empty.own": "Use my own pictures", "empty.go": "Go to Runs", "empty.explore": "Train a model first; then you can steer it here.",
+  "empty.translate": "Train a translator first, such as the recipe cyclegan or pix2pix; it turns pictures of one kind into another.",
+
+  "runs.lead": "Every model that you trained, with its latest samples.", "runs.filter": "Filter by name, family, data or note", "runs.none": "No run matches.", "runs.new": "Train a model",
+  "runs.star": "Star {name}", "runs.samples": "Samples of {name}", "runs.nosheet": "no samples yet", "runs.images": "{n} images", "runs.step": "step {n}",
+  "runs.samples2": "Samples while it learns", "runs.reconstructions": "Originals and reconstructions", "runs.back": "All runs", "runs.note": "A note about this run", "runs.config": "Full config",
+  "facts.images": "images seen", "facts.time": "training time",
+
+  "explore.lead": "Move through the latent space of a model and see each point at once.", "explore.image": "The image of the chosen latent", "explore.new": "New sample", "explore.keep": "Keep as keyframe",
+  "explore.kept": "Kept. {n} keyframes wait in Between.", "explore.walk": "Walk between them", "explore.variations": "Variations", "explore.take": "Take variation {n}", "explore.near": "Nearest training images: is it a copy?",
+  "explore.nearest": "Training image {n}", "explore.codes": "Named codes", "explore.sliders": "Latents that matter most", "explore.reset": "Back to the start", "explore.draw": "Draw by a seed",
+  "explore.truncation": "truncation", "explore.seed": "Seed", "explore.axis": "Axis", "explore.two": "Two latents under your hand", "explore.plane": "The whole latent plane",
+  "explore.planehint": "Drag over the plane, or use the arrow keys.", "explore.pad": "A square of two latents; drag, or use the arrow keys",
+
+  "draw.lead": "Draw or drop a picture. The model shows what it makes of it, and you can change its latent.", "draw.paper": "Drawing area", "draw.width": "Width of the pen", "draw.colour": "Colour of the pen",
+  "draw.undo": "Undo", "draw.clear": "Clear", "draw.drop": "Or drop, paste or choose a picture.", "draw.example": "Use a test image", "draw.invert": "Find the nearest latent", "draw.first": "Draw something first.",
+  "draw.seen": "What the model sees", "draw.made": "What it makes of it", "draw.difference": "Difference", "draw.error": "Mean squared error {n}", "draw.edit": "Change it", "draw.edited": "The changed picture",
+  "draw.kept": "Kept as a keyframe for Between.", "draw.result": "Result", "draw.hint": "Draw with one stroke, and the answer follows your hand.", "draw.hintinvert": "This model has no encoder: draw, then press “Find the nearest latent”. It takes a few seconds.",
+
+  "between.lead": "Choose keyframes and a route, and watch the pictures change from one to the next.", "between.frame": "The frame at the slider", "between.scrub": "Frame", "between.play": "Play", "between.keys": "Keyframes",
+  "between.key": "Keyframe {n}", "between.hint": "Press a keyframe to remove it.", "between.remove": "Remove this keyframe", "between.removen": "Remove keyframe {n}", "between.random": "Add a random one", "between.afresh": "Start afresh",
+  "between.drop": "Drop a picture to add it.", "between.full": "There are eight keyframes already.", "between.two": "Choose at least two keyframes.", "between.save": "Save as GIF", "between.route": "Route", "between.steps": "Frames",
+  "route.latent": "Latent space", "route.fade": "Cross-fade", "route.flow": "Optical flow", "route.transport": "Transport of light",
+  "routehint.latent": "Through the model: every frame is a picture that the model could draw.", "routehint.fade": "Without a model: one picture fades into the next.",
+  "routehint.flow": "Without a model: pixels follow the optical flow between the pictures (needs the extra vision).", "routehint.transport": "Without a model: light moves to where the next picture has it.",
+
+  "train.lead": "Choose a recipe, start it, and watch it learn.", "train.recipe": "Recipe", "train.data": "Data", "train.owndata": "The recipe’s own data", "train.name": "Name of the run", "train.nameauto": "chosen for you",
+  "train.start": "Start training", "train.stop": "Save and stop", "train.resume": "Continue", "train.longer": "Train twice as long", "train.open": "Open the run", "train.log": "What it printed", "train.queue": "Trainings",
+  "train.none": "Nothing is training", "train.nonelead": "Start one on the left; its samples and curves appear here as they are written.", "train.progress": "Progress of the training", "train.left": "{time} left", "train.curves": "Curves",
+  "train.data2": "More options of the data", "train.model": "More options of the model", "train.train": "More options of the training", "train.absent": "automatic",
+  "state.queued": "waiting", "state.running": "training", "state.done": "finished", "state.failed": "failed", "state.stopped": "stopped",
+  "statehint.queued": "It starts as soon as the training before it has ended.", "statehint.running": "It is getting ready: loading PyTorch and the data.", "statehint.done": "", "statehint.failed": "", "statehint.stopped": "It was stopped before its first report.",
+
+  "pictures.lead": "From a folder of your pictures to new ones. Nothing leaves this machine.", "pictures.drop": "Drop a folder or a zip of pictures here", "pictures.kinds": "PNG, JPEG, WebP, GIF, BMP or TIFF. Subfolders become classes.",
+  "pictures.folder": "Choose a folder", "pictures.zip": "Choose files or a zip", "pictures.sending": "Reading your pictures", "pictures.looking": "Looking at them", "pictures.found": "{n} pictures in {name}", "pictures.refused": "{n} files cannot be used",
+  "pictures.crops": "How they will be cropped", "pictures.crop": "Cropped picture {n}", "pictures.time": "How long may it take?", "pictures.minutes": "Time", "pictures.min": "{n} min", "pictures.plan": "Make a plan", "pictures.other": "Other pictures",
+  "pictures.measuring": "Measuring this machine for a few seconds", "pictures.planned": "The plan",
+
+  "translate.lead": "Turn pictures of one kind into another, and back again.", "translate.hint": "Choose an example, draw, or drop a picture.", "translate.from": "{d}, as the model sees it", "translate.to": "Translated to {d}", "translate.back": "Back to {d}",
+  "translate.direction": "Direction", "translate.ab": "A to B", "translate.ba": "B to A", "translate.examples": "Test images", "translate.example": "Test image {n}", "translate.draw": "Draw", "translate.result": "Result",
+
+  "dark.lead": "Change pictures by hand, and copy the command that does the same to a whole folder.", "dark.before": "Before", "dark.after": "After", "dark.add": "Add an operation", "dark.chain": "Operations", "dark.drop": "Drop or paste a picture here.",
+  "dark.hint": "Add an operation; each has sliders, and the preview follows them.", "dark.remove": "Remove this operation", "dark.up": "Move this operation up",
+
+  "measure.lead": "Scores of your models with the conditions under which they hold.", "measure.scores": "Scores", "measure.metric": "Score", "measure.value": "Value", "measure.conditions": "Conditions", "measure.none": "This run was not evaluated yet",
+  "measure.how": "Run this in a terminal. The scores and their page appear here.", "measure.evaluation": "Evaluation", "measure.report": "Report", "measure.window": "Open in a new tab",
+};

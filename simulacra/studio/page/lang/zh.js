@@ -1,0 +1,45 @@
+// 中文。
+export default {
+  "skip": "跳到主要内容", "on": "开", "off": "关", "view.only": "仅供浏览：此处不能训练，也不能修改。",
+  "error.status": "服务器返回了 {status}。", "error.gone": "连不上工作室。它还在运行吗？", "error.file": "无法读取此文件。", "error.title": "无法打开此页面", "error.again": "重试",
+  "time.hours": "{h} 小时 {m} 分", "time.minutes": "{m} 分 {s} 秒", "time.seconds": "{s} 秒",
+
+  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
+
+  "copy.command": "复制为命令", "copy.python": "复制为 Python", "copy.link": "复制链接", "copy.done": "已复制。",
+  "picture.drop": "把图片拖放或粘贴到这里。", "picture.choose": "选择图片", "picture.save": "保存图片", "run.choose": "模型", "scrub.label": "训练时刻",
+
+  "empty.title": "这里还没有模型", "empty.lead": "现在就用手写数字训练一个小模型。大约需要一分钟，你可以看着它学习。", "empty.quickstart": "训练第一个模型", "empty.own": "使用我的图片", "empty.go": "前往“模型”",
+  "empty.explore": "请先训练一个模型，然后就可以在这里操控它。", "empty.translate": "请先训练一个转换模型，例如配方 cyclegan 或 pix2pix；它能把一类图片变成另一类。",
+
+  "runs.lead": "你训练过的所有模型及其最新样本。", "runs.filter": "按名称、类型、数据或备注筛选", "runs.none": "没有匹配的模型。", "runs.new": "训练模型", "runs.star": "收藏 {name}", "runs.samples": "{name} 的样本", "runs.nosheet": "还没有样本",
+  "runs.images": "{n} 张图像", "runs.step": "第 {n} 步", "runs.samples2": "学习过程中的样本", "runs.reconstructions": "原图与重建", "runs.back": "所有模型", "runs.note": "关于此模型的备注", "runs.config": "完整配置", "facts.images": "已学习的图像", "facts.time": "训练时间",
+
+  "explore.lead": "在模型的潜空间中移动，每一点立即可见。", "explore.image": "所选潜变量对应的图像", "explore.new": "新样本", "explore.keep": "存为关键帧", "explore.kept": "已保存。“渐变”中有 {n} 个关键帧。", "explore.walk": "在它们之间漫步", "explore.variations": "变体",
+  "explore.take": "选用变体 {n}", "explore.near": "最接近的训练图像：是复制吗？", "explore.nearest": "训练图像 {n}", "explore.codes": "命名编码", "explore.sliders": "最重要的潜变量", "explore.reset": "回到起点", "explore.draw": "按种子抽样", "explore.truncation": "截断",
+  "explore.seed": "种子", "explore.axis": "坐标轴", "explore.two": "手下的两个潜变量", "explore.plane": "整个潜平面", "explore.planehint": "在平面上拖动，或使用方向键。", "explore.pad": "两个潜变量构成的方形；拖动，或使用方向键",
+
+  "draw.lead": "画一张或拖入一张图片。模型会显示它的理解，你还可以修改它的潜变量。", "draw.paper": "绘画区", "draw.width": "画笔粗细", "draw.colour": "画笔颜色", "draw.undo": "撤销", "draw.clear": "清除", "draw.drop": "也可以拖放、粘贴或选择图片。", "draw.example": "使用测试图像",
+  "draw.invert": "寻找最接近的潜变量", "draw.first": "请先画点什么。", "draw.seen": "模型看到的", "draw.made": "模型画出的", "draw.difference": "差异", "draw.error": "均方误差 {n}", "draw.edit": "修改它", "draw.edited": "修改后的图片", "draw.kept": "已存为“渐变”的关键帧。", "draw.result": "结果",
+  "draw.hint": "画上一笔，结果会跟着你的手变化。", "draw.hintinvert": "此模型没有编码器：画完后请按“寻找最接近的潜变量”，需要几秒钟。",
+
+  "between.lead": "选择关键帧和路线，看图片如何一步步变化。", "between.frame": "滑块处的画面", "between.scrub": "画面", "between.play": "播放", "between.keys": "关键帧", "between.key": "关键帧 {n}", "between.hint": "点按关键帧可将其移除。", "between.remove": "移除此关键帧", "between.removen": "移除关键帧 {n}",
+  "between.random": "随机添加一个", "between.afresh": "重新开始", "between.drop": "拖入图片即可添加。", "between.full": "已经有八个关键帧了。", "between.two": "请至少选择两个关键帧。", "between.save": "保存为 GIF", "between.route": "路线", "between.steps": "帧数",
+  "route.latent": "潜空间", "route.fade": "淡入淡出", "route.flow": "光流", "route.transport": "光的搬运", "routehint.latent": "经过模型：每一帧都是模型能画出的图片。", "routehint.fade": "不用模型：一张图片淡入下一张。", "routehint.flow": "不用模型：像素沿着图片之间的光流移动（需要附加组件 vision）。",
+  "routehint.transport": "不用模型：光移动到下一张图片中的位置。",
+
+  "train.lead": "选择配方，开始训练，看它学习。", "train.recipe": "配方", "train.data": "数据", "train.owndata": "配方自带的数据", "train.name": "名称", "train.nameauto": "自动命名", "train.start": "开始训练", "train.stop": "保存并停止", "train.resume": "继续", "train.longer": "再训练同样长的时间", "train.open": "打开模型",
+  "train.log": "输出信息", "train.queue": "训练任务", "train.none": "当前没有训练", "train.nonelead": "在左侧开始一个；样本和曲线会随时出现在这里。", "train.progress": "训练进度", "train.left": "还剩 {time}", "train.curves": "曲线", "train.data2": "更多数据选项", "train.model": "更多模型选项", "train.train": "更多训练选项", "train.absent": "自动",
+  "state.queued": "等待中", "state.running": "训练中", "state.done": "已完成", "state.failed": "失败", "state.stopped": "已停止", "statehint.queued": "前一个训练结束后即开始。", "statehint.running": "正在准备：加载 PyTorch 和数据。", "statehint.done": "", "statehint.failed": "", "statehint.stopped": "它在第一次报告之前就停止了。",
+
+  "pictures.lead": "从你的图片文件夹到全新的图片。一切都留在这台电脑上。", "pictures.drop": "把图片文件夹或 zip 拖到这里", "pictures.kinds": "PNG、JPEG、WebP、GIF、BMP 或 TIFF。子文件夹即类别。", "pictures.folder": "选择文件夹", "pictures.zip": "选择文件或 zip", "pictures.sending": "正在读取图片", "pictures.looking": "正在查看图片",
+  "pictures.found": "{name} 中有 {n} 张图片", "pictures.refused": "{n} 个文件无法使用", "pictures.crops": "裁剪效果", "pictures.crop": "裁剪后的图片 {n}", "pictures.time": "可以用多长时间？", "pictures.minutes": "时间", "pictures.min": "{n} 分钟", "pictures.plan": "制定计划", "pictures.other": "换一批图片",
+  "pictures.measuring": "正在测试这台电脑，需要几秒钟", "pictures.planned": "计划",
+
+  "translate.lead": "把一类图片变成另一类，再变回来。", "translate.hint": "选择一个示例，画一张，或拖入图片。", "translate.from": "模型看到的 {d}", "translate.to": "转换为 {d}", "translate.back": "变回 {d}", "translate.direction": "方向", "translate.ab": "A 到 B", "translate.ba": "B 到 A", "translate.examples": "测试图像",
+  "translate.example": "测试图像 {n}", "translate.draw": "绘画", "translate.result": "结果",
+
+  "dark.lead": "手工修改图片，并复制能对整个文件夹做同样处理的命令。", "dark.before": "之前", "dark.after": "之后", "dark.add": "添加操作", "dark.chain": "操作", "dark.drop": "把图片拖放或粘贴到这里。", "dark.hint": "添加一个操作；每个都有滑块，预览会随之变化。", "dark.remove": "移除此操作", "dark.up": "上移此操作",
+
+  "measure.lead": "模型的得分及其成立的条件。", "measure.scores": "得分", "measure.metric": "指标", "measure.value": "数值", "measure.conditions": "条件", "measure.none": "此模型尚未评估", "measure.how": "在终端中运行此命令，得分及其页面就会出现在这里。", "measure.evaluation": "评估", "measure.report": "报告", "measure.window": "在新标签页中打开",
+};
