@@ -84,6 +84,13 @@ def test_extras_are_imported_only_where_used(path: Path) -> None:
     assert not top & EXTRAS
 
 
+def test_the_server_of_the_studio_is_imported_in_its_room_alone() -> None:
+    for path in FILES:
+        if path.relative_to(PACKAGE).parts[0] != "studio":
+            top = {name.partition(".")[0] for name in imported(path)}
+            assert not top & {"fastapi", "starlette", "uvicorn", "python_multipart"}, path
+
+
 def test_the_trainer_knows_no_family() -> None:
     for path in (PACKAGE / "training").glob("*.py"):
         assert not {name for name in imported(path) if name.startswith("simulacra.models.")} & {

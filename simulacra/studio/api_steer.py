@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from simulacra.studio import asks, neighbours, pictures, steer
+from simulacra.studio import asks, between, neighbours, pictures, steer
 from simulacra.studio.house import Home, Json
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["steer"])
@@ -63,13 +63,13 @@ async def invert(run: str, ask: asks.Invert, house: Home) -> Json:
 @router.post("/interpolate")
 async def interpolate(run: str, ask: asks.Walk, house: Home) -> Json:
     """Frames from keyframe to keyframe."""
-    return await house.slowly(run, lambda opened: steer.walked(opened, ask, steer.walk(opened, ask)))
+    return await house.slowly(run, lambda opened: between.walked(opened, ask, between.walk(opened, ask)))
 
 
 @router.post("/film", response_class=Response)
 async def film(run: str, ask: asks.Film, house: Home) -> Response:
     """The same frames as a GIF."""
-    content = await house.slowly(run, lambda opened: pictures.film(steer.walk(opened, ask), ask.seconds))
+    content = await house.slowly(run, lambda opened: pictures.film(between.walk(opened, ask), ask.seconds))
     return Response(content, media_type="image/gif")
 
 

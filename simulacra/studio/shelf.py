@@ -50,6 +50,7 @@ def _facts(found: Found) -> dict[str, Any]:
         "images": rows[-1]["images"] if rows else 0,
         "total": values.train.images, "seconds": rows[-1]["seconds"] if rows else 0.0, "scores": _scores(values, rows),
         "sheets": {kind: steps(found, kind) for kind in KINDS}, "warning": _warning(rows),
+        "directions": list(getattr(FAMILIES[values.model.family], "directions", ())),
         "pages": [name for name, file in PAGES.items() if found.folder.file(file) is not None],
     }  # fmt: skip
 

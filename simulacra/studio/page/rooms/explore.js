@@ -133,14 +133,14 @@ class Canvas {
   asked(note = true) { this.fresh = note; this.decode(); this.settle(); }
 
   async draw() {
-    const found = await of(this.run.id, "decode", { latents: [this.z], codes: this.codes });
+    const found = await of(this.run.id, "decode", { latents: [this.z.map(plain)], codes: this.codes });
     this.image.src = found.images[0];
     this.copy.show(found);
   }
 
   /* Once the hand rests: the address, variations around it, and the training images that are nearest. */
   async after() {
-    if (this.fresh) keep({ z: this.z.map(v => +v.toFixed(4)).join(","), seed: null });
+    if (this.fresh) keep({ z: this.z.map(plain).join(","), seed: null });
     const around = Array.from({ length: VARIATIONS }, () => this.nearby());
     const [varied, near] = await Promise.allSettled([of(this.run.id, "decode", { latents: around, codes: this.codes }), of(this.run.id, "neighbours", { latents: [this.z], codes: this.codes })]);
     if (varied.status === "fulfilled") fill(this.varied, varied.value.images.map((url, i) => h("button", { type: "button", "aria-label": t("explore.take", { n: i + 1 }), onclick: () => { this.z = around[i]; this.moved(); } }, pic(url, ""))));
@@ -154,6 +154,8 @@ class Canvas {
     return z;
   }
 }
+
+const plain = v => +v.toFixed(4); // as the address keeps it, so that a link shows the very same picture
 
 const bell = () => Array.from({ length: 6 }, Math.random).reduce((a, b) => a + b, -3) * 1.4142;
 

@@ -72,8 +72,7 @@ async function one(root, id) {
         run.pages.map(page => h("a", { class: "button", target: "_blank", rel: "noopener", href: `/api/runs/${encodeURIComponent(id)}/pages/${page}` }, t(`measure.${page}`)))),
       run.warning ? h("div", { class: "warn" }, run.warning) : null,
       h("div", { class: "facts" }, fact(count(run.images), t("facts.images")), fact(duration(run.seconds), t("facts.time")), Object.entries(run.scores).map(([name, value]) => fact(short(value), name))),
-      h("div", { class: film.length > 1 ? "split" : "" }, film),
-      rows.length > 1 ? card(t("train.curves"), curves(rows)) : null,
+      h("div", { class: "split" }, film[0], h("div", { class: "stack" }, film[1], rows.length > 1 ? card(t("train.curves"), curves(rows)) : null)),
       card(null, text, h("details", {}, h("summary", {}, t("runs.config")), h("pre", {}, run.config)), copy)));
   keep({ run: id });
 }

@@ -5,7 +5,7 @@ import { card, copying, head, scrubber, select } from "../parts/bits.js";
 import { curves } from "../parts/curves.js";
 import { t } from "../parts/words.js";
 
-const BASIC = ["train.images", "train.minutes", "train.batch", "train.optimizer.learning_rate", "model.latent", "data.size"];
+const BASIC = ["train.images", "train.minutes", "model.latent", "data.size"];
 
 export async function show(root, params) {
   const live = h("div", { class: "stack" }), queue = h("div", {});
@@ -38,7 +38,7 @@ async function form(params, watch) {
     const all = await get(`recipes/${encodeURIComponent(recipe.name)}`);
     const basic = BASIC.map(key => all.find(one => one.key === key)).filter(Boolean), rest = all.filter(one => !basic.includes(one));
     const sections = ["data", "model", "train"].map(section => h("details", {}, h("summary", {}, t(section === "data" ? "train.data2" : `train.${section}`)), h("div", { class: "form" }, rest.filter(one => one.key.startsWith(section)).map(one => field(one, changes)))));
-    fill(fields, h("div", { class: "form" }, basic.map(one => field(one, changes))), h("div", {}, sections));
+    fill(fields, h("div", { class: "form slim" }, basic.map(one => field(one, changes))), h("div", { class: "row" }, start), h("div", {}, sections));
   };
   const choice = select(options, recipe.name, value => { recipe = recipes.find(one => one.name === value); draw().catch(error => toast(error.message)); }, t("train.recipe"));
   const start = h("button", { class: "main", type: "submit" }, t("train.start"));
@@ -47,8 +47,8 @@ async function form(params, watch) {
     event.preventDefault(); start.disabled = true;
     try { watch((await post("jobs", { recipe: recipe.name, data: data.value || null, options: changes, name: name.value || null, seed: +seed.value || null })).number); } catch (error) { toast(error.message); }
     start.disabled = false;
-  } }, h("label", { class: "field" }, t("train.recipe"), choice), about, h("label", { class: "field" }, t("train.data"), data), fields,
-  h("div", { class: "form" }, h("label", { class: "field" }, t("train.name"), name), h("label", { class: "field" }, t("explore.seed"), seed)), h("div", { class: "row" }, start));
+  } }, h("label", { class: "field" }, t("train.recipe"), choice), about, h("label", { class: "field" }, t("train.data"), data),
+  h("div", { class: "form slim" }, h("label", { class: "field" }, t("train.name"), name), h("label", { class: "field" }, t("explore.seed"), seed)), fields);
 }
 
 function field(option, changes) {

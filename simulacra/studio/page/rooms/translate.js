@@ -30,7 +30,8 @@ async function enter(body, run) {
   });
   const sheet = paper({ ink: "#2f62e0", ground: "#ffffff", onchange: url => { picture = url; ask(); } });
   const examples = () => fill(strip, domains ? domains[OTHER[to] === "A" ? 0 : 1].map((url, i) => h("button", { type: "button", "aria-label": t("translate.example", { n: i + 1 }), onclick: () => { sheet.show(url); picture = url; ask(); } }, pic(url, ""))) : null);
-  const direction = choose([["B", t("translate.ab")], ["A", t("translate.ba")]], to, value => { to = value; keep({ to }); examples(); ask(); }, t("translate.direction"));
+  if (!run.directions.includes(to)) to = run.directions[0];
+  const direction = choose(run.directions.map(name => [name, t(name === "B" ? "translate.ab" : "translate.ba")]), to, value => { to = value; keep({ to }); examples(); ask(); }, t("translate.direction"));
   fill(body, h("div", { class: "split" },
     h("div", { class: "stack" }, card(t("translate.direction"), direction), card(t("translate.examples"), strip), card(t("translate.draw"), sheet.canvas, sheet.tools), pictureIn(url => { sheet.show(url); picture = url; ask(); })),
     h("div", { class: "stack" }, card(t("translate.result"), result, h("div", { class: "row" }, saveButton(() => last, "translated.png"))), copy)));

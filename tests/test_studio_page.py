@@ -1,0 +1,171 @@
+"""The studio's page in a real browser: rooms open, sliders move pictures, drawings are answered, nothing goes out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import studio
+
+pytest.importorskip("fastapi", reason="needs the extra studio")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+PAGE = Path(__file__).parent.parent / "simulacra" / "studio" / "page"
+ROOMS = ("runs", "explore", "draw", "between", "train", "pictures", "translate", "darkroom", "measure")
+PATIENCE = 60_000  # milliseconds, on a machine that does much else
+
+
+def words(language: str) -> dict[str, str]:
+    """The texts of a dictionary."""
+    return dict(re.findall(r'"([a-z]+(?:\.[a-z0-9]+)?)": "([^"]*)"', (PAGE / "lang" / f"{language}.js").read_text()))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home = studio.runs(tmp_path_factory.mktemp("page") / "runs")
+    command = [sys.executable, "-m", "simulacra", "studio", str(home), "--no-browser"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert server.stdout is not None
+    line = server.stdout.readline()
+    yield line.split()[-1]
+    server.terminate()
+    server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A page that fails the test where the browser complains, or asks for anything that is not this machine's."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
+    context.set_default_timeout(PATIENCE)
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    opened.on(
+        "request", lambda sent: None if sent.url.startswith((address, "data:", "blob:")) else faults.append(sent.url)
+    )
+    yield opened
+    context.close()
+    assert not faults, faults
+
+
+def enter(page: Any, address: str, room: str) -> None:
+    """Open a room, and wait until it is shown."""
+    page.goto(f"{address}#{room}")
+    page.wait_for_selector(f'main[data-room="{room.partition("?")[0]}"] h1')
+
+
+def test_every_text_is_there_in_both_languages() -> None:
+    english, chinese = words("en"), words("zh")
+    assert set(english) == set(chinese)
+    holes = {
+        key: (set(re.findall(r"\{\w+\}", english[key])), set(re.findall(r"\{\w+\}", chinese[key]))) for key in english
+    }
+    assert not {key: both for key, both in holes.items() if both[0] != both[1]}
+    used = {
+        key
+        for path in PAGE.rglob("*.js")
+        for key in re.findall(r'\bt\("([a-z]+\.?[a-z0-9]*)"', path.read_text("utf-8"))
+    }
+    assert used <= set(english)
+
+
+def test_every_room_opens_at_every_width_without_a_complaint(page: Any, address: str) -> None:
+    for room in ROOMS:
+        enter(page, address, room)
+        assert page.inner_text("h1") == words("en")[f"room.{room}"]
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{room} is too wide for {width}"
+
+
+def test_a_slider_changes_the_picture_and_the_address(page: Any, address: str) -> None:
+    enter(page, address, "explore?run=vae")
+    page.wait_for_selector('.stage img[src^="data:image/png"]')
+    before = page.get_attribute(".stage img", "src")
+    page.locator(".sliders input").first.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_selector(f'.stage img:not([src="{before}"])')
+    page.wait_for_url(re.compile("z="))
+    after = page.get_attribute(".stage img", "src")
+    page.reload()
+    page.wait_for_selector(f'.stage img[src="{after}"]')
+
+
+def test_a_drawing_is_answered(page: Any, address: str) -> None:
+    enter(page, address, "draw?run=vae")
+    box = page.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + 90, box["y"] + 90)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 260, steps=5)
+    page.mouse.up()
+    page.wait_for_selector(".trio img")
+    assert page.locator(".trio img").count() == 3
+    assert page.locator(".sliders input").count() == 4
+
+
+def test_chinese_and_a_phone(browser: Any, address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800}, locale="zh-CN")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    enter(page, address, "explore?run=classes")
+    assert page.inner_text("h1") == words("zh")["room.explore"]
+    assert page.get_attribute("html", "lang") == "zh"
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_while_the_page_and_the_server_start_anew(browser: Any, tmp_path: Path) -> None:
+    """The first click trains; a reload and a killed server lose nothing; the run is then in the gallery."""
+    command = [sys.executable, "-m", "simulacra", "studio", str(tmp_path / "runs"), "--no-browser", "--port", "8491"]
+    server = subprocess.Popen(command)
+    address = "http://127.0.0.1:8491/"
+    wait_for(address)
+    page = browser.new_page()
+    page.set_default_timeout(240_000)
+    enter(page, address, "runs")
+    page.get_by_role("button", name=words("en")["empty.quickstart"]).click()
+    page.wait_for_selector(".charts path")
+    page.reload()
+    page.wait_for_selector(".charts path")
+    server.kill()
+    server.wait()
+    server = subprocess.Popen(command)
+    wait_for(address)
+    page.goto(f"{address}#train?job=1")
+    page.wait_for_selector(f".badge:text-is('{words('en')['state.done']}')")
+    enter(page, address, "runs")
+    assert page.locator("article").count() == 1
+    server.terminate()
+
+
+def wait_for(address: str) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(f"{address}api/about", timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"no studio at {address}")
