@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 MOVES = 300  # of a slider
 
@@ -86,13 +87,13 @@ class Client:
         assert found["images"][0].startswith("data:image/png")
         return time.perf_counter() - start
 
-    def _asked(self, method: str, verb: str, body: object) -> dict[str, list[str]]:
+    def _asked(self, method: str, verb: str, body: object) -> dict[str, Any]:
         content = None if body is None else json.dumps(body)
         self.connection.request(method, f"/api/runs/{self.run}/{verb}", content, {"content-type": "application/json"})
         answer = self.connection.getresponse()
         text = answer.read()
         assert answer.status == 200, text
-        found: dict[str, list[str]] = json.loads(text)
+        found: dict[str, Any] = json.loads(text)
         return found
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, UploadFile
 from fastapi import Path as InPath
 
-from simulacra.config.operations import OPERATIONS, Operation, Parameter, steps
 from simulacra.data import survey
 from simulacra.errors import ConfigError
+from simulacra.operations import OPERATIONS, Operation, Parameter, steps
 from simulacra.studio import asks, darkroom
 from simulacra.studio.house import Home, Json
 from simulacra.training import proposal

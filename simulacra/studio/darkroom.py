@@ -8,10 +8,10 @@ from typing import Any
 from PIL import Image
 
 from simulacra import images
-from simulacra.config.operations import steps
 from simulacra.errors import DataError
 from simulacra.images.files import Picture
 from simulacra.images.find import find
+from simulacra.operations import steps
 from simulacra.studio import asks, pictures
 from simulacra.studio.commands import command, option
 from simulacra.transforms.pictures import changed
