@@ -45,7 +45,7 @@ def test_what_has_another_shape_starts_anew(run: Run, tmp_path: Path) -> None:
     assert all(torch.equal(own[name], before[name]) for name in session.inherited.left)
 
 
-def test_convolutions_fit_at_another_side(tmp_path: Path) -> None:
+def test_convolutions_fit_at_another_side_and_dense_layers_are_interpolated(tmp_path: Path) -> None:
     path, small = tmp_path / "small", {"kind": "conv", "widths": [4, 8], "norm": "none"}
     players = {"generator": small, "discriminator": small}
     changes = {"data": SHORT["data"], "train": merge(SHORT, {"train": {"images": 32}})["train"], "model": players}
@@ -53,7 +53,35 @@ def test_convolutions_fit_at_another_side(tmp_path: Path) -> None:
     larger = models.build(run.config.model, Shape(1, 16))
     found = inherit(larger, path)
     assert any("weight" in name and larger.state_dict()[name].ndim == 4 for name in found.taken)
-    assert found.left
+    assert not found.left
+    assert len(found.resampled) == 3  # weight and bias of the generator's, weight of the discriminator's
+    biases = ((run.model.state_dict(), 2), (larger.state_dict(), 4))
+    before, after = (state["generator.2.bias"].view(side, side, 8) for state, side in biases)
+    assert torch.allclose(before.mean((0, 1)), after.mean((0, 1)), atol=1e-6)
+    assert torch.allclose(before[0, 0], after[0, 0])
+
+
+def test_first_layers_keep_the_weights_that_they_were_given(run: Run, tmp_path: Path) -> None:
+    changes = merge(ONE_STEP, {"train": {"freeze": {"model": 2}}})
+    session = Session.start("quickstart", out=tmp_path / "b", changes=changes, init=run.path)
+    given = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    own = {name: tensor for name, tensor in session.run().model.state_dict().items() if "weight" in name}
+    kept = [torch.equal(tensor, given[name]) for name, tensor in own.items()]
+    assert kept == [True, True] + [False] * (len(kept) - 2)
+
+
+def test_layers_are_frozen_only_where_another_run_left_them(run: Run, tmp_path: Path) -> None:
+    def start(layers: dict[str, int], init: Path | None) -> None:
+        changes = merge(ONE_STEP, {"train": {"freeze": layers}})
+        Session.start("quickstart", out=tmp_path / "c", changes=changes, init=init)
+
+    with pytest.raises(ConfigError, match="name that run with --init RUN"):
+        start({"model": 1}, None)
+    with pytest.raises(ConfigError, match=r"it has \d+ layers. Freeze \d+ at most"):
+        start({"model": 100}, run.path)
+    with pytest.raises(ConfigError, match="no such player"):
+        start({"generator": 1}, run.path)
+    assert not (tmp_path / "c").exists()
 
 
 def test_another_family_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

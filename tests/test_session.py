@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -304,10 +305,65 @@ def test_a_longer_run_can_be_resumed_from_its_own_config(tmp_path: Path) -> None
     assert Run.open(tmp_path / "a").history()[-1]["images"] == 640
 
 
-def test_the_end_of_a_falling_rate_cannot_move(tmp_path: Path) -> None:
-    start(tmp_path / "a", images=320).run()
-    with pytest.raises(ConfigError, match=r"train\.images = 320, not 640"):
+def test_the_end_of_a_falling_rate_cannot_move_before_it_is_reached(tmp_path: Path) -> None:
+    _stopped(start(tmp_path / "a", images=320), at=128)
+    with pytest.raises(ConfigError, match=r"train\.images = 320, not 640 .*once the run is finished"):
         start(tmp_path / "a", images=640, resume=True)
+
+
+def _stopped(session: Session, at: int) -> None:
+    """Train until so many images were seen, then interrupt."""
+    with pytest.raises(InterruptedTraining):
+        for progress in session:
+            if progress.images >= at:
+                os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_finished_run_goes_on_in_a_leg_with_a_schedule_of_its_own(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        start(tmp_path / name, images=320).run()
+    longer = start(tmp_path / "a", images=640, resume=True)
+    assert longer.config.train.leg_start == 320
+    assert any("in a leg of 10 steps" in line for line in longer.remarks())
+    longer.trainer._set_rates()
+    rates = {group["lr"] for optimizer in longer.trainer.optimizers.values() for group in optimizer.param_groups}
+    assert rates == {longer.config.train.optimizer.learning_rate}
+    longer.run()
+    assert Run.open(tmp_path / "a").config.train.leg_start == 320
+    assert [row["images"] for row in Run.open(tmp_path / "a").history() if "leg_start" in row] == [320]
+    _stopped(start(tmp_path / "b", images=640, resume=True), at=448)
+    start(tmp_path / "b", images=640, resume=True).run()
+    assert same(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_finished_run_that_is_asked_for_nothing_more_stays_as_it_is(tmp_path: Path) -> None:
+    start(tmp_path / "a", images=320).run()
+    before = weights(tmp_path / "a")
+    again = start(tmp_path / "a", images=320, resume=True)
+    assert again.config.train.leg_start == 0
+    again.run()
+    assert all(torch.equal(before[name], tensor) for name, tensor in weights(tmp_path / "a").items())
+
+
+def test_a_leg_may_last_epochs_or_minutes_and_have_another_learning_rate(tmp_path: Path) -> None:
+    start(tmp_path / "a", images=320).run()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    rate = {"optimizer": {"learning_rate": 1e-4}}
+    with pytest.raises(ConfigError, match="learning_rate"):
+        start(tmp_path / "a", images=320, resume=True, **rate)
+    epochs = start(tmp_path / "a", epochs=1, resume=True, **rate)
+    assert (epochs.config.train.leg_start, epochs.config.train.images) == (320, -(-len(epochs.splits.train) // 32) * 32)
+    assert epochs.folder.config().train.optimizer.learning_rate == 1e-4
+    minutes = start(tmp_path / "b", minutes=0.01, resume=True)
+    assert minutes.config.train.leg_start == 320
+    assert minutes.config.train.images > 320
+
+
+def test_a_new_run_from_the_config_of_several_legs_has_one(tmp_path: Path) -> None:
+    start(tmp_path / "a", images=320).run()
+    start(tmp_path / "a", images=352, resume=True).run()
+    fresh = Session.start(str(tmp_path / "a" / "config.toml"), out=tmp_path / "b")
+    assert fresh.config.train.leg_start == 0
 
 
 def test_a_data_set_that_changed_is_not_resumed(tmp_path: Path) -> None:

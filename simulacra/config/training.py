@@ -54,12 +54,20 @@ class Train(Section):
     minutes: Positive | None = Field(
         None, description="length of the training in minutes on this machine, in place of images; measured at the start"
     )
+    leg_start: Annotated[int, Field(ge=0)] = Field(
+        0, description="images seen before the present leg of the training, set when a finished run goes on (--resume)"
+    )
     batch: Annotated[int, Field(gt=0, le=65_536)] = Field(128, description="batch size")
     accumulate: PositiveInt = Field(
         1, description="number of parts of a batch that are computed one after the other, for cards with little memory"
     )
     optimizer: Optimizer = Optimizer()
     players: dict[str, OptimizerChange] = Field({}, description="changes to the optimizer of single players")
+    freeze: dict[str, PositiveInt] = Field(
+        {},
+        description="number of first layers of single players that keep the weights of the run given with --init, such "
+        "as discriminator = 2",
+    )
     schedule: Schedule = Schedule()
     clip: Positive | None = Field(
         None, description="largest norm of a player's gradient, above which it is scaled down; absent: no clipping"

@@ -14,6 +14,7 @@ import torch
 from simulacra.errors import ConfigError
 from simulacra.models import Model
 from simulacra.runs.run import Run
+from simulacra.training import resample
 
 NAMED = 3  # tensors that are named in a message
 
@@ -25,11 +26,13 @@ class Inherited:
     origin: Path
     taken: tuple[str, ...]
     left: tuple[str, ...]
+    resampled: tuple[str, ...] = ()  # of those taken, the ones that were brought to another side
 
     def __str__(self) -> str:
         told = f"starts from {self.origin}: {len(self.taken)} of {len(self.taken) + len(self.left)} tensors fit"
         rest = len(self.left) - NAMED
         more = f" and {rest} more" if rest > 0 else ""
+        told += f" ({len(self.resampled)} of them brought to another side)" if self.resampled else ""
         return told + (f"; new: {', '.join(self.left[:NAMED])}{more}" if self.left else "")
 
 
@@ -37,11 +40,14 @@ class Inherited:
 def inherit(model: Model, origin: str | Path) -> Inherited:
     """Copy into a model the averaged weights of a run, each tensor whose name and shape it has too.
 
+    The dense layers beside convolutions, whose shape depends on the side of the images, are interpolated.
     Raises `ConfigError` where no parameter fits, `RunError` where there is no such run.
     """
     source = Run.open(origin)
     weights, own = source.model.state_dict(), model.state_dict()
     weights = {name: tensor for name, tensor in weights.items() if name not in source.model.left_out}
+    resampled = resample.dense_layers(model, weights)
+    weights |= resampled
     taken = tuple(name for name, tensor in own.items() if name in weights and weights[name].shape == tensor.shape)
     if not set(taken) & {name for name, _ in model.named_parameters()}:
         raise ConfigError(
@@ -50,4 +56,5 @@ def inherit(model: Model, origin: str | Path) -> Inherited:
         )
     for name in taken:
         own[name].copy_(weights[name])
-    return Inherited(Path(origin), taken, tuple(name for name in own if name not in taken))
+    left = tuple(name for name in own if name not in taken)
+    return Inherited(Path(origin), taken, left, tuple(resampled))

@@ -32,13 +32,19 @@ def resolve(values: Train, count: int, trainer: Callable[[], Trainer]) -> Train:
     if values.epochs is not None and values.minutes is not None:
         raise ConfigError("train.epochs and train.minutes both say how long to train. Give one of them.")
     if values.epochs is not None:
-        images = math.ceil(values.epochs * count)
+        images = of_epochs(values, count)
         return _fitted(values, images, images // 50)
     if values.minutes is not None:
         seconds = 60 * values.minutes
         rate = speed(trainer(), min(PROBE_SHARE * seconds, LONGEST_PROBE))
         return _fitted(values, round(TRAINED * rate * seconds), round(REPORT_SECONDS * rate))
     return values
+
+
+def of_epochs(values: Train, count: int) -> int:
+    """Return the images of ``train.epochs`` passes over ``count`` images, in whole batches."""
+    assert values.epochs is not None
+    return max(1, math.ceil(math.ceil(values.epochs * count) / values.batch)) * values.batch
 
 
 def _fitted(values: Train, images: int, log: int) -> Train:

@@ -15,7 +15,7 @@ from simulacra.errors import ConfigError, RunError
 from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CONFIG, ENVIRONMENT, MODEL, RunFolder
 from simulacra.storage import atomic
-from simulacra.training import resume
+from simulacra.training import legs, resume
 from simulacra.training.inherit import inherit
 from simulacra.training.setup import Plan
 from simulacra.training.watchdog import Observer
@@ -56,6 +56,7 @@ def _open(plan: Plan, checkpoints: Checkpoints, observer: Observer) -> str:
     with atomic(folder.path / ENVIRONMENT) as temporary:
         temporary.write_text(json.dumps(_with_earlier(now, before, trainer.step), indent=2) + "\n", "utf-8")
     folder.forget_after(trainer.step)
+    legs.record(plan.values.train, folder, trainer.step, trainer.seconds)
     if origin is not None and checkpoints.latest() is None:
         checkpoints.commit(origin)
     checkpoints.forget_after(trainer.step)
@@ -77,6 +78,7 @@ def _restore(plan: Plan, checkpoints: Checkpoints, observer: Observer) -> Path |
     resume.refuse_other_config(state, origin, plan.values)
     resume.restore(state, origin, plan.trainer, observer)
     resume.refuse_fewer_images(plan.trainer, plan.folder.path)
+    legs.refuse_another_start(plan.values.train, plan.trainer.images, origin)
     if checkpoints.best() is None:
         observer.best = None
     return origin
@@ -103,6 +105,7 @@ def environment(plan: Plan) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": str(plan.trainer.loader.device),
         "command": sys.argv,
+        legs.MINUTES: plan.minutes,
         "init": None if plan.inherited is None else str(plan.inherited.origin),
         "data": {"name": train.name, "train": len(train), "test": len(test)},
         "data_sha256": plan.splits.digest(),
@@ -112,6 +115,7 @@ def environment(plan: Plan) -> dict[str, Any]:
 
 def _with_earlier(now: dict[str, Any], before: dict[str, Any], step: int) -> dict[str, Any]:
     """The environment, with those of earlier parts of the training where they differed, and how far each came."""
+    now = {**now, legs.MINUTES: now[legs.MINUTES] or before.get(legs.MINUTES)}
     if not step:
         return {**now, "init": now["init"] or before.get("init")}
     earlier = before.get("earlier")

@@ -9,6 +9,7 @@ from typing import Any
 from simulacra import config
 from simulacra.config import Config
 from simulacra.errors import ConfigError, RunError
+from simulacra.training import legs
 from simulacra.training.trainer import Trainer
 from simulacra.training.watchdog import Observer
 
@@ -16,6 +17,7 @@ MAY_CHANGE = {
     "images", "log", "sheet", "sheets", "samples", "score", "checkpoint", "keep", "collapse", "device", "retries",
     "tensorboard", "compile", "verify",
 }  # fmt: skip
+FALLING = " (the end of a falling learning rate cannot move; once the run is finished, more images are a new leg)"
 
 
 def state(values: Config, trainer: Trainer, observer: Observer, fingerprint: str) -> dict[str, Any]:
@@ -65,7 +67,9 @@ def refuse_changes(before: Config, values: Config, what: str) -> None:
     old, new = (config.flat(values.model_dump(mode="json")) for values in (before, values))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and key not in free | {"recipe"}:
-            why = " (the end of a falling learning rate cannot move)" if falling and key == "train.images" else ""
+            if legs.begins(before, values) and legs.may_differ(key):
+                continue
+            why = FALLING if falling and key == "train.images" else ""
             raise ConfigError(
                 f"{what} has {key} = {old.get(key)}, not {new.get(key)}{why}. "
                 f"Resume it with the same options (only {', '.join(sorted(free))} may change), "

@@ -19,7 +19,7 @@ from simulacra.runs import checkpoint
 from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CHECKPOINTS, CONFIG, DISTANCE, MODEL, REPORT, TENSORBOARD, WARNING
 from simulacra.runs.run import Run
-from simulacra.training import Progress, follower, interrupts, length, processes, resume, setup, sheets, watchdog
+from simulacra.training import Progress, follower, interrupts, legs, length, processes, resume, setup, sheets, watchdog
 from simulacra.training.opening import open_folder
 from simulacra.training.setup import Plan
 from simulacra.training.team import ALONE, Team
@@ -84,7 +84,7 @@ class Session:
         """Lines for a person before the training begins: where its weights come from, the model's own, its length."""
         inherited = [] if self.inherited is None else [str(self.inherited)]
         lasting = length.remarks(self.config.train, len(self.splits.train))
-        return [*inherited, *self.trainer.model.remarks(), *lasting]
+        return [*inherited, *self.trainer.model.remarks(), *lasting, *legs.remarks(self.config.train)]
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl`` so far."""

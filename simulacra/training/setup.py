@@ -22,7 +22,8 @@ from simulacra.models import Model, Scored, size
 from simulacra.runs import checkpoint
 from simulacra.runs.folder import RunFolder
 from simulacra.storage import component
-from simulacra.training import length, processes, resume
+from simulacra.training import legs, length, processes, resume
+from simulacra.training.freeze import freeze
 from simulacra.training.inherit import Inherited, inherit
 from simulacra.training.team import ALONE, Team
 from simulacra.training.trainer import Trainer
@@ -42,6 +43,7 @@ class Plan:
     given: Given | None  # images from Python, in place of a data set with a name
     resumed: bool  # whether the folder holds a run that is to be continued
     inherited: Inherited | None = None  # what the weights started from, where that is another run
+    minutes: float | None = None  # the length that was asked for, where it was one in minutes
 
 
 def prepare(
@@ -71,7 +73,11 @@ def prepare(
     splits = data.load(values.data, root, family.batch, given)
     device = machine.device(values.train.device)
     machine.check_tools(values.train, device)
-    values = same_run(values, folder.config(), splits, folder.path) if resumed else resolve(values, splits, device)
+    minutes = values.train.minutes
+    if resumed:
+        values, minutes = same_run(values, folder, splits, longer=_says_how_long(changes))
+    else:
+        values = resolve(_of_one_leg(values), splits, device)
     size.refuse_too_large(values, checkpoint.shape_of(values))
     torch.manual_seed(data.derived_seed(values.seed, "weights"))
     model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -79,15 +85,24 @@ def prepare(
     model.begin(mean_image(loader, values.train.batch))
     inherited = None if init is None else inherit(model, init)
     check_model(values, model, splits)
+    if values.train.freeze and inherited is None and not resumed:
+        raise ConfigError("train.freeze keeps layers as another run left them: name that run with --init RUN.")
+    freeze(model, values.train.freeze)
     check_parts(values, team)
     if values.train.accumulate > 1:
         _refuse_accumulation(Trainer(deepcopy(model), loader, values.train, seed=values.seed, team=Team(0, 1)))
+    lasting = values.train.model_copy(update={"minutes": minutes})
     train = length.resolve(
-        values.train, len(splits.train), lambda: Trainer(deepcopy(model), loader, values.train, seed=values.seed)
+        lasting, len(splits.train), lambda: Trainer(deepcopy(model), loader, values.train, seed=values.seed)
     )
-    values = values.model_copy(update={"train": train})
+    values = values.model_copy(update={"train": legs.extended(train, values.train)})
     trainer = Trainer(model, loader, values.train, seed=values.seed, team=team)
-    return Plan(values, folder, splits, trainer, root, given, resumed, inherited)
+    return Plan(values, folder, splits, trainer, root, given, resumed, inherited, minutes)
+
+
+def _of_one_leg(values: Config) -> Config:
+    """A config as it begins a run: that of a run with several legs begins with none before it."""
+    return values.model_copy(update={"train": values.train.model_copy(update={"leg_start": 0})})
 
 
 def mean_image(loader: Loader, batch: int) -> Tensor:
@@ -129,15 +144,26 @@ def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     )
 
 
-def same_run(values: Config, before: Config, splits: Splits, path: Path) -> Config:
-    """Check that a resumed run keeps what determines its weights; return its config with the allowed changes."""
-    train = length.of_run(values.train, before.train)
+def _says_how_long(changes: Mapping[str, Any]) -> bool:
+    train = changes.get("train", {})
+    return isinstance(train, Mapping) and any(name in train for name in ("images", "epochs", "minutes"))
+
+
+def same_run(values: Config, folder: RunFolder, splits: Splits, *, longer: bool = True) -> tuple[Config, float | None]:
+    """Check that a resumed run keeps what determines its weights; return its config with the allowed changes.
+
+    Beside it are the minutes that a new leg of the training is to last, where these were asked for. ``longer`` says
+    whether a length was asked for beside the recipe.
+    """
+    before = folder.config()
+    asked = legs.asked(values.train, before.train, folder, len(splits.train), explicitly=longer)
+    train = asked.train
     if train.precision == "auto":
         train = train.model_copy(update={"precision": before.train.precision})
     values = values.model_copy(update={"train": train})
     values = resolve(values, splits, torch.device("cpu"))
-    resume.refuse_changes(before, values, f"The run in {path}")
-    return values
+    resume.refuse_changes(before, values, f"The run in {folder.path}")
+    return values, asked.minutes
 
 
 def check_model(values: Config, model: Model, splits: Splits) -> None:

@@ -272,7 +272,8 @@ class Trainer:
         self.optimizers[player].zero_grad()
 
     def _set_rates(self) -> None:
-        scale = optim.factor(self.values.schedule, self.images, self.values.images) * 0.5**self.retry
+        start = self.values.leg_start
+        scale = optim.factor(self.values.schedule, self.images - start, self.values.images - start) * 0.5**self.retry
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = scale * self._rates[name]
