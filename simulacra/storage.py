@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from simulacra.errors import ConfigError, StorageError
 
 LONGEST_NAME = 255  # bytes of one file name on common file systems
+DEEPEST = 64  # parts of a path; work on names grows with the square of it
 DRIVE = re.compile(r"^[A-Za-z]:")
 BIDIRECTIONAL = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # reorder what is shown
 BAD_NAME = frozenset(
@@ -109,7 +110,11 @@ def _is_unprintable(char: str) -> bool:
 def inside(name: str | PurePosixPath) -> PurePosixPath:
     """Return a foreign path as one that stays below the folder it is put into.
 
-    Backslashes separate as slashes do; roots, drive letters, ``.`` and ``..`` go; each part is a `component`.
+    Backslashes separate as slashes do; roots, drive letters, ``.`` and ``..`` go; each part is a `component`. Of more
+    than 64 parts those in the middle become one, with eight digits of the SHA-256 of all.
     """
     parts = [part for part in re.split(r"[/\\]", str(name)) if DRIVE.sub("", part).strip(" .")]
+    if len(parts) > DEEPEST:
+        mark = hashlib.sha256("/".join(parts).encode("utf-8", "replace")).hexdigest()[:8]
+        parts = [*parts[: DEEPEST // 2], f"~{mark}", *parts[-DEEPEST // 2 + 1 :]]
     return PurePosixPath(*map(component, parts or ["_"]))

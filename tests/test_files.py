@@ -6,11 +6,12 @@ import io
 import os
 import struct
 import threading
+import time
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,11 @@ import pytest
 import torch
 from PIL import Image
 
-from simulacra import data
+from simulacra import data, images
 from simulacra.config import Data
 from simulacra.data import folders, reading
 from simulacra.errors import DataError
-from simulacra.images import batch
+from simulacra.images import batch, files
 
 RNG = np.random.default_rng(0)
 Make = Callable[[Mapping[str, bytes]], Path]
@@ -610,3 +611,62 @@ def test_the_splits_of_the_source_are_kept(made: Make) -> None:
     assert levels(splits.train) == [0, 1, 2, 3, 4]
     assert levels(splits.test) == [9]
     assert splits.train.images.shape[1:] == splits.test.images.shape[1:] == (3, 16, 16)
+
+
+# ----------------------------------------------------------------------------------------------- what formats hold
+
+
+def moving_picture(frames: int, seconds: float) -> files.Picture:
+    pixels = torch.zeros(frames, 1, 4, 4, dtype=torch.uint8)
+    return files.Picture(PurePosixPath("x.gif"), pixels, seconds=(seconds,) * frames)
+
+
+@pytest.mark.parametrize(("ending", "seconds"), [(".gif", 65.53), (".webp", 65.535), (".png", 65.535)])
+def test_a_frame_lasts_as_long_as_a_format_can_say(ending: str, seconds: float, tmp_path: Path) -> None:
+    pixels = torch.arange(3, dtype=torch.uint8).mul(90).view(3, 1, 1, 1).expand(3, 1, 4, 4)
+    picture = files.Picture(PurePosixPath("x.gif"), pixels, seconds=(655.35, 0.1, 1e9))
+    notes = files.write(picture, tmp_path / f"x{ending}")
+    assert "frames of more than 66 seconds shortened" in notes
+    with Image.open(tmp_path / f"x{ending}") as opened:
+        opened.seek(2)
+        assert opened.info["duration"] / 1000 == pytest.approx(seconds, abs=0.01)
+
+
+def test_frames_that_no_format_holds_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'x\.gif' cannot be written as GIF: .* --frames first"):
+        files.write(moving_picture(20, 65.0), tmp_path / "out" / "x.gif")  # equal ones, which GIF joins to one
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tiff_of_many_frames_is_read_and_written_in_seconds(tmp_path: Path) -> None:
+    start = time.process_time()
+    files.write(moving_picture(500, 0.1), tmp_path / "x.tif")
+    (entry,) = batch.find_with_others(tmp_path / "x.tif")[0]
+    assert len(files.read(entry, frames="all").pixels) == 500
+    assert time.process_time() - start < 5, "it used to take more than 10 seconds"
+    with pytest.raises(DataError, match=r"1,001 frames; a TIFF is written with at most 1,000"):
+        files.write(moving_picture(1_001, 0.1), tmp_path / "y.tif")
+
+
+@pytest.mark.parametrize(("ending", "longest"), [(".webp", 16_383), (".gif", 65_535), (".jpg", 65_500)])
+def test_sides_that_a_format_cannot_hold_are_refused(ending: str, longest: int, tmp_path: Path) -> None:
+    long = torch.zeros(1, 1, longest + 1)
+    for write in (
+        lambda path: files.write(files.Picture(PurePosixPath("x.png"), long[None]), path),
+        lambda path: images.save(long, path),
+    ):
+        with pytest.raises(DataError, match=rf"sides of at most {longest:,} pixels, not {longest + 1:,} x 1\."):
+            write(tmp_path / f"x{ending}")
+    assert not list(tmp_path.iterdir())
+    images.save(long[..., :longest], tmp_path / f"x{ending}")
+    assert Image.open(tmp_path / f"x{ending}").size == (longest, 1)
+
+
+def test_libtiff_says_nothing_on_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Image.effect_noise((64, 64), 50).save(tmp_path / "x.tif", compression="tiff_lzw")
+    content = bytearray((tmp_path / "x.tif").read_bytes())
+    content[40:900] = b"\xff" * 860
+    (tmp_path / "x.tif").write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.tif is damaged"):
+        images.read(tmp_path / "x.tif", "x.tif")
+    assert capfd.readouterr().err == ""

@@ -11,7 +11,7 @@ from torch import Tensor
 from simulacra.images import from_bytes, to_bytes
 from simulacra.images.files import Picture
 from simulacra.operations import OPERATIONS, Step
-from simulacra.transforms import large, pictures, projective
+from simulacra.transforms import large, pictures
 
 PARTS = [name for name, one in OPERATIONS.items() if one.reach is not None or one.geometric]
 NEEDED: dict[str, dict[str, float]] = {
@@ -42,7 +42,7 @@ def test_parts_give_what_the_whole_gives(name: str, channels: int, monkeypatch: 
     whole = changed(name, channels)
     monkeypatch.setattr(large, "LARGE", 1)
     monkeypatch.setattr(large, "STRIP", channels * 64 * 7)
-    monkeypatch.setattr(projective, "ROWS", 64 * 7)
+    monkeypatch.setattr(large, "BAND", 64 * 7)
     parts = changed(name, channels)
     assert parts.shape == whole.shape
     if OPERATIONS[name].draws and not OPERATIONS[name].geometric:
@@ -74,3 +74,30 @@ def test_no_operation_with_a_reach_sees_further(tmp_path: Path) -> None:
         )
         rows = ((before - after).abs().amax((0, 1, 3)) > 1e-4).nonzero().flatten()
         assert int((rows - 48).abs().max()) <= reach, name
+
+
+@pytest.mark.parametrize("outside", ["black", "grey", "white", "edge", "mirror"])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("rotate", {"degrees": 20.0}),
+        ("rotate", {"degrees": 90.0, "expand": True}),
+        ("affine", {"shear": 10.0, "width": 1.3, "right": 0.2}),
+        ("perspective", {"tilt": 30.0, "swing": -20.0}),
+        ("elastic", {"strength": 2.0}),
+        ("shift", {"right": 0.3, "down": -0.6}),
+        ("pad", {"top": 7, "left": 9}),
+    ],
+)
+def test_bands_have_the_same_outside(
+    name: str, values: dict[str, float], outside: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = {key: one.default for key, one in OPERATIONS[name].parameters.items()}
+    step = Step(name, {**defaults, **values, "outside": outside})
+    whole = to_bytes(pictures.changed(picture(), [step], 3).pixels)
+    monkeypatch.setattr(large, "LARGE", 1)
+    monkeypatch.setattr(large, "BAND", 64 * 7)
+    parts = pictures.changed(picture(), [step], 3).pixels
+    assert parts.dtype == torch.uint8
+    assert parts.shape == whole.shape
+    assert int((parts.int() - whole.int()).abs().max()) <= 1

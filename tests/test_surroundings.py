@@ -6,13 +6,16 @@ import ast
 import errno
 import io
 import os
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from simulacra import cli
 from simulacra.cli import output, surroundings
@@ -213,3 +216,43 @@ def test_a_user_whom_the_system_does_not_know_has_a_name(monkeypatch: pytest.Mon
     monkeypatch.delenv("LOGNAME")
     with surroundings.prepared(debug=False):
         assert getpass.getuser() == f"user-{os.getuid()}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_a_batch_without_half_files(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    for index in range(40):
+        Image.new("RGB", (8, 8)).save(tmp_path / "in" / f"{index:02d}.png")
+    save = Image.Image.save
+
+    def slow(self: Image.Image, *arguments: object, **options: object) -> None:
+        os.kill(os.getpid(), number)
+        time.sleep(0.02)  # until the main thread has heard of it
+        save(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Image.Image, "save", slow)
+    before = signal.getsignal(number)
+    assert cli.main(["transform", "invert", str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().err == "simulacra: Interrupted.\n"
+    written = list((tmp_path / "out").iterdir())
+    assert len(written) < 40
+    assert not [path for path in written if path.suffix == ".part"]
+    assert all(Image.open(path).size == (8, 8) for path in written)
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "libtorch_cpu.so: failed to map segment from shared object",
+        "libx.so: cannot allocate memory in static TLS block",
+        "libx.so: cannot create shared object descriptor: Cannot allocate memory",
+    ],
+)
+def test_a_library_that_does_not_fit_the_memory_is_not_a_fault_of_the_program(reason: str) -> None:
+    line, status = surroundings.explained(ImportError(reason))
+    assert status == 2
+    assert "not enough memory" in line
+    assert "ulimit -v" in line

@@ -6,7 +6,9 @@ import contextlib
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from simulacra.errors import DISK, ConfigError, SimulacraError
 
+UNMAPPED = ("failed to map segment", "cannot allocate memory", "cannot create shared object")  # says a loader
 INTERRUPTED = 130
 PIPE_CLOSED = 141  # what a shell reports of a program that a closed pipe ended
 
@@ -26,10 +29,32 @@ def prepared(*, debug: bool) -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _ended_in_order():
         if not debug:
             warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let a request to terminate and a closed terminal end a verb as Ctrl-C does, so that no half file is left.
+
+    What is ignored, as a closed terminal under ``nohup``, stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler == signal.SIG_DFL:
+                signal.signal(number, handler)
 
 
 def _open_streams() -> None:
@@ -67,6 +92,8 @@ def explained(error: BaseException) -> tuple[str, int]:
         return "Interrupted.", INTERRUPTED
     if isinstance(error, BrokenPipeError):
         return "", PIPE_CLOSED
+    if isinstance(error, ImportError) and any(words in str(error) for words in UNMAPPED):
+        return "There is not enough memory to load the program. Raise the limit: ulimit -v unlimited", 2
     if isinstance(error, MemoryError) or _is_of_allocation(error):
         return "There is not enough memory for this. Ask for fewer or smaller images, or a smaller batch.", 2
     if _is_of_handles(error):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -101,7 +103,19 @@ def opened(
 
 def _opened(source: Path | bytes) -> Image.Image:
     """Open a file by its content, with the decoders that this package names: others start programs."""
+    _quieten_libtiff()
     return Image.open(source if isinstance(source, Path) else io.BytesIO(source), formats=FORMATS)
+
+
+@cache
+def _quieten_libtiff() -> None:
+    """Keep what libtiff says of damaged files off the terminal: the error that names the file says it."""
+    home = Path(Image.__file__).parent
+    for library in (*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")):
+        with suppress(OSError, AttributeError):
+            loaded = ctypes.CDLL(str(library))
+            loaded.TIFFSetErrorHandler(None)
+            loaded.TIFFSetWarningHandler(None)
 
 
 def refuse_huge(pixels: int, name: str, max_megapixels: float, remedy: str) -> None:

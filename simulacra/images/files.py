@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +39,8 @@ LOSSY = frozenset({"JPEG", "WEBP"})
 DEEP = frozenset({"PNG", "TIFF"})  # hold 16-bit grey
 QUALITY = 95  # of JPEG and WebP
 FRAME_SECONDS = 0.1  # where an animation does not say
+LONGEST_FRAME = 65.535  # seconds of one frame that every format can hold
+MOST_TIFF_FRAMES = 1_000
 
 
 # ------------------------------------------------------------------------------------------------- reading
@@ -164,15 +168,37 @@ def write(picture: Picture, path: Path) -> tuple[str, ...]:
     if format_ is None:
         raise DataError(f"Cannot write '{path.name}': pictures end in {', '.join(FORMATS)}.")
     picture, notes = _fitting(picture, format_)
-    first, *rest = [_frame(picture, index) for index in range(len(picture.pixels))]
-    options: dict[str, object] = {"quality": QUALITY} if format_ in ("JPEG", "WEBP") else {}
-    if rest:
-        options |= {"save_all": True, "append_images": rest, "loop": 0}
-        options |= {"duration": [round(1000 * seconds) for seconds in picture.seconds]} if format_ != "TIFF" else {}
-        options |= {"disposal": 2} if format_ == "GIF" and picture.alpha is not None else {}
+    images.refuse_long_sides(path.name, format_, *picture.size)
+    options: dict[str, Any] = {"quality": QUALITY} if format_ in ("JPEG", "WEBP") else {}
+    if len(picture.pixels) > 1:
+        content = _animation(picture, format_, path.name, options)
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+        return notes
     with atomic(path) as temporary:
-        first.save(temporary, format_, **options)
+        _frame(picture, 0).save(temporary, format_, **options)
     return notes
+
+
+def _animation(picture: Picture, format_: str, name: str, options: dict[str, Any]) -> bytes:
+    """The bytes of a file of several frames. Raises `DataError` for more than the format can hold."""
+    if format_ == "TIFF" and len(picture.pixels) > MOST_TIFF_FRAMES:  # each further one takes longer to write
+        raise DataError(
+            f"'{name}' has {len(picture.pixels):,} frames; a TIFF is written with at most {MOST_TIFF_FRAMES:,}. "
+            "Write another format, such as --format gif, or take the first frame: --frames first."
+        )
+    first, *rest = [_frame(picture, index) for index in range(len(picture.pixels))]
+    options = {**options, "save_all": True, "append_images": rest, "loop": 0}
+    if format_ != "TIFF":
+        options["duration"] = [round(1000 * min(seconds, LONGEST_FRAME)) for seconds in picture.seconds]
+    if format_ == "GIF" and picture.alpha is not None:
+        options["disposal"] = 2
+    buffer = io.BytesIO()
+    try:
+        first.save(buffer, format_, **options)
+    except (ValueError, OverflowError, struct.error) as error:  # such as equal frames that last for hours together
+        raise DataError(f"'{name}' cannot be written as {format_}: {error}. Take the first: --frames first.") from None
+    return buffer.getvalue()
 
 
 def _fitting(picture: Picture, format_: str) -> tuple[Picture, tuple[str, ...]]:
@@ -193,6 +219,8 @@ def _fitting(picture: Picture, format_: str) -> tuple[Picture, tuple[str, ...]]:
         notes.append(f"black and white blurred by {format_}; --format png keeps them")
     if format_ == "GIF":
         notes.append("reduced to 256 colours")
+    if len(picture.pixels) > 1 and max(picture.seconds) > LONGEST_FRAME:
+        notes.append(f"frames of more than {LONGEST_FRAME:.0f} seconds shortened")
     return picture, tuple(notes)
 
 

@@ -22,10 +22,24 @@ from simulacra.storage import atomic
 __all__ = [
     "data_url",
     "picture",
+    "refuse_long_sides",
     "save",
     "save_animation",
     "save_video",
 ]
+
+
+LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535}  # pixels that a format can hold
+
+
+def refuse_long_sides(name: str, format_: str, height: int, width: int) -> None:
+    """Raise `DataError` for a picture that a format cannot hold."""
+    longest = LONGEST_SIDE.get(format_)
+    if longest is not None and max(height, width) > longest:
+        raise DataError(
+            f"'{name}' cannot be written: {format_} holds sides of at most {longest:,} pixels, not {width:,} x "
+            f"{height:,}. Choose a name that ends in .png."
+        )
 
 
 def picture(image: Tensor) -> Image.Image:
@@ -46,8 +60,10 @@ def save(image: Tensor | Image.Image, path: Path) -> Path:
     format_ = formats.get(path.suffix.lower())
     if format_ is None:
         raise DataError(f"Cannot write '{path.name}': pictures end in {', '.join(formats)}.")
+    ready = picture(image) if isinstance(image, Tensor) else image
+    refuse_long_sides(path.name, format_, ready.height, ready.width)
     with atomic(path) as temporary:
-        (picture(image) if isinstance(image, Tensor) else image).save(temporary, format=format_)
+        ready.save(temporary, format=format_)
     return path
 
 
@@ -55,6 +71,7 @@ def save_animation(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
     """Write frames ``(N, C, H, W)`` in [-1, 1] as a GIF that goes there and back for ever."""
     there = [picture(frame) for frame in magnified(frames, 224)]
     first, *rest = [*there, *there[-2:0:-1]]
+    refuse_long_sides(path.name, "GIF", first.height, first.width)
     with atomic(path) as temporary:
         first.save(temporary, "GIF", save_all=True, append_images=rest, duration=int(1000 * seconds), loop=0)
     return path

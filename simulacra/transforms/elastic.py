@@ -12,33 +12,65 @@ from torch.nn import functional as F
 from simulacra import parallel
 from simulacra.errors import ConfigError
 from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
-from simulacra.transforms.moving import BORDERS, LEVELS, Geometry, Interpolation, Outside, for_masks, middles, sides
+from simulacra.transforms.moving import (
+    LEVELS,
+    Geometry,
+    Interpolation,
+    Outside,
+    Size,
+    for_masks,
+    looked_up,
+    middles,
+    sides,
+)
 
 BICUBIC = 0.86  # root mean square of a bicubic surface through independent normal knots
 
 
 @dataclass(frozen=True)
 class Displacement:
-    """Every pixel p of the result comes from p + ``field``, ``(B, 2, H, W)`` pixels to the right and down."""
+    """Every pixel p of the result comes from p + ``field``, ``(B, 2, H, W)`` pixels to the right and down.
 
-    field: Tensor
+    The field is ``down @ knots @ right^T``: displacements ``(B, 2, k, m)`` of points, and the curves ``(H, k)`` and
+    ``(W, m)`` that join them.
+    """
+
+    down: Tensor
+    knots: Tensor
+    right: Tensor
     outside: Outside = "mirror"
     interpolation: Interpolation = "bilinear"
 
+    @property
+    def field(self) -> Tensor:
+        """The displacements of all pixels."""
+        return self.down @ self.knots @ self.right.mT
+
+    @property
+    def after(self) -> Size:
+        """The height and width of the images."""
+        return len(self.down), len(self.right)
+
     def image(self, x: Tensor) -> Tensor:
         """Move images ``(B, C, H, W)``; see `Geometry`."""
-        if x.shape[-2:] != self.field.shape[-2:]:
-            size = tuple(self.field.shape[-2:])
-            raise ConfigError(f"This movement is of {sides(size)} images, not of {sides(tuple(x.shape[-2:]))}.")
+        if tuple(x.shape[-2:]) != self.after:
+            raise ConfigError(f"This movement is of {sides(self.after)} images, not of {sides(tuple(x.shape[-2:]))}.")
         return in_chunks(self._sampled, x, self.field.to(x).expand(len(x), -1, -1, -1)) if x.numel() else x
 
+    def places(self, like: Tensor, top: int, bottom: int) -> Tensor:
+        """Return where rows of the result come from; see `Sampling`."""
+        field = (self.down[top:bottom] @ self.knots @ self.right.mT).to(like)
+        height, width = self.after
+        across = torch.add(middles(width, like), field[:, 0], alpha=2 / width)
+        along = torch.add(middles(height, like)[top:bottom].unsqueeze(1), field[:, 1], alpha=2 / height)
+        return torch.stack([across, along], -1)
+
     def _sampled(self, x: Tensor, field: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        right = torch.add(middles(width, x), field[:, 0], alpha=2 / width)
-        down = torch.add(middles(height, x).unsqueeze(1), field[:, 1], alpha=2 / height)
-        places, level = torch.stack([right, down], -1), LEVELS.get(self.outside, 0.0)
-        mode = BORDERS.get(self.outside, "zeros")
-        moved = F.grid_sample(x - level if level else x, places, self.interpolation, mode, align_corners=False)
+        height, width = self.after
+        across = torch.add(middles(width, x), field[:, 0], alpha=2 / width)
+        along = torch.add(middles(height, x).unsqueeze(1), field[:, 1], alpha=2 / height)
+        level = LEVELS.get(self.outside, 0.0)
+        moved = looked_up(self, x - level if level else x, torch.stack([across, along], -1))
         return clamped(moved + level if level else moved)
 
     def mask(self, mask: Tensor) -> Tensor:
@@ -49,12 +81,12 @@ class Displacement:
 
     def points(self, points: Tensor) -> Tensor:
         """Move points ``(B, N, 2)`` by solving q + field(q) = p with fixed-point steps; see `Geometry`."""
-        height, width = self.field.shape[-2:]
+        height, width = self.after
         size = torch.tensor([width, height], dtype=points.dtype, device=points.device)
-        found = points
+        found, field = points, self.field.to(points)
         for _ in range(50):
             places = ((2 * found + 1) / size - 1).unsqueeze(1)
-            moved = F.grid_sample(self.field.to(points), places, "bilinear", "border", align_corners=False)
+            moved = F.grid_sample(field, places, "bilinear", "border", align_corners=False)
             found = points - moved.squeeze(2).mT
         return found
 
@@ -85,8 +117,7 @@ def elastic_movement(
     down, right = (_surface(side, smoothness).to(x) for side in (height, width))
     grid = (down.shape[1], right.shape[1])
     knots = parallel.drawn(lambda rows: torch.randn(rows, 2, *grid, generator=generator), len(x)).to(x)
-    field = down @ (knots * (per_image(strength, x) / BICUBIC)) @ right.mT
-    return Displacement(field, outside, interpolation)
+    return Displacement(down, knots * (per_image(strength, x) / BICUBIC), right, outside, interpolation)
 
 
 def _surface(side: int, smoothness: float) -> Tensor:

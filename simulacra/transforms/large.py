@@ -13,9 +13,15 @@ from torch import Tensor
 
 from simulacra.images import from_bytes, to_bytes
 from simulacra.images.files import Picture
+from simulacra.transforms.common import refuse_beyond_memory
+from simulacra.transforms.elastic import Displacement
+from simulacra.transforms.moving import LEVELS, Geometry, Sampling, looked_up
+from simulacra.transforms.projective import Projective
+from simulacra.transforms.resizing import Resizing
 
 LARGE = 1 << 23  # values of a picture, from which on it is worked on in parts
 STRIP = 1 << 21  # values of one strip
+BAND = 1 << 20  # pixels of a result that are looked up at once
 
 Operate = Callable[[Tensor], Tensor]
 
@@ -45,6 +51,33 @@ def _bytes(image: Tensor) -> Tensor:
     result = torch.empty(image.shape, dtype=torch.uint8)
     for target, row in zip(torch.split(result, 256, -2), torch.split(image, 256, -2), strict=True):
         target.copy_(to_bytes(row))
+    return result
+
+
+def by_movement(picture: Picture, movement: Geometry) -> Picture | None:
+    """Move the bytes where whole pixels move or the size changes, else bands of rows of one channel after the other.
+
+    Returns None for movements of another kind.
+    """
+    pixels = picture.pixels
+    if isinstance(movement, Resizing):
+        return replace(picture, pixels=movement.image(pixels))
+    if not isinstance(movement, Projective | Displacement):
+        return None
+    refuse_beyond_memory(pixels, *movement.after)
+    exact = movement.exactly(pixels) if isinstance(movement, Projective) else None
+    return replace(picture, pixels=_sampled(pixels, movement) if exact is None else exact)
+
+
+def _sampled(pixels: Tensor, movement: Sampling) -> Tensor:
+    height, width = movement.after
+    level, rows = LEVELS.get(movement.outside, 0.0), max(1, BAND // width)
+    result = pixels.new_empty(*pixels.shape[:2], height, width)
+    for source, target in zip(torch.split(pixels, 1, 1), torch.split(result, 1, 1), strict=True):
+        x = from_bytes(source).sub_(level)
+        for top in range(0, height, rows):
+            places = movement.places(x, top, min(height, top + rows))
+            target[..., top : top + rows, :] = to_bytes(looked_up(movement, x, places).add_(level))
     return result
 
 

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Outside = Literal["black", "grey", "white", "edge", "mirror"]
 Interpolation = Literal["nearest", "bilinear", "bicubic"]
@@ -28,6 +29,31 @@ class Geometry(Protocol):
 
     def inverse(self) -> Geometry:
         """The movement back. Raises `ConfigError` where there is none."""
+
+
+class Sampling(Protocol):
+    """A movement that looks every pixel of the result up at one place of the image."""
+
+    @property
+    def outside(self) -> Outside:
+        """What comes in from beyond the border."""
+
+    @property
+    def interpolation(self) -> Interpolation:
+        """How pixels between others are found."""
+
+    @property
+    def after(self) -> Size:
+        """The height and width of the result."""
+
+    def places(self, like: Tensor, top: int, bottom: int) -> Tensor:
+        """Return where rows of the result come from, ``(B, rows, W, 2)``, from -1 to 1, of the type of ``like``."""
+
+
+def looked_up(movement: Sampling, x: Tensor, places: Tensor) -> Tensor:
+    """Return images ``(B, C, h, w)`` that are looked up in ``x``, whose level outside was taken off: 0 is outside."""
+    border = BORDERS.get(movement.outside, "zeros")
+    return F.grid_sample(x, places, movement.interpolation, border, align_corners=False)
 
 
 def middles(side: int, like: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ from torch import Tensor
 from simulacra.images import from_unit, to_unit
 from simulacra.images.files import Picture
 from simulacra.operations import Step
-from simulacra.transforms.large import by_channels, by_strips, is_large
-from simulacra.transforms.pipeline import applied, drawn
+from simulacra.transforms.large import by_channels, by_movement, by_strips, is_large
+from simulacra.transforms.pipeline import applied, drawn, moving
 
 VISIBLE = 1 / 512  # alpha below which a pixel has no colour
 
@@ -33,11 +33,27 @@ def changed(picture: Picture, steps: Sequence[Step], seed: int, given: Mapping[s
             picture = by_strips(picture, operate, step.operation.reach(values))
             continue
         if is_large(picture) and step.operation.geometric:
-            picture = by_channels(picture, operate, generator)
+            picture = _moved(picture, step, values, operate, generator)
             continue
         treat = {"moved": with_alpha, "kept": _beside_alpha, "counted": _of_visible}[step.operation.alpha]
         picture = treat(picture, operate)
     return picture
+
+
+def _moved(
+    picture: Picture,
+    step: Step,
+    values: Mapping[str, Any],
+    operate: Callable[[Tensor], Tensor],
+    generator: torch.Generator,
+) -> Picture:
+    """Move a large picture; one that an operation from outside moves may have to be seen by it."""
+    if step.operation.function is None:
+        shape = torch.zeros(()).expand(picture.pixels.shape)
+        moved = by_movement(picture, moving(step.name, step.operation, shape, generator, values))
+        if moved is not None:
+            return moved
+    return by_channels(picture, operate, generator)
 
 
 def _beside_alpha(picture: Picture, operate: Callable[[Tensor], Tensor]) -> Picture:

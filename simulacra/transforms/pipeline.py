@@ -32,7 +32,7 @@ def function(chosen: Operation) -> Callable[..., Any]:
 
 def movement(name: str, x: Tensor, generator: torch.Generator | None = None, **values: Any) -> Geometry:
     """The `Geometry` of a geometric operation for images ``(B, C, H, W)``. Raises `ConfigError` for others."""
-    return _movement(name, operation(name), x, generator, values)
+    return moving(name, operation(name), x, generator, values)
 
 
 def apply(name: str, x: Tensor, generator: torch.Generator | None = None, **values: Any) -> Tensor:
@@ -48,19 +48,20 @@ def applied(
 ) -> Tensor:
     """Apply an operation that has been looked up already; see `apply`."""
     if chosen.geometric:
-        return _movement(name, chosen, x, generator, values).image(x)
+        return moving(name, chosen, x, generator, values).image(x)
     result: Tensor = function(chosen)(x, **_arguments(name, chosen, values, generator))
     return result
 
 
-def _movement(
+def moving(
     name: str, chosen: Operation, x: Tensor, generator: torch.Generator | None, values: Mapping[str, Any]
 ) -> Geometry:
+    """The `Geometry` of an operation that has been looked up already; see `movement`."""
     if not chosen.geometric:
         geometric = ", ".join(name for name, one in OPERATIONS.items() if one.geometric)
         raise ConfigError(f"{name} does not move pixels. Geometric operations: {geometric}.")
-    moving: Geometry = function(chosen)(x, **_arguments(name, chosen, values, generator))
-    return moving
+    found: Geometry = function(chosen)(x, **_arguments(name, chosen, values, generator))
+    return found
 
 
 def _arguments(
@@ -152,11 +153,11 @@ def _changed(step: Step, state: Moved, generator: torch.Generator) -> Moved:
     values = drawn(step, len(state.image), generator)
     if not step.operation.geometric:
         return Moved(applied(step.name, step.operation, state.image, generator, values), state.mask, state.points)
-    moving = _movement(step.name, step.operation, state.image, generator, values)
+    chosen = moving(step.name, step.operation, state.image, generator, values)
     return Moved(
-        moving.image(state.image),
-        None if state.mask is None else moving.mask(state.mask),
-        None if state.points is None else moving.points(state.points),
+        chosen.image(state.image),
+        None if state.mask is None else chosen.mask(state.mask),
+        None if state.points is None else chosen.points(state.points),
     )
 
 

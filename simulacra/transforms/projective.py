@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from simulacra.errors import ConfigError
+from simulacra.images import to_bytes
 from simulacra.transforms.common import clamped, in_chunks, refuse_beyond_memory
-from simulacra.transforms.moving import BORDERS, LEVELS, Interpolation, Outside, Size, for_masks, middles, sides
+from simulacra.transforms.moving import LEVELS, Interpolation, Outside, Size, for_masks, looked_up, middles, sides
 
 ROWS = 1 << 22  # pixels of the result that are looked up at once
 
@@ -34,26 +35,26 @@ class Projective:
         refuse_beyond_memory(x, *self.after)
         if not x.numel():
             return x.new_full((len(x), x.shape[1], *self.after), LEVELS.get(self.outside, 0.0))
-        exact = self._exact(x)
+        exact = self.exactly(x)
         if exact is not None:
             return exact
         return in_chunks(self._sampled, x, self._back().to(x).expand(len(x), 3, 3))
 
+    def places(self, like: Tensor, top: int, bottom: int) -> Tensor:
+        """Return where rows of the result come from; see `Sampling`."""
+        return _places(self._back().to(like), self.after, top, bottom)
+
     def _sampled(self, x: Tensor, matrix: Tensor) -> Tensor:
-        level, mode = LEVELS.get(self.outside, 0.0), BORDERS.get(self.outside, "zeros")
+        level = LEVELS.get(self.outside, 0.0)
         height, width = self.after
         rows = max(1, ROWS // max(1, len(x) * width))
         source = x - level if level else x
         if rows >= height:
-            places = _places(matrix, self.after, 0, height)
-            moved = F.grid_sample(source, places, self.interpolation, mode, align_corners=False)
+            moved = looked_up(self, source, _places(matrix, self.after, 0, height))
         else:
             moved = x.new_empty(*x.shape[:2], height, width)
             for top in range(0, height, rows):
-                places = _places(matrix, self.after, top, top + rows)
-                moved[:, :, top : top + rows] = F.grid_sample(
-                    source, places, self.interpolation, mode, align_corners=False
-                )
+                moved[:, :, top : top + rows] = looked_up(self, source, _places(matrix, self.after, top, top + rows))
         moved = moved.add_(level) if level else moved
         return clamped(moved) if self.interpolation == "bicubic" else moved
 
@@ -89,8 +90,8 @@ class Projective:
         back: Tensor = _unit(self.before) @ torch.linalg.inv(self.matrix) @ torch.linalg.inv(_unit(self.after))
         return back
 
-    def _exact(self, x: Tensor) -> Tensor | None:
-        """The result where one movement of whole pixels serves all images, else None."""
+    def exactly(self, x: Tensor) -> Tensor | None:
+        """Return the result where one movement of whole pixels serves all images, else None; ``x`` may be in bytes."""
         first = self.matrix[0] if len(self.matrix) else torch.eye(3, dtype=torch.float64)
         whole = first.round()
         lengths = whole[:2, :2].abs()
@@ -134,7 +135,8 @@ def _placed(x: Tensor, top: int, left: int, size: Size, outside: Outside) -> Ten
     height, width = x.shape[-2:]
     around = (left, size[1] - width - left, top, size[0] - height - top)
     if outside in LEVELS:
-        return F.pad(x, around, value=LEVELS[outside])
+        level = LEVELS[outside]
+        return F.pad(x, around, value=int(to_bytes(torch.tensor(level))) if x.dtype == torch.uint8 else level)
     rows, columns = (
         _source(size_, start, count, outside, x.device)
         for size_, start, count in ((size[0], top, height), (size[1], left, width))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,13 +22,14 @@ class Resizing:
     interpolation: Interpolation = "bicubic"
 
     def image(self, x: Tensor) -> Tensor:
-        """Resize images ``(B, C, H, W)``; see `Geometry`."""
+        """Resize images ``(B, C, H, W)``, in [-1, 1] or in bytes; see `Geometry`."""
         if self.before == self.after or not len(x):
             return x if self.before == self.after else x.new_empty(0, x.shape[1], *self.after)
         refuse_beyond_memory(x, *self.after)
         if self.interpolation == "nearest":
             return F.interpolate(x, size=self.after, mode="nearest-exact")
-        return clamped(F.interpolate(x, size=self.after, mode=self.interpolation, antialias=True, align_corners=False))
+        resized = F.interpolate(x, size=self.after, mode=self.interpolation, antialias=True, align_corners=False)
+        return resized if x.dtype == torch.uint8 else clamped(resized)
 
     def mask(self, mask: Tensor) -> Tensor:
         """Resize masks ``(B, 1, H, W)``; see `Geometry`."""
