@@ -38,7 +38,8 @@ def main(folder: Path, every: bool) -> None:
     names = {str(row["file"]): bool(row["readable"]) for row in manifest}
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        Image.open(folder / "000-plain.png").convert("RGB").save(work / "other.png")
+        with Image.open(folder / "000-plain.png") as plain:
+            plain.convert("RGB").save(work / "other.png")
         shutil.copytree(folder, work / "masks", ignore=lambda *_: ["MANIFEST.json"])
         masks = work / "masks"
         _halves(masks)
@@ -51,7 +52,10 @@ def main(folder: Path, every: bool) -> None:
         check(["transform", "rotate", str(folder), "--frames", "all"], work / "frames", names)
         with_ = ["--with", str(work / "other.png")]
         seam = work / "seam.png"
-        Image.linear_gradient("L").resize(Image.open(work / "other.png").size).save(seam)
+        with Image.open(work / "other.png") as other:
+            left = Image.new("L", other.size)
+            left.paste(255, (0, 0, other.width // 2, other.height))
+        left.save(seam)
         for composition in COMPOSITIONS:
             extra = ["--mask", str(seam)] if composition in ("blend", "clone") else []
             check(["compose", composition, str(folder), *with_, *extra], work / composition, names)

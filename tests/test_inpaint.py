@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
+from simulacra import cli
 from simulacra.errors import ConfigError
 from simulacra.images import Shape, from_bytes
 from simulacra.steering import generate, inpaint, invert
 from simulacra.training.session import train
 from tests import contract
+from tests.conftest import SHORT
 from tests.test_invert import Linear
 
 
@@ -105,3 +110,65 @@ def test_a_trained_model_fills_in_better_than_the_mean_image(data_root: Path, tm
     y = run.inpaint(x, known, steps=100)
     error, rival = (inpaint.masked_error(x, guess, known).mean() for guess in (y, mean.mean(0).expand_as(x)))
     assert float(error) < 0.7 * float(rival)
+
+
+# ------------------------------------------------------------------------------------------------ the verbs
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a few steps."""
+    out = tmp_path_factory.mktemp("runs") / "vae"
+    train("vae", out=out, changes=SHORT)
+    return out
+
+
+def drawn(path: Path, level: int = 200) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.new("L", (8, 8))
+    picture.paste(level, (2, 2, 6, 6))
+    picture.save(path)
+    return path
+
+
+@pytest.mark.parametrize("verb", ["inpaint", "repair"])
+def test_files_whose_names_differ_in_their_ending_stay_apart(verb: str, run: Path, tmp_path: Path) -> None:
+    for ending in ("png", "jpg", "tif"):
+        drawn(tmp_path / "in" / f"x.{ending}")
+    words = [verb, str(run), str(tmp_path / "in"), "--steps", "2", "--out", str(tmp_path / "out")]
+    assert cli.main(words) == 0
+    names = ["x.jpg.png", "x.png", "x.tif.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert cli.main(words) == 2, "none is overwritten unless asked"
+    assert cli.main([*words, "--force"]) == 0
+
+
+@pytest.mark.parametrize("verb", ["inpaint", "repair"])
+def test_members_of_a_zip_are_written_inside(verb: str, run: Path, tmp_path: Path) -> None:
+    content = drawn(tmp_path / "x.png").read_bytes()
+    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
+        for name in ("a/g.png", "/abs/x.png", "../x.png", "..\\y.png"):
+            archive.writestr(name, content)
+    before = set(tmp_path.rglob("*"))
+    out = tmp_path / "p" / "q"
+    assert cli.main([verb, str(run), str(tmp_path / "evil.zip"), "--steps", "2", "--out", str(out)]) == 0
+    new = {path for path in set(tmp_path.rglob("*")) - before if path.is_file()}
+    assert sorted(path.relative_to(out).as_posix() for path in new) == ["a/g.png", "abs/x.png", "x.png", "y.png"]
+
+
+def test_masks_are_read_at_the_size_of_the_model(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn(tmp_path / "x.png")
+    ones = Image.new("L", (40, 40))
+    ones.paste(1, (0, 0, 20, 40))
+    ones.save(tmp_path / "m.png")
+    words = ["inpaint", str(run), str(tmp_path / "x.png"), "--mask", str(tmp_path / "m.png"), "--steps", "2"]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert "what the mask hides: 0.0000" not in capsys.readouterr().out
+    with Image.open(tmp_path / "x.png") as before, Image.open(tmp_path / "out" / "x.png") as after:
+        apart = np.asarray(before).astype(int) != np.asarray(after)
+    assert apart[:, :4].any()
+    assert not apart[:, 4:].any()
+    Image.new("L", (40, 40)).save(tmp_path / "m.png")
+    assert cli.main([*words, "--out", str(tmp_path / "none")]) == 2
+    assert "marks nothing" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()

@@ -25,7 +25,6 @@ from simulacra.images.masks import read_mask
 from simulacra.operations import COMPOSITIONS, Step, steps
 from simulacra.transforms import layers, pictures
 from simulacra.transforms.compose import collage
-from simulacra.transforms.geometry import resize
 
 Change = Callable[[Picture, int], Picture]
 Paths = str | Path | Sequence[str | Path]
@@ -275,17 +274,20 @@ def collage_files(
 
 
 def _cell_weight(entry: Entry) -> int:
-    return batch.weight(entry, batch.WORKING)
+    return batch.weight(entry, batch.DECODING)
 
 
 def _read_cell(tallest: int, width: int, max_megapixels: float, entry: Entry) -> Tensor | str:
     """One picture in colour on white, no larger than it will be shown; or why it cannot be used."""
     try:
-        picture = files.read(entry, max_megapixels=max_megapixels)
+        picture = images.read(
+            entry.source(), str(entry.name), max_megapixels=max_megapixels, draft=2 * max(tallest, width),
+            remedy="--max-megapixels",
+        )  # fmt: skip
     except UserError as error:
         return str(error)
-    image = files.over_white(picture)[:1].expand(-1, 3, -1, -1)
-    height, columns = image.shape[-2:]
-    scale = min(1.0, tallest / height, width / columns)
-    small = image if scale == 1 else resize(image, max(1, round(scale * height)), max(1, round(scale * columns)))
-    return small[0].contiguous()
+    scale = min(1.0, tallest / picture.height, width / picture.width)
+    if scale < 1:
+        size = max(1, round(scale * picture.width)), max(1, round(scale * picture.height))
+        picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    return images.from_bytes(images.to_tensor(picture, 3))
