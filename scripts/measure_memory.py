@@ -1,0 +1,87 @@
+"""Peak memory of work on many small and on large pictures, beside that of one small picture.
+
+    python scripts/measure_memory.py [FOLDER] [--small 5000] [--large 20]
+
+Makes 5,000 pictures of 64 pixels and 20 of 40 megapixels (4 PNGs, the rest JPEGs), sends them through `transform` and
+`compose collage`, and reads them as `train` does. Prints the peak of each command, and what exceeds one small picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+READ = (
+    "import sys; from simulacra import data; from simulacra.config import Data; "
+    "data.load(Data(name=sys.argv[1], size=64, max_megapixels=50))"
+)
+
+
+def main() -> None:
+    """Make the pictures, run the commands, print a line for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "memory")
+    parser.add_argument("--small", type=int, default=5000)
+    parser.add_argument("--large", type=int, default=20)
+    options = parser.parse_args()
+    small, large = options.folder / "small", options.folder / "large"
+    _make(small, large, options.small, options.large)
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name)
+        base = _peak(
+            ["-m", "simulacra", "transform", "invert", str(small / "00000.png"), "--out", str(out / "one.png")]
+        )
+        print(f"one small picture: {base} MB")
+        transform = ["-m", "simulacra", "transform"]
+        runs = {
+            "transform invert, small": [*transform, "invert", str(small), "--out", str(out / "a")],
+            "transform invert, large": [*transform, "invert", str(large), "--out", str(out / "b")],
+            "transform resize, large": [*transform, "resize", str(large), "--width", "640", "--out", str(out / "c")],
+            "transform rotate, large": [*transform, "rotate", str(large), "--degrees", "20", "--out", str(out / "d")],
+            "compose collage, large": [
+                "-m",
+                "simulacra",
+                "compose",
+                "collage",
+                str(large),
+                "--out",
+                str(out / "e.png"),
+            ],
+            "reading for train, small": ["-c", READ, str(small)],
+            "reading for train, large": ["-c", READ, str(large)],
+        }
+        for what, words in runs.items():
+            limit = ["--max-megapixels", "50"] if words[0] == "-m" else []
+            peak = _peak([*words, *limit])
+            print(f"{what}: {peak} MB, {peak - base} MB more", flush=True)
+
+
+def _make(small: Path, large: Path, count: int, huge: int) -> None:
+    random = np.random.default_rng(0)
+    for folder in (small, large):
+        folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        Image.fromarray(random.integers(0, 256, (64, 64, 3), np.uint8)).save(small / f"{index:05}.png")
+    tile = Image.fromarray(random.integers(0, 256, (600, 1000, 3), np.uint8))
+    whole = tile.resize((8000, 5000), Image.Resampling.BICUBIC)
+    for index in range(huge):
+        whole.save(large / f"{index:02}.{'png' if index < 4 else 'jpg'}", quality=85, compress_level=1)
+
+
+def _peak(words: list[str]) -> int:
+    """Run Python with these words; return the peak of its memory in MB."""
+    process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, words
+    return usage.ru_maxrss >> 10
+
+
+if __name__ == "__main__":
+    main()
