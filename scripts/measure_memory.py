@@ -18,10 +18,40 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-READ = (
-    "import sys; from simulacra import data; from simulacra.config import Data; "
-    "data.load(Data(name=sys.argv[1], size=64, max_megapixels=50))"
-)
+TRAIN = [
+    "train",
+    "vae-mlp",
+    "--data.size",
+    "64",
+    "--train.images",
+    "128",
+    "--train.batch",
+    "64",
+    "--train.samples",
+    "16",
+]
+RUNS = {
+    "small": [
+        ["transform", "invert"],
+        ["transform", "rotate", "--degrees", "20"],
+        TRAIN,
+    ],
+    "large": [
+        ["transform", "invert"],
+        ["transform", "resize", "--width", "6000"],
+        ["transform", "flip"],
+        ["transform", "crop", "--height", "4000", "--width", "6000"],
+        ["transform", "pad", "--top", "100"],
+        ["transform", "shift", "--right", "0.1"],
+        ["transform", "rotate", "--degrees", "20"],
+        ["transform", "rotate", "--degrees", "20", "--expand"],
+        ["transform", "affine", "--shear", "10"],
+        ["transform", "perspective", "--tilt", "30"],
+        ["transform", "elastic", "--strength", "4"],
+        ["compose", "collage"],
+        TRAIN,
+    ],
+}
 
 
 def main() -> None:
@@ -39,28 +69,19 @@ def main() -> None:
             ["-m", "simulacra", "transform", "invert", str(small / "00000.png"), "--out", str(out / "one.png")]
         )
         print(f"one small picture: {base} MB")
-        transform = ["-m", "simulacra", "transform"]
-        runs = {
-            "transform invert, small": [*transform, "invert", str(small), "--out", str(out / "a")],
-            "transform invert, large": [*transform, "invert", str(large), "--out", str(out / "b")],
-            "transform resize, large": [*transform, "resize", str(large), "--width", "640", "--out", str(out / "c")],
-            "transform rotate, large": [*transform, "rotate", str(large), "--degrees", "20", "--out", str(out / "d")],
-            "compose collage, large": [
-                "-m",
-                "simulacra",
-                "compose",
-                "collage",
-                str(large),
-                "--out",
-                str(out / "e.png"),
-            ],
-            "reading for train, small": ["-c", READ, str(small)],
-            "reading for train, large": ["-c", READ, str(large)],
-        }
-        for what, words in runs.items():
-            limit = ["--max-megapixels", "50"] if words[0] == "-m" else []
-            peak = _peak([*words, *limit])
-            print(f"{what}: {peak} MB, {peak - base} MB more", flush=True)
+        for kind, folder in (("small", small), ("large", large)):
+            for number, words in enumerate(RUNS[kind]):
+                peak = _peak(_command(words, folder, out / f"{kind}-{number}"))
+                print(f"| `{' '.join(words[:2])}`, {kind} | {peak - base} |", flush=True)
+
+
+def _command(words: list[str], folder: Path, out: Path) -> list[str]:
+    verb, operation, *rest = words
+    if verb == "train":
+        place = ["--data", str(folder), "--data.max_megapixels", "50"]
+        return ["-m", "simulacra", verb, operation, *place, *rest, "--out", str(out)]
+    out = out.with_suffix(".png") if operation == "collage" else out
+    return ["-m", "simulacra", verb, operation, str(folder), *rest, "--max-megapixels", "50", "--out", str(out)]
 
 
 def _make(small: Path, large: Path, count: int, huge: int) -> None:

@@ -629,6 +629,7 @@ def test_a_frame_lasts_as_long_as_a_format_can_say(ending: str, seconds: float, 
     assert "frames of more than 66 seconds shortened" in notes
     with Image.open(tmp_path / f"x{ending}") as opened:
         opened.seek(2)
+        opened.load()
         assert opened.info["duration"] / 1000 == pytest.approx(seconds, abs=0.01)
 
 

@@ -46,9 +46,18 @@ def _ended_in_order() -> Iterator[None]:
         return
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
+
+    ending = False
+
+    def end(_number: int, _: object) -> None:
+        nonlocal ending
+        if not ending:  # a second one would interrupt the tidying up
+            ending = True
+            raise KeyboardInterrupt
+
     for number, handler in before.items():
         if handler == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, end)
     try:
         yield
     finally:
