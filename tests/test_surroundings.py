@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -227,12 +228,11 @@ def test_a_signal_ends_a_batch_without_half_files(
         Image.new("RGB", (8, 8)).save(tmp_path / "in" / f"{index:02d}.png")
     save = Image.Image.save
 
-    sent: list[int] = []
+    once = threading.Lock()  # a second Ctrl-C would not wait
 
     def slow(self: Image.Image, *arguments: object, **options: object) -> None:
-        if number != signal.SIGINT or not sent:  # a second Ctrl-C does not wait
+        if number != signal.SIGINT or once.acquire(blocking=False):
             os.kill(os.getpid(), number)
-        sent.append(number)
         time.sleep(0.02)  # until the main thread has heard of it
         save(self, *arguments, **options)  # type: ignore[arg-type]
 
