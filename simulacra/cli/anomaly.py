@@ -28,7 +28,13 @@ def add_verbs(verbs: Verbs) -> None:
         "--rate", type=positive, default=0.01, metavar="R",
         help="share of normal pictures that may be flagged by mistake (default: 0.01)",
     )  # fmt: skip
-    sub.add_argument("--n", type=count, default=12, metavar="N", help="pictures shown, highest first (default: 12)")
+    sub.add_argument(
+        "--n",
+        type=count,
+        default=12,
+        metavar="N",
+        help="number of pictures to show, highest scores first (default: 12)",
+    )
     sub.add_argument(
         "--steps", type=count, default=200, metavar="N",
         help="steps of gradient descent for models without an encoder (default: 200)",

@@ -30,13 +30,13 @@ def add_verbs(verbs: Verbs) -> None:
         "--images", type=Path, metavar="PATH", help="images to change (default: test images, of the class --minus)"
     )
     sub.add_argument("--n", type=count, default=8, metavar="N", help="maximum number of images to change (default: 8)")
-    sub.add_argument("--steps", type=count, default=7, metavar="N", help="number of images on each way (default: 7)")
+    sub.add_argument("--steps", type=count, default=7, metavar="N", help="number of images in each row (default: 7)")
     sub.add_argument(
         "--strength",
         type=number,
         default=1.0,
         metavar="T",
-        help="distance to go; 1 is the whole difference (default: 1)",
+        help="share of the difference that is added (default: 1)",
     )
     sub.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="random seed for models without an encoder (default: 0)"

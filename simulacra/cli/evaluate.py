@@ -24,8 +24,16 @@ def add_verbs(verbs: Verbs) -> None:
     sub = verbs.add_on_run(
         "evaluate", _evaluate, "Measure a run on held-out images by every metric that its model supports."
     )
-    sub.add_argument("--n", type=count, default=10_000, metavar="N", help="most test images and samples (10,000)")
-    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="seed of the samples and the noise (0)")
+    sub.add_argument(
+        "--n",
+        type=count,
+        default=10_000,
+        metavar="N",
+        help="largest number of test images, and of samples (default: 10,000)",
+    )
+    sub.add_argument(
+        "--seed", type=natural, default=0, metavar="N", help="random seed of the samples and the noise (default: 0)"
+    )
     sub.add_argument(
         "--features",
         metavar="NAME|FILE",
@@ -43,13 +51,17 @@ def add_verbs(verbs: Verbs) -> None:
         help="measure instead whether adding generated images improves a classifier trained on real ones "
         "(default file: RUN/downstream.json)",
     )
-    sub.add_argument("--labels", type=count, metavar="N", help="number of real images per class for --downstream (all)")
-    sub.add_argument("--repeats", type=count, metavar="N", help="number of trainings of each kind for --downstream (5)")
+    sub.add_argument(
+        "--labels", type=count, metavar="N", help="number of real images per class for --downstream (default: all)"
+    )
+    sub.add_argument(
+        "--repeats", type=count, metavar="N", help="number of trainings of each kind for --downstream (default: 5)"
+    )
     sub.add_argument(
         "--classical",
         type=changes,
         metavar="OP,...",
-        help="classical augmentation that --downstream compares with (affine)",
+        help="classical augmentation that --downstream compares with (default: affine)",
     )
 
 

@@ -17,7 +17,10 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("--prior", choices=PRIORS, default="gmm", help="kind of distribution (default: gmm)")
     sub.add_argument(
-        "--components", type=count, metavar="N", help="number of Gaussians of gmm (default: 10), or in each class (1)"
+        "--components",
+        type=count,
+        metavar="N",
+        help="number of Gaussians (default: 10 for gmm, 1 for each class of per-class)",
     )
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="random seed of the fit (default: 0)")
     add_out(sub, "FILE.safetensors", "file to write (default: RUN/prior.safetensors)")

@@ -21,10 +21,12 @@ def add_verbs(verbs: Verbs) -> None:
     repair = verbs.add_on_run("repair", _repair, "Find what the model cannot explain in images, and replace it.")
     for sub in (inpaint, repair):
         sub.add_argument("images", type=Path, metavar="IMAGES", help="image, folder or zip")
-        sub.add_argument("--n", type=count, default=12, metavar="N", help="largest number of images (12)")
-        sub.add_argument("--steps", type=count, default=200, metavar="N", help="number of gradient steps (200)")
+        sub.add_argument("--n", type=count, default=12, metavar="N", help="largest number of images (default: 12)")
         sub.add_argument(
-            "--seed", type=natural, default=0, metavar="N", help="random seed of the latents the search starts from (0)"
+            "--steps", type=count, default=200, metavar="N", help="steps of gradient descent (default: 200)"
+        )
+        sub.add_argument(
+            "--seed", type=natural, default=0, metavar="N", help="random seed of the latents to start from (default: 0)"
         )
         add_out(sub, "FILE.png|DIR", "sheet that shows every stage, or folder for the results alone")
     inpaint.add_argument(

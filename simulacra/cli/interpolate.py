@@ -28,7 +28,7 @@ def add_verbs(verbs: Verbs) -> None:
     )  # fmt: skip
     add_data_root(sub)
     sub.add_argument(
-        "--route", choices=ROUTES, default="latent", help="way from one image to the other (default: latent)"
+        "--route", choices=ROUTES, default="latent", help="route from one image to the other (default: latent)"
     )
     sub.add_argument(
         "--from", dest="start", type=Path, metavar="IMG", help="first image (default: a test image or a sample)"

@@ -54,7 +54,9 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument(EXPLAIN, action="store_true", help=argparse.SUPPRESS)
     add_data_root(sub)
-    sub.add_argument("--minutes", type=positive, metavar="N", help="time for the recipe auto (default: 20)")
+    sub.add_argument(
+        "--minutes", type=positive, metavar="N", help="minutes of training for the recipe auto (default: 20)"
+    )
     sub.epilog = "Every key of the recipe is an option too: --train.images 100_000 --model.latent 8"
 
 

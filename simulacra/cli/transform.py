@@ -50,11 +50,19 @@ def add_verbs(verbs: Verbs) -> None:
     _add_operations(operations, COMPOSITIONS, _compose)
     sub = operations.add("collage", _collage, "Lay pictures out in rows on one sheet, none of them cut.")
     _add_pictures(sub)
-    sub.add_argument("--width", type=count, default=1200, metavar="N", help="width of the sheet in pixels (1200)")
     sub.add_argument(
-        "--rows", type=natural, default=0, metavar="N", help="number of rows; 0 makes the sheet nearly square (0)"
+        "--width", type=count, default=1200, metavar="N", help="width of the sheet in pixels (default: 1200)"
     )
-    sub.add_argument("--gap", type=natural, default=4, metavar="N", help="white pixels between the pictures (4)")
+    sub.add_argument(
+        "--rows",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="number of rows (default: 0, which makes the sheet nearly square)",
+    )
+    sub.add_argument(
+        "--gap", type=natural, default=4, metavar="N", help="white pixels between the pictures (default: 4)"
+    )
     add_out(sub, "FILE.png", required=True)
     _add_limit(sub)
 
@@ -76,7 +84,7 @@ def _add_pictures(sub: Parser) -> None:
 def _add_limit(sub: Parser) -> None:
     sub.add_argument(
         "--max-megapixels", type=positive, default=32.0, metavar="N",
-        help="largest picture to read; larger ones are left out unread (32)",
+        help="largest picture to read; larger ones are left out unread (default: 32)",
     )  # fmt: skip
 
 
@@ -86,8 +94,10 @@ def _add_common(sub: Parser) -> None:
         "--format", choices=FORMATS, metavar="|".join(FORMATS),
         help="file format of the results (default: that of each file)",
     )  # fmt: skip
-    sub.add_argument("--frames", choices=("first", "all"), default="first", help="frames of animations to use (first)")
-    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="random seed (0)")
+    sub.add_argument(
+        "--frames", choices=("first", "all"), default="first", help="frames of animations to use (default: first)"
+    )
+    sub.add_argument("--seed", type=natural, default=0, metavar="N", help="random seed (default: 0)")
     _add_limit(sub)
     sub.add_argument(
         "--range", type=_grey_range, metavar="auto|LOW..HIGH",
@@ -115,7 +125,7 @@ def _metavar(parameter: Parameter) -> str:
 def _explained(parameter: Parameter) -> str:
     """The meaning, the numbers allowed, and the default."""
     allowed = "" if parameter.choices or parameter.kind in ("picture", "switch") else f"; {parameter.allowed}"
-    default = "required" if parameter.default is None else str(parameter.default).lower() or "none"
+    default = "required" if parameter.default is None else f"default: {str(parameter.default).lower() or 'none'}"
     return f"{parameter.meaning}{allowed} ({default})".replace("; any", "").replace("%", "%%")
 
 

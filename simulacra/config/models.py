@@ -240,7 +240,7 @@ class CycleGAN(Family):
         description="weight of the identity loss: L1 change of images already in the target domain (equal channels)",
     )
     zoom: Annotated[float, Field(ge=0, le=4)] = Field(
-        1.0, description="how many times larger objects are in B than in A; 0: measured on the training images"
+        1.0, description="ratio of the size of objects in B to that in A; 0: measured on the training images"
     )
     pool: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
         50, description="number of earlier translations that are shown to the critics again"

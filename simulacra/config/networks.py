@@ -69,8 +69,8 @@ class Conv(Network):
     )
     upsampling: Literal["transposed", "bilinear"] = Field(
         "transposed",
-        description="how decoders double the side: transposed convolutions, or interpolation before a convolution of "
-        "kernel 3, which is smoother",
+        description="method by which decoders double the side: transposed convolutions, or interpolation before "
+        "a convolution of kernel 3, which is smoother",
     )
     dense: Width | None = Field(
         None, description="width of a dense layer between the convolutions and the output; absent: none"
@@ -127,7 +127,7 @@ class ResnetTranslator(Translator):
 
     kind: Literal["resnet"] = Field("resnet", description="kind of translator: resnet, unet or subpixel")
     width: Width = Field(64, description="channels at full size; each downsampling doubles them")
-    downsamplings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="how often the side is halved")
+    downsamplings: Annotated[int, Field(ge=0, le=6)] = Field(2, description="number of times that the side is halved")
     blocks: Annotated[int, Field(gt=0, le=256)] = Field(
         6, description="residual blocks at the smallest side (the paper has 6, or 9 for 256 pixels)"
     )
@@ -148,7 +148,7 @@ class Unet(Translator):
     kind: Literal["unet"] = Field("unet", description="kind of translator: resnet, unet or subpixel")
     width: Width = Field(64, description="channels of the first layer; they double up to eightfold")
     downsamplings: Annotated[int, Field(gt=0, le=8)] | None = Field(
-        None, description="how often the side is halved; absent: down to 2 pixels or an odd number of them"
+        None, description="number of times that the side is halved; absent: down to 2 pixels or an odd number of them"
     )
     dropout: Fraction = Field(
         0.5, description="share of features dropped in training, in the three upsamplings next to the innermost"
@@ -182,7 +182,7 @@ class Patch(Section):
 
     kind: Literal["patch"] = Field("patch", description="kind of critic; patch is the only one")
     width: Width = Field(64, description="channels of the first layer; they double up to eightfold")
-    downsamplings: Annotated[int, Field(ge=0, le=5)] = Field(3, description="how often the side is halved")
+    downsamplings: Annotated[int, Field(ge=0, le=5)] = Field(3, description="number of times that the side is halved")
     norm: Literal["none", "instance", "spectral"] = Field(
         "instance",
         description="normalisation; instance: after each convolution but the first and last, spectral: of all weights",

@@ -39,7 +39,9 @@ class OptimizerChange(Section):
 class Schedule(Section):
     """The learning rate over time: a linear warm-up, then constant or falling to zero at the end."""
 
-    kind: Literal["constant", "linear", "cosine"] = Field("constant", description="how the learning rate falls to zero")
+    kind: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="schedule by which the learning rate falls to zero"
+    )
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="images over which the learning rate rises from 0")
     start: Fraction = Field(0.0, description="share of the training after which linear or cosine begins to fall")
 
