@@ -88,4 +88,4 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"The recipe {path} cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
-        raise ConfigError(f"{error} So it cannot be a recipe.") from None
+        raise ConfigError(f"{str(error).removesuffix('.')}, so it cannot be a recipe.") from None
