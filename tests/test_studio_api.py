@@ -235,7 +235,7 @@ def test_a_training_is_queued_followed_and_found_in_the_gallery(client: TestClie
     with client.stream("GET", f"/api/jobs/{job['number']}/events") as stream:
         events = "".join(stream.iter_text())
     told = {line.removeprefix("event: ") for line in events.splitlines() if line.startswith("event: ")}
-    assert told == {"job", "rows", "sheets"}
+    assert told == {"job", "rows", "sheets", "end"}
     assert len(asked(client, "runs/new/sample", n=2)["images"]) == 2
 
 

@@ -16,7 +16,7 @@ FEW = 8  # pictures that are packed at once; more would hold the server up
 @router.get("/sliders")
 async def sliders(run: str, house: Home) -> Json:
     """The latents that matter most and the named codes."""
-    return await house.quickly(run, steer.sliders)
+    return await house.slowly(run, lambda opened: house.remembered.of(opened, steer.sliders))
 
 
 @router.post("/latents")

@@ -102,6 +102,7 @@ async def _events(number: int, request: Request, house: House) -> AsyncIterator[
             for kind, value in found:
                 yield f"event: {kind}\ndata: {json.dumps(value)}\n\n"
             if seen.ended:
+                yield "event: end\ndata: {}\n\n"
                 return
             quiet = 0.0 if found else quiet + PAUSE
             if quiet > SILENCE:

@@ -12,6 +12,7 @@ from simulacra.runs.run import Run
 from simulacra.studio.gallery import Found, Gallery
 from simulacra.studio.jobs import Jobs
 from simulacra.studio.models import Models
+from simulacra.studio.remembered import Remembered
 from simulacra.studio.settings import Settings
 from simulacra.studio.shelf import Notes
 from simulacra.studio.uploads import Uploads
@@ -34,6 +35,7 @@ class House:
         self.jobs = Jobs(settings.state / "jobs")
         self.uploads = Uploads(settings.state / "uploads")
         self.notes = Notes(settings.state / "notes.json")
+        self.remembered = Remembered(settings.state / "sliders")
         self.streams = 0
 
     def found(self, run: str) -> Found:

@@ -31,14 +31,17 @@ async function enter() {
   links(name);
   document.title = `${t(`room.${name}`)} · simulacra studio`;
   fill(main);
+  delete main.dataset.room;
   window.scrollTo(0, 0);
   try {
     const module = await import(`./rooms/${name}.js`);
-    const root = h("div", {});
+    if (mine !== turn) return;
+    const root = h("div", {}), waiting = h("progress", { class: "waiting", "aria-label": t("waiting") });
+    fill(main, root, waiting);
     const left = await module.show(root, params);
+    waiting.remove();
     if (mine !== turn) { left?.(); return; }
     leave = left || null;
-    fill(main, root);
     main.dataset.room = name;
   } catch (error) {
     if (mine === turn) fill(main, h("div", { class: "card empty" }, h("h2", {}, t("error.title")), h("p", { class: "wrap" }, error.message), h("button", { onclick: enter }, t("error.again"))));

@@ -1,6 +1,6 @@
 // English.
 export default {
-  "skip": "Skip to the room", "on": "on", "off": "off", "view.only": "For viewing only: nothing can be trained or changed here.",
+  "skip": "Skip to the room", "waiting": "Opening", "on": "on", "off": "off", "view.only": "For viewing only: nothing can be trained or changed here.",
   "error.status": "The studio answered {status}.", "error.gone": "The studio does not answer. Is it still running?", "error.file": "This file cannot be read.",
   "error.title": "This room could not be opened", "error.again": "Try again",
   "time.hours": "{h} h {m} min", "time.minutes": "{m} min {s} s", "time.seconds": "{s} s",

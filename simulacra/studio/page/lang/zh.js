@@ -1,6 +1,6 @@
 // 中文。
 export default {
-  "skip": "跳到主要内容", "on": "开", "off": "关", "view.only": "仅供浏览：此处不能训练，也不能修改。",
+  "skip": "跳到主要内容", "waiting": "正在打开", "on": "开", "off": "关", "view.only": "仅供浏览：此处不能训练，也不能修改。",
   "error.status": "服务器返回了 {status}。", "error.gone": "连不上工作室。它还在运行吗？", "error.file": "无法读取此文件。", "error.title": "无法打开此页面", "error.again": "重试",
   "time.hours": "{h} 小时 {m} 分", "time.minutes": "{m} 分 {s} 秒", "time.seconds": "{s} 秒",
 

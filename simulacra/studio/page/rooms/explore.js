@@ -30,7 +30,7 @@ class Canvas {
     this.rows = about.axes.map(axis => this.slider(axis));
     this.decode = latest(() => this.draw());
     this.settle = later(() => this.after(), 350);
-    fill(body, h("div", { class: "split" }, this.left(), this.right()));
+    fill(body, h("div", { class: "hands" }, this.stage(), this.right(), this.below()));
   }
 
   start() {
@@ -41,13 +41,14 @@ class Canvas {
     if (z && z.length === this.z.length && z.every(Number.isFinite)) { this.z = z; this.moved(); } else if (this.about.draws && (params.has("seed") || this.about.codes.length)) this.draws(Number(params.get("seed")) || 0); else this.moved();
   }
 
-  left() {
+  stage() {
     const keepButton = h("button", { type: "button", onclick: () => { remember(this.run.id, { latent: [...this.z], image: this.image.src }); toast(t("explore.kept", { n: kept(this.run.id).length }), 3); } }, t("explore.keep"));
     return h("div", { class: "stack" }, h("div", { class: "stage" }, this.image),
       h("div", { class: "row" }, this.about.draws ? h("button", { class: "main", type: "button", onclick: () => this.draws(Math.floor(Math.random() * 1e6)) }, t("explore.new")) : null, keepButton,
-        h("button", { type: "button", onclick: () => go("between", { run: this.run.id }) }, t("explore.walk")), saveButton(() => this.image.src, `${this.run.name}.png`)),
-      card(t("explore.variations"), this.varied), card(t("explore.near"), this.near), this.copy);
+        h("button", { type: "button", onclick: () => go("between", { run: this.run.id }) }, t("explore.walk")), saveButton(() => this.image.src, `${this.run.name}.png`)));
   }
+
+  below() { return h("div", { class: "stack" }, card(t("explore.variations"), this.varied), card(t("explore.near"), this.near), this.copy); }
 
   right() {
     return h("div", { class: "stack" }, this.about.codes.length ? card(t("explore.codes"), this.about.codes.map(code => this.code(code))) : null,

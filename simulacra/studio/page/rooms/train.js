@@ -9,11 +9,11 @@ const BASIC = ["train.images", "train.minutes", "model.latent", "data.size"];
 
 export async function show(root, params) {
   const live = h("div", { class: "stack" }), queue = h("div", {});
-  let stream = null;
-  const watch = number => { stream?.close(); stream = follow(live, number, refresh); keep({ job: number }); refresh(); };
+  let stream = null, split = null;
+  const watch = number => { stream?.close(); stream = follow(live, number, refresh); keep({ job: number }); split.classList.add("watching"); refresh(); };
   const refresh = async () => { try { listing(queue, await get("jobs"), watch); } catch { /* the stream says so */ } };
   const viewing = document.body.classList.contains("view");
-  root.append(head(t("room.train"), t("train.lead")), h("div", { class: "split wide" },
+  root.append(head(t("room.train"), t("train.lead")), split = h("div", { class: "split wide" },
     h("div", { class: "stack" }, viewing ? h("div", { class: "card" }, t("view.only")) : await form(params, watch), queue), live));
   const jobs = await get("jobs");
   const asked = jobs.find(job => String(job.number) === params.get("job")) || jobs.find(job => job.state === "running");
@@ -104,8 +104,8 @@ function follow(box, number, changed) {
   on("job", found => {
     job = found; progress();
     if (before !== job.state) { before = job.state; changed(); }
-    if (!["running", "queued"].includes(job.state)) source.close();
   });
+  source.addEventListener("end", () => source.close());
   const run = () => job?.run_id || "";
   fill(box, state, h("div", { class: "card tight" }, h("h2", {}, t("runs.samples2")), samples, repeats), card(t("train.curves"), charts), copy);
   return source;
