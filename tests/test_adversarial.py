@@ -22,6 +22,7 @@ from simulacra.adversarial import (
 from simulacra.data import Images
 from simulacra.images import Shape
 from simulacra.models.gan import GAN, pack
+from simulacra.testing import small
 
 
 class Constant(nn.Module):
@@ -212,3 +213,22 @@ def test_the_generator_moves_only_in_its_turn_and_its_fakes_then_have_gradients(
     _, last = model.rounds(batch, 1)
     last["generator"]["adversarial"].backward()
     assert model.generator.level.grad is not None
+
+
+@pytest.mark.parametrize("family", ["gan", "cgan"])
+def test_one_pass_over_real_and_generated_images_gives_the_gradients_of_two(family: str) -> None:
+    found = []
+    for apart in (False, True):
+        play = small.trainer(small.build(family, "conv", Shape(1, 8)))
+        assert not play.model.mixes_images
+        play.model.mixes_images = apart
+        torch.manual_seed(0)
+        terms = next(play.model.rounds(play.loader.batch(0), 0))["discriminator"]
+        torch.stack(list(terms.values())).sum().backward()
+        found.append([parameter.grad for parameter in play.parameters["discriminator"]])
+    for together, alone in zip(*found, strict=True):
+        torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-7)
+
+
+def test_batch_normalisation_sees_real_and_generated_images_apart() -> None:
+    assert small.build("gan", "mlp-batch-norm", Shape(1, 8)).mixes_images

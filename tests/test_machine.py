@@ -60,3 +60,10 @@ def test_a_cache_that_somebody_else_laid_out_is_refused(monkeypatch: pytest.Monk
     folder.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="XDG_CACHE_HOME"):
         machine.cache()
+
+
+def test_memory_is_kept_only_where_the_c_library_is_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.keep_freed_memory()
+    monkeypatch.setattr(machine.platform, "libc_ver", lambda: ("musl", "1.2"))
+    monkeypatch.setattr(machine.ctypes, "CDLL", None)  # to call it would fail
+    machine.keep_freed_memory()

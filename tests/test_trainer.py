@@ -15,6 +15,7 @@ from simulacra.images import Shape
 from simulacra.models import Model, Round
 from simulacra.testing.small import noise_images
 from simulacra.training import Average, Trainer, optim
+from simulacra.training.trainer import seed_noise
 from tests import contract
 
 
@@ -224,3 +225,10 @@ def test_the_average_keeps_singular_vectors_of_length_one() -> None:
     vectors = {name: t for name, t in play.average.model.state_dict().items() if name.endswith(("._u", "._v"))}
     assert len(vectors) == 4
     assert [float(v.norm()) for v in vectors.values()] == pytest.approx([1.0] * 4)
+
+
+def test_the_noise_of_a_step_is_that_of_the_global_seed() -> None:
+    torch.manual_seed(12345)
+    expected = torch.randn(4)
+    seed_noise(torch.device("cpu"), 12345)
+    assert torch.equal(torch.randn(4), expected)

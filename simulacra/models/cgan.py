@@ -60,7 +60,11 @@ class CGAN(labels.LabelPrior, AlternatingGame):
         """First the discriminator, then the generator."""
         assert isinstance(batch, Labelled)
         z = self.conditioned(normal(len(batch), self.codes.noise, like=batch.image), batch.label)
-        yield from self.alternate(batch.image, z, lambda x: self.logits(x, batch.label), step)
+
+        def logits(x: Tensor) -> Tensor:
+            return self.logits(x, batch.label.repeat(len(x) // len(batch.label)))
+
+        yield from self.alternate(batch.image, z, logits, step)
 
     def logits(self, x: Tensor, label: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B, 1)`` of images ``(B, C, H, W)`` with labels, augmented."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from simulacra import config, networks
 from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, Critic, lazy
@@ -36,6 +37,7 @@ class AlternatingGame(Model):
         self.penalty = lazy(values.penalty, packing)
         self.augmentations = [AUGMENTATIONS[name] for name in values.augment]
         self.discriminator_steps = values.discriminator_steps
+        self.mixes_images = any(isinstance(module, _BatchNorm) for module in discriminator.modules())
 
     def players(self) -> dict[str, nn.Module]:
         """Two players: discriminator and generator."""
@@ -53,13 +55,20 @@ class AlternatingGame(Model):
         generators_turn = (step + 1) % self.discriminator_steps == 0
         with torch.set_grad_enabled(generators_turn and torch.is_grad_enabled()):
             fake = self.decode(z)
-        on_real, on_fake = logits(x), logits(fake.detach())
+        on_real, on_fake = self._verdicts(logits, x, fake.detach())
         self.watch("discriminator/accuracy", self.loss.accuracy(on_real, on_fake))
         penalty = self.penalty(logits, x, fake.detach(), step)
         yield {"discriminator": self.loss.discriminator(on_real, on_fake) | penalty}
         if generators_turn:
             # the logits of real images are those of the moved discriminator; the generator cannot change them
             yield {"generator": self.loss.generator(logits(fake), lambda: torch.no_grad()(logits)(x))}
+
+    def _verdicts(self, logits: Critic, x: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of real and generated images: in one pass where images do not depend on their batch."""
+        if self.mixes_images:
+            return logits(x), logits(fake)
+        on_real, on_fake = logits(torch.cat([x, fake])).chunk(2)
+        return on_real, on_fake
 
     def augmented(self, x: Tensor) -> Tensor:
         """Return images as the discriminator sees them."""

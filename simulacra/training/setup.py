@@ -79,10 +79,12 @@ def prepare(
     else:
         values = resolve(_of_one_leg(values), splits, device)
     size.refuse_too_large(values, checkpoint.shape_of(values))
+    machine.keep_freed_memory()
     torch.manual_seed(data.derived_seed(values.seed, "weights"))
     model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     loader = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
-    model.begin(mean_image(loader, values.train.batch))
+    if family.begin is not Model.begin:
+        model.begin(mean_image(loader, values.train.batch))
     inherited = None if init is None else inherit(model, init)
     check_model(values, model, splits)
     if values.train.freeze and inherited is None and not resumed:

