@@ -22,7 +22,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from simulacra.errors import ConfigError
+from simulacra.errors import ConfigError, LostProcess
 
 __all__ = ["Part", "among", "divided", "drawn", "gather", "mean", "own", "std", "synchronised", "total"]
 
@@ -160,6 +160,14 @@ def _blocks(rows: int, batch: int) -> int:
     return rows // batch if rows > batch and rows % batch == 0 else 1
 
 
+def sent(send: Callable[[], object]) -> None:
+    """Send something to the other processes. Raises `LostProcess` where one of them is gone."""
+    try:
+        send()
+    except (RuntimeError, ValueError) as error:
+        raise LostProcess(f"A process of this training is gone: {str(error).splitlines()[0]:.200}") from None
+
+
 class _Mean(torch.autograd.Function):
     """The mean over processes; so is its gradient, by the rule of this module."""
 
@@ -167,7 +175,7 @@ class _Mean(torch.autograd.Function):
     def forward(context: Any, x: Tensor, count: int) -> Tensor:
         context.count = count
         total = x.detach().clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
+        sent(lambda: dist.all_reduce(total))
         return total / count
 
     @staticmethod
@@ -195,7 +203,7 @@ class _Scatter(torch.autograd.Function):
     def forward(context: Any, whole: Tensor, part: Part) -> Tensor:
         context.part = part
         total = whole.detach().clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
+        sent(lambda: dist.all_reduce(total))
         return part.own(total, 0)
 
     @staticmethod
@@ -208,7 +216,7 @@ def gathered(x: Tensor, part: Part) -> Tensor:
     device, x = x.device, x.contiguous()
     x = x.cpu() if device.type == "cuda" and dist.get_backend() == "gloo" else x  # gloo gathers on the CPU only
     parts = [torch.empty_like(x) for _ in range(part.count)]
-    dist.all_gather(parts, x)
+    sent(lambda: dist.all_gather(parts, x))
     blocks = _blocks(len(x), part.rows)
     whole = torch.stack([one.reshape(blocks, len(x) // blocks, *x.shape[1:]) for one in parts], 1)
     return whole.flatten(0, 2).to(device)

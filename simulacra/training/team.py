@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from simulacra.errors import LostProcess, SimulacraError, UserError
-from simulacra.parallel import Part
+from simulacra.parallel import Part, sent
 
 PATIENCE = timedelta(days=1)  # of a process that waits for the others: those who died are noticed at once, see `Pulse`
 HASHED = 8  # bytes of a digest that are compared
@@ -58,7 +58,7 @@ class Team:
         flags = torch.tensor([*given, stop], dtype=like.dtype, device=like.device)
         parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
         flat = torch.cat([*(part.reshape(-1) for part in parts), flags])
-        self._guarded(lambda: dist.all_reduce(flat))
+        sent(lambda: dist.all_reduce(flat))
         values, flags = flat[: -len(flags)] / self.count, flat[-len(flags) :]
         for index, (one, mean) in enumerate(
             zip(parameters, torch.split(values, [one.numel() for one in parameters]), strict=True)
@@ -75,7 +75,7 @@ class Team:
             return dict(values)
         names = sorted(values)
         stacked = torch.stack([values[name].double() for name in names])
-        self._guarded(lambda: dist.all_reduce(stacked))
+        sent(lambda: dist.all_reduce(stacked))
         return dict(zip(names, stacked / self.count, strict=True))
 
     def refuse_differences(self, state: Mapping[str, Tensor]) -> None:
@@ -83,7 +83,7 @@ class Team:
         names = list(state)
         own = torch.tensor([_hash(tensor) for tensor in state.values()])
         everywhere = [torch.empty_like(own) for _ in range(self.count)]
-        self._guarded(lambda: dist.all_gather(everywhere, own))
+        sent(lambda: dist.all_gather(everywhere, own))
         for rank, other in enumerate(everywhere):
             for name, same in zip(names, (other == everywhere[0]).tolist(), strict=True):
                 if not same:
@@ -97,15 +97,15 @@ class Team:
             buffer = io.BytesIO()
             torch.save(dict(order), buffer)
             content = torch.frombuffer(bytearray(buffer.getvalue()), dtype=torch.uint8)
-            self._guarded(lambda: dist.broadcast(torch.tensor([len(content)]), 0))
-            self._guarded(lambda: dist.broadcast(content, 0))
+            sent(lambda: dist.broadcast(torch.tensor([len(content)]), 0))
+            sent(lambda: dist.broadcast(content, 0))
 
     def told(self) -> dict[str, Any]:
         """Wait for what the leader sends; no code is ever read from it."""
         length = torch.zeros(1, dtype=torch.int64)
-        self._guarded(lambda: dist.broadcast(length, 0))
+        sent(lambda: dist.broadcast(length, 0))
         content = torch.empty(int(length), dtype=torch.uint8)
-        self._guarded(lambda: dist.broadcast(content, 0))
+        sent(lambda: dist.broadcast(content, 0))
         order: dict[str, Any] = torch.load(io.BytesIO(content.numpy().tobytes()), weights_only=True)
         return order
 
@@ -123,19 +123,12 @@ class Team:
         text = error.encode()[:2_048]
         content[: len(text)] = torch.frombuffer(bytearray(text or b"\0"), dtype=torch.uint8)[: len(text)]
         everywhere = [torch.empty_like(content) for _ in range(self.count)]
-        self._guarded(lambda: dist.all_gather(everywhere, content))
+        sent(lambda: dist.all_gather(everywhere, content))
         for rank, other in enumerate(everywhere):
             said = bytes(other.tolist()).rstrip(b"\0").decode("utf-8", "replace")
             if said:
                 raise UserError(said if rank == 0 else f"Process {rank} of {self.count}: {said}")
         return found
-
-    def _guarded(self, send: Callable[[], object]) -> None:
-        """Send something to the others. Raises `LostProcess` where one of them is gone."""
-        try:
-            send()
-        except (RuntimeError, ValueError) as error:
-            raise LostProcess(f"A process of this training is gone: {str(error).splitlines()[0]:.200}") from None
 
 
 ALONE = Team()
