@@ -6,13 +6,14 @@ process that was killed can be named, and one that stands still (stopped, or cut
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch.distributed.distributed_c10d import PrefixStore, _get_default_store
@@ -49,6 +50,7 @@ def job() -> Iterator[Team]:
     try:
         yield team
     except LostProcess as error:
+        atexit.register(_leave)
         silent, status = pulse.silent(), -1
         if team.rank != min(set(range(team.count)) - set(silent), default=team.rank):
             raise SystemExit(error.exit_status) from None
@@ -73,6 +75,14 @@ def _end_soon(*_: object) -> None:
     timer = threading.Timer(GRACE, os._exit, [LostProcess.exit_status])
     timer.daemon = True
     timer.start()
+
+
+def _leave() -> None:
+    """End without taking leave of the other processes: that would wait for those who are gone."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(LostProcess.exit_status)
 
 
 def _dismiss(team: Team, status: int) -> None:
