@@ -71,15 +71,14 @@ def measure(rank: int, count: int, home: str, recipe: str, steps: int, results: 
 
     for _ in range(WARM_UP):
         trainer.advance()
-    dist.all_reduce = timed
+    dist.all_reduce = timed  # type: ignore[assignment]
     clock, processor = time.perf_counter(), time.process_time()
     for _ in range(steps):
         trainer.advance()
     took = (time.process_time() - processor, time.perf_counter() - clock)
     if rank == 0:
-        results.put(
-            Measured(took[0] / steps, took[1] / steps, spent[0] / steps, sent[0] // steps, messages[0] // steps)
-        )
+        each = (took[0] / steps, took[1] / steps, spent[0] / steps)
+        results.put(Measured(*each, sent[0] // steps, messages[0] // steps))
 
 
 def measured(recipe: str, count: int, steps: int) -> Measured:
@@ -129,32 +128,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    print(
-        "| recipe | processes | processor s a step | of one process | s on the clock | in messages | MB sent | messages |"
-    )
+    print("| recipe | processes | processor s a step | of one | s on the clock | in messages | MB sent | messages |")
     print("|---|---|---|---|---|---|---|---|")
     found = {}
     for recipe in options.recipes:
         for count in options.counts:
             one = found[recipe, count] = measured(recipe, count, options.steps)
             share = one.processor / found[recipe, options.counts[0]].processor
-            print(f"| `{recipe}` | {count} | {one.processor:.3f} | {share:.2f} | {one.clock:.3f} | {one.messages:.3f} | "
-                  f"{one.sent / 1e6:.2f} | {one.count} |", flush=True)  # fmt: skip
-    print(
-        "\n| recipe | Mflop an image | parameters | batch | link | 8 devices | 64 | 512 |\n|---|---|---|---|---|---|---|---|"
-    )
+            times = f"{one.processor:.3f} | {share:.2f} | {one.clock:.3f} | {one.messages:.3f}"
+            print(f"| `{recipe}` | {count} | {times} | {one.sent / 1e6:.2f} | {one.count} |", flush=True)
+    print("\n| recipe | Mflop an image | parameters | batch | link | 8 devices | 64 | 512 |")
+    print("|---|---|---|---|---|---|---|---|")
     for recipe in options.recipes:
         image, parameters = work(recipe)
         several = found[recipe, options.counts[-1]]
         batch = config.parse(config.recipe(recipe).values).train.batch
         for factor in (1, 64):
             for name, link in LINKS.items():
-                shares = [
-                    predicted(image * batch * factor, several.sent, several.count, devices, link)
-                    for devices in (8, 64, 512)
-                ]
-                print(f"| `{recipe}` | {image / 1e6:.1f} | {parameters:,} | {batch * factor:,} | {name} | "
-                      + " | ".join(f"{share:.0%}" for share in shares) + " |", flush=True)  # fmt: skip
+                step, sent = image * batch * factor, (several.sent, several.count)
+                shares = [f"{predicted(step, *sent, devices, link):.0%}" for devices in (8, 64, 512)]
+                size = f"{image / 1e6:.1f} | {parameters:,} | {batch * factor:,}"
+                print(f"| `{recipe}` | {size} | {name} | {' | '.join(shares)} |", flush=True)
 
 
 if __name__ == "__main__":
