@@ -75,7 +75,7 @@ def test_the_prior_follows_the_latents() -> None:
     factor = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [-1.0, 0.2, 0.1]])
     centre = torch.tensor([3.0, -1.0, 0.5])
     for _ in range(1_500):
-        model._follow(centre + torch.randn(64, 3, generator=generator) @ factor.T)
+        model.follow(centre + torch.randn(64, 3, generator=generator) @ factor.T)
     z = model.prior(20_000, generator)
     assert torch.allclose(z.mean(0), centre, atol=0.1)
     assert torch.allclose(z.T.cov(), factor @ factor.T, atol=0.12)

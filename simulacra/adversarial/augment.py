@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from simulacra import parallel
 
-__all__ = ["AUGMENTATIONS", "Augmentation"]
+__all__ = ["AUGMENTATIONS", "Augmentation", "sometimes"]
 
 Augmentation = Callable[[Tensor, torch.Generator | None], Tensor]
 
@@ -64,3 +64,19 @@ def _places(side: int, count: int, generator: torch.Generator | None) -> Tensor:
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {"colour": colour, "translation": translation, "cutout": cutout}
+
+
+def sometimes(
+    augmentation: Augmentation, x: Tensor, probability: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Apply an augmentation to each of some images ``(B, C, H, W)`` with a probability below 1.
+
+    Since unchanged images stay the most frequent kind, a generator that fools the discriminator draws unchanged ones.
+    Source: Training Generative Adversarial Networks with Limited Data (2020), section 2.2 and appendix C,
+    https://arxiv.org/abs/2006.06676
+    """
+    if probability <= 0:
+        return x
+    drawn = parallel.drawn(lambda rows: torch.rand(rows, 1, 1, 1, generator=generator), len(x))
+    chosen = drawn.to(x.device) < probability
+    return torch.where(chosen, augmentation(x, generator), x)

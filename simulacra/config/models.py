@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simulacra.config.adversarial import Adversarial, PairLoss, Penalty, TranslatorLoss, refuse_mixed_images
-from simulacra.config.base import OneOf, PositiveInt, Section, Weight, Width
+from simulacra.config.base import Fraction, OneOf, PositiveInt, Section, Weight, Width
 from simulacra.config.family import Family
 from simulacra.config.networks import AnyNetwork, AnyTranslator, Conv, Patch, ResnetTranslator, Unet
 
@@ -24,8 +24,10 @@ __all__ = [
     "Autoencoder",
     "BiGAN",
     "CycleGAN",
+    "DeePSiM",
     "InfoGAN",
     "ModelConfig",
+    "Perceptual",
     "Pix2Pix",
     "add_family",
 ]
@@ -58,10 +60,9 @@ class VAE(Family):
     network: AnyNetwork = Conv()
 
 
-class DFCVAE(Family):
-    """Deep feature consistent VAE (Hou et al. 2017): reconstructions are compared by what a fixed network sees."""
+class Perceptual(Family):
+    """What families share whose reconstructions are compared by what a fixed network sees."""
 
-    family: Literal["dfcvae"] = Field("dfcvae", description="family of the model")
     latent: Width = Field(64, description="dimensions of the latent")
     pixels: Weight = Field(1.0, description="weight of the mean absolute error of a pixel, on the [-1, 1] scale")
     features: Weight = Field(1.0, description="weight of the perceptual distance, at most 20")
@@ -71,6 +72,39 @@ class DFCVAE(Family):
     @model_validator(mode="after")
     def _something_is_compared(self) -> Self:
         _refuse_no_terms(self, "pixels", "features")
+        return self
+
+
+class DFCVAE(Perceptual):
+    """Deep feature consistent VAE (Hou et al. 2017): reconstructions are compared by what a fixed network sees."""
+
+    family: Literal["dfcvae"] = Field("dfcvae", description="family of the model")
+
+
+class DeePSiM(Perceptual):
+    """VAE with a perceptual and an adversarial loss (Dosovitskiy & Brox 2016), for new pictures from few."""
+
+    family: Literal["deepsim"] = Field("deepsim", description="family of the model")
+    adversarial: Weight = Field(3.0, description="weight of the adversarial loss of reconstructions and samples")
+    start: Annotated[int, Field(ge=0)] = Field(
+        0, description="number of steps that the VAE is trained alone, before the discriminator joins in"
+    )
+    loss: PairLoss = Field("non_saturating", description="adversarial objective")
+    penalty: Penalty = Penalty()
+    heads: Width = Field(64, description="channels of the discriminator's layers on what a fixed network sees")
+    discriminator: AnyNetwork = Conv(activation="leaky_relu")
+    augment: tuple[Literal["colour", "translation", "cutout"], ...] = Field(
+        ("colour", "translation"), description="differentiable augmentations of the images that the discriminator sees"
+    )
+    overfitting: Fraction = Field(
+        0.6,
+        description="overfitting of the discriminator above which its images are augmented more often; it is measured "
+        "where data.validation is above 0",
+    )
+
+    @model_validator(mode="after")
+    def _a_penalty_needs_single_images(self) -> Self:
+        refuse_mixed_images(self.penalty, self.discriminator)
         return self
 
 
@@ -273,7 +307,22 @@ class Pix2Pix(Family):
 
 FAMILIES: dict[str, type[Section]] = {
     section.model_fields["family"].default: section
-    for section in (Autoencoder, VAE, DFCVAE, IWAE, GAN, VAEGAN, BiGAN, ALI, InfoGAN, CGAN, CVAE, CycleGAN, Pix2Pix)
+    for section in (
+        Autoencoder,
+        VAE,
+        DFCVAE,
+        DeePSiM,
+        IWAE,
+        GAN,
+        VAEGAN,
+        BiGAN,
+        ALI,
+        InfoGAN,
+        CGAN,
+        CVAE,
+        CycleGAN,
+        Pix2Pix,
+    )
 }
 CHOICE = OneOf("family", FAMILIES)
 ModelConfig = Annotated[Family, CHOICE]

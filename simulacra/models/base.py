@@ -86,6 +86,13 @@ class Model(nn.Module):
         """
         del mean
 
+    def hold_out(self, dataset: Dataset) -> None:
+        """Take the validation images of a training, which is never trained on them, before its first step.
+
+        Families that measure themselves by them while they train keep them; they are not saved with the model.
+        """
+        del dataset
+
     def watch(self, name: str, value: Tensor) -> None:
         """Log a scalar that no player minimises, such as an accuracy."""
         self.watched[name] = value.detach()

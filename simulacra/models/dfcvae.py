@@ -28,48 +28,25 @@ FOLLOWED = 0.01  # weight of a batch in the moments of the latents: they remembe
 RIDGE = 1e-6  # added to each variance, so that the covariance has a Cholesky factor
 
 
-class DFCVAE(Model):
-    """One player minimises pixel error, perceptual distance and the KL divergence of its posterior."""
+class Perceptual(Model):
+    """What families share whose reconstructions are compared by how they look: networks, errors, followed prior."""
 
     mean: Tensor
     covariance: Tensor
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, shape: Shape, values: config.DFCVAE) -> None:
+    def __init__(self, shape: Shape, values: config.Perceptual) -> None:
         super().__init__(shape)
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder = networks.encoder(values.network, shape, 2 * values.latent)
+        self.decoder = networks.decoder(values.network, values.latent, shape, shape.channels)
         self.values = values
         self.latent = values.latent
         self.register_buffer("mean", torch.zeros(values.latent))
         self.register_buffer("covariance", torch.eye(values.latent))
 
-    @classmethod
-    def build(cls, values: config.DFCVAE, shape: Shape) -> Self:
-        """Build the model of a config for images of a shape."""
-        return cls(
-            networks.encoder(values.network, shape, 2 * values.latent),
-            networks.decoder(values.network, values.latent, shape, shape.channels),
-            shape,
-            values,
-        )
-
-    def players(self) -> dict[str, nn.Module]:
-        """One player: encoder and decoder."""
-        return {"model": nn.ModuleList([self.encoder, self.decoder])}
-
     def begin(self, mean: Tensor) -> None:
         """Begin at the mean image: the encoder sees images less it, the decoder's first outputs spread around it."""
         networks.centre(self.encoder, mean)
         networks.begin_at(self.decoder, mean, lambda image: image)
-
-    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """One round: the three terms, each a mean over the batch."""
-        del step
-        q = self.posterior(batch.image)
-        z = q.rsample()
-        self._follow(z.detach())
-        kl = self.values.beta * q.kl().mean()
-        yield {"model": self._errors(batch.image, self.decoder(z)) | {"kl": kl}}
 
     def posterior(self, x: Tensor) -> DiagonalGaussian:
         """Return q(z | x) for images ``(B, C, H, W)`` in [-1, 1]."""
@@ -90,23 +67,46 @@ class DFCVAE(Model):
         factor: Tensor = torch.linalg.cholesky(self.covariance.float() + ridge)
         return self.mean + normal(n, self.latent, like=self.mean, generator=generator) @ factor.T
 
-    def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return the weighted error of held-out images, then its two terms, with the mean latent of each."""
-        del generator
-        errors = self._errors(batch.image, self.decoder(self.encode(batch.image)))
-        return {"error": torch.stack(list(errors.values())).sum(), **errors}
-
-    def _errors(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+    def errors(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return the two weighted errors of reconstructions y, ``(B, C, H, W)`` like x, each a mean over the batch."""
         return {
             "pixels": self.values.pixels * (x - y).abs().mean(),
             "features": self.values.features * perceptual_distance(x, y).mean(),
         }
 
     @torch.no_grad()
-    def _follow(self, z: Tensor) -> None:
+    def follow(self, z: Tensor) -> None:
         """Let mean and covariance ``(D,)``, ``(D, D)`` move towards those of a batch of latents ``(B, D)``."""
         if self.training:
             z = z.float()
             centred = z - self.mean
             self.mean.lerp_(parallel.mean(z.mean(0)), FOLLOWED)
             self.covariance.lerp_(parallel.mean(centred.T @ centred / len(z)), FOLLOWED)
+
+
+class DFCVAE(Perceptual):
+    """One player minimises pixel error, perceptual distance and the KL divergence of its posterior."""
+
+    @classmethod
+    def build(cls, values: config.DFCVAE, shape: Shape) -> Self:
+        """Build the model of a config for images of a shape."""
+        return cls(shape, values)
+
+    def players(self) -> dict[str, nn.Module]:
+        """One player: encoder and decoder."""
+        return {"model": nn.ModuleList([self.encoder, self.decoder])}
+
+    def rounds(self, batch: Images, step: int) -> Iterator[Round]:
+        """One round: the three terms, each a mean over the batch."""
+        del step
+        q = self.posterior(batch.image)
+        z = q.rsample()
+        self.follow(z.detach())
+        kl = self.values.beta * q.kl().mean()
+        yield {"model": self.errors(batch.image, self.decoder(z)) | {"kl": kl}}
+
+    def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """Return the weighted error of held-out images, then its two terms, with the mean latent of each."""
+        del generator
+        errors = self.errors(batch.image, self.decoder(self.encode(batch.image)))
+        return {"error": torch.stack(list(errors.values())).sum(), **errors}

@@ -14,6 +14,7 @@ from simulacra.models.bigan import ALI, BiGAN
 from simulacra.models.cgan import CGAN
 from simulacra.models.cvae import CVAE
 from simulacra.models.cyclegan import CycleGAN
+from simulacra.models.deepsim import DeePSiM
 from simulacra.models.dfcvae import DFCVAE
 from simulacra.models.gan import GAN
 from simulacra.models.infogan import InfoGAN
@@ -28,6 +29,7 @@ FAMILIES: dict[str, type[Model]] = {
     "autoencoder": Autoencoder,
     "vae": VAE,
     "dfcvae": DFCVAE,
+    "deepsim": DeePSiM,
     "iwae": IWAE,
     "gan": GAN,
     "vaegan": VAEGAN,

@@ -23,6 +23,7 @@ RECIPE = "pictures"
 FEWEST = 16  # pictures below which there is nothing to learn
 SIDES = ((0.0, 32), (25.0, 64))  # minutes of one core from which pictures of so many pixels are worth it
 SMALLEST = 16  # pixels
+ALONE = 0.5  # share of the training's time before a discriminator joins in
 USED = 0.9  # share of the time for training: the rest is reading, sheets and the report
 PROBED = 3.0  # seconds in which the speed is measured
 DRAWN = 12  # sample sheets of a training
@@ -63,8 +64,8 @@ class Proposal:
         return [
             *self.found.describe(),
             expectation(self.found.count),
-            f"Model: a feature-consistent VAE (recipe {RECIPE}) for pictures of {values['size']} x {values['size']} "
-            f"pixels {'in colour' if values['channels'] == 3 else 'in grey'}.",
+            f"Model: a VAE that a discriminator joins halfway (recipe {RECIPE}) for pictures of {values['size']} x "
+            f"{values['size']} pixels {'in colour' if values['channels'] == 3 else 'in grey'}.",
             f"Length: {self.images:,} images in about {self.minutes:g} minutes at {self.rate:,.0f} images/s, which is "
             f"{self.images // batch:,} steps or {self.passes:,.0f} passes over the pictures.",
             *self._doubts(batch),
@@ -91,9 +92,9 @@ def propose(path: Path, minutes: float, changes: dict[str, Any]) -> Proposal:
         raise DataError(f"{path} holds {readable} pictures, and a model needs at least {FEWEST}. Add more.")
     chosen = config.merge(_by_the_pictures(found, minutes), changes)
     values = config.parse(config.merge(config.recipe(RECIPE).values, chosen))
-    rate = speed(values)
+    alone, rate = speeds(values)
     images = _rounded(rate * 60 * minutes * USED, MOST_PASSES * found.splits.get("train", readable))
-    lasting = {"train": {"images": images, **_rhythm(images, rate)}}
+    lasting = config.merge(_phases(values, images, alone, rate), {"train": {"images": images, **_rhythm(images, rate)}})
     chosen = config.merge(config.merge(chosen, lasting), changes)
     images = config.parse(config.merge(config.recipe(RECIPE).values, chosen)).train.images
     return Proposal(path, found, minutes, chosen, rate, images)
@@ -102,6 +103,28 @@ def propose(path: Path, minutes: float, changes: dict[str, Any]) -> Proposal:
 def expectation(count: int) -> str:
     """Return a sentence on what so many pictures can give."""
     return next((text.format(count=count) for most, text in EXPECTATIONS if count < most), MANY)
+
+
+def speeds(values: Config) -> tuple[float, float]:
+    """Return images a second of the first part of a training, which ends halfway in time, and of the whole of it."""
+    model = values.model
+    if not isinstance(model, config.DeePSiM):
+        rate = speed(values)
+        return rate, rate
+    parts = [model.model_copy(update={"start": start}) for start in (10**9, 0)]
+    alone, joined = (speed(values.model_copy(update={"model": part})) for part in parts)
+    return alone, ALONE * alone + (1 - ALONE) * joined
+
+
+def _phases(values: Config, images: int, alone: float, rate: float) -> dict[str, Any]:
+    """When a discriminator joins in and the learning rate begins to fall, for a training of so many images."""
+    if not isinstance(values.model, config.DeePSiM):
+        return {}
+    share = ALONE * alone / rate
+    return {
+        "model": {"start": int(share * images / values.train.batch)},
+        "train": {"schedule": {"start": round(share, 2)}},
+    }
 
 
 def speed(values: Config) -> float:

@@ -85,6 +85,8 @@ def prepare(
     loader = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
     if family.begin is not Model.begin:
         model.begin(mean_image(loader, values.train.batch))
+    if splits.validation is not None:
+        model.hold_out(splits.validation)
     inherited = None if init is None else inherit(model, init)
     check_model(values, model, splits)
     if values.train.freeze and inherited is None and not resumed:
