@@ -12,8 +12,9 @@ from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
     from simulacra.export.parts import Part
+    from simulacra.runs.run import Run
 
-FORMATS = ("safetensors", "onnx", "torch-export")
+FORMATS = ("safetensors", "onnx", "torch-export", "html")
 RANGES = ("unit", "symmetric", "uint8")
 
 
@@ -23,7 +24,12 @@ def add_verbs(verbs: Verbs) -> None:
         "export", _export, "Write a trained model as files for other programs, each compared with the model before it "
         "counts.",
     )  # fmt: skip
-    sub.add_argument("--format", choices=FORMATS, required=True, help="format of the files")
+    sub.add_argument(
+        "--format",
+        choices=FORMATS,
+        required=True,
+        help="format of the files; html is one page that runs in any browser, without a network",
+    )
     sub.add_argument(
         "--part", action="append", default=[], metavar="NAME",
         help="part to write: generator, encoder, reconstruction, translator-b, translator-a or prior; may be repeated "
@@ -38,7 +44,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--int8", action="store_true", help="quantise weights to 8 bits, and measure what that costs")
     sub.add_argument("--licence", default="not stated", metavar="TEXT", help="licence of the weights, for the README")
     add_prior(sub)
-    add_out(sub, "DIR|FILE", "folder, or a file for a single part (default: RUN/export-FORMAT)")
+    add_out(sub, "DIR|FILE", "folder, or a file for a single part (default: RUN/export-FORMAT; of html RUN/page.html)")
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -46,8 +52,11 @@ def _export(options: argparse.Namespace) -> None:
 
     write.refuse_options(options.format, convention=options.range, half=options.half, int8=options.int8)
     run = open_run(options)
-    if options.format == "safetensors" and options.part:
-        raise ConfigError("--format safetensors holds the whole model, which has no parts there. Leave --part out.")
+    if options.format in ("safetensors", "html") and options.part:
+        raise ConfigError(f"--format {options.format} holds the whole model. Leave --part out.")
+    if options.format == "html":
+        _page(options, run)
+        return
     chosen = parts.find(run.model, options.part, run.prior(options.prior))
     files = _files(options, target(options, run, f"export-{options.format}"), chosen)
     for path in (*files, files[0].with_name("README.md")):
@@ -63,6 +72,16 @@ def _export(options: argparse.Namespace) -> None:
         licence=options.licence,
     ):
         say(written.path, written.said)
+
+
+def _page(options: argparse.Namespace, run: Run) -> None:
+    from simulacra.export.page import write_page
+
+    path = target(options, run, "page.html")
+    if path.suffix != ".html" or path.is_dir():
+        raise ConfigError(f"--format html writes one page: --out must end in .html, not '{path.name}'.")
+    refuse_existing(path, options.force)
+    say(path, write_page(run, path, prior=run.prior(options.prior), licence=options.licence))
 
 
 def _files(options: argparse.Namespace, out: Path, chosen: list[Part]) -> list[Path]:

@@ -187,7 +187,8 @@ def refuse_options(format_: str, *, convention: str | None, half: bool, int8: bo
         raise ConfigError("--half and --int8 exclude each other. Choose one of them.")
     if int8 and format_ != "onnx":
         raise ConfigError(f"--int8 is for --format onnx, not {format_}. Leave it out.")
-    if half and format_ == "torch-export":
-        raise ConfigError("--half is for --format onnx, safetensors and html, not torch-export. Leave it out.")
+    if half and format_ not in ("onnx", "safetensors"):
+        why = ", whose page holds float16 in any case" if format_ == "html" else ""
+        raise ConfigError(f"--half is for --format onnx and safetensors, not {format_}{why}. Leave it out.")
     if convention is not None and format_ in ("safetensors", "html"):
         raise ConfigError(f"--range is for --format onnx and torch-export, not {format_}. Leave it out.")
