@@ -143,6 +143,25 @@ def test_known_pixels_of_a_mended_picture_stay(client: TestClient) -> None:
     assert (known[~outside] == 0).all()
 
 
+@pytest.mark.parametrize("method", ["biharmonic", "telea", "navier-stokes"])
+def test_a_hole_in_an_even_picture_is_filled_in_evenly(client: TestClient, method: str) -> None:
+    pytest.importorskip("cv2", reason="needs the extra vision")
+    pytest.importorskip("skimage", reason="needs the extra vision")
+    mask = torch.full((1, 8, 8), -1.0)
+    mask[:, 3:5, 3:5] = 1
+    hole = studio.address(studio.encoded(images.picture(mask)))
+    found = asked(client, "runs/vae/inpaint", picture=studio.png(grey=120), mask=hole, method=method)
+    assert (as_pixels(found)[2].int() - 120).abs().max() <= 1
+    assert f"inpaint-{method}" in found["command"]
+
+
+def test_an_anomaly_is_what_the_model_cannot_redraw(client: TestClient, home: Path) -> None:
+    found = asked(client, "runs/vae/anomaly", picture=studio.png(grey=255))
+    expected = Run.open(home / "vae").anomaly(torch.ones(1, 1, 8, 8))
+    assert found["score"] == pytest.approx(float(expected.scores[0]), rel=1e-5)
+    assert torch.equal(as_pixels(found)[1], images.to_bytes(expected.redrawn)[0, 0])
+
+
 def test_arithmetic_takes_pictures_and_classes(client: TestClient) -> None:
     groups = {"plus": {"label": "1"}, "minus": {"pictures": [studio.png()]}}
     found = asked(client, "runs/vae/arithmetic", picture=studio.png(), steps=5, strength=0.0, **groups)

@@ -23,7 +23,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 PAGE = Path(__file__).parent.parent / "simulacra" / "studio" / "page"
-ROOMS = ("runs", "explore", "draw", "between", "train", "pictures", "translate", "darkroom", "measure")
+ROOMS = ("runs", "explore", "draw", "between", "train", "pictures", "mend", "translate", "darkroom", "measure")
 PATIENCE = 60_000  # milliseconds, on a machine that does much else
 
 
@@ -137,27 +137,32 @@ def test_chinese_and_a_phone(browser: Any, address: str) -> None:
 
 @pytest.mark.slow
 def test_a_training_goes_on_while_the_page_and_the_server_start_anew(browser: Any, tmp_path: Path) -> None:
-    """The first click trains; a reload and a killed server lose nothing; the run is then in the gallery."""
+    """The first click trains; a reload and a killed server lose nothing; what was stopped is in the gallery."""
     command = [sys.executable, "-m", "simulacra", "studio", str(tmp_path / "runs"), "--no-browser", "--port", "8491"]
-    server = subprocess.Popen(command)
-    address = "http://127.0.0.1:8491/"
-    wait_for(address)
-    page = browser.new_page()
-    page.set_default_timeout(240_000)
-    enter(page, address, "runs")
-    page.get_by_role("button", name=words("en")["empty.quickstart"]).click()
-    page.wait_for_selector(".charts path")
-    page.reload()
-    page.wait_for_selector(".charts path")
-    server.kill()
-    server.wait()
-    server = subprocess.Popen(command)
-    wait_for(address)
-    page.goto(f"{address}#train?job=1")
-    page.wait_for_selector(f".badge:text-is('{words('en')['state.done']}')")
-    enter(page, address, "runs")
-    assert page.locator("article").count() == 1
-    server.terminate()
+    server, address = subprocess.Popen(command), "http://127.0.0.1:8491/"
+    try:
+        wait_for(address)
+        page = browser.new_page()
+        page.set_default_timeout(4 * PATIENCE)
+        enter(page, address, "runs")
+        page.get_by_role("button", name=words("en")["empty.quickstart"]).click()
+        page.wait_for_selector(".charts path")
+        page.reload()
+        page.wait_for_selector(".charts path")
+        server.kill()
+        server.wait()
+        server = subprocess.Popen(command)
+        wait_for(address)
+        page.goto(f"{address}#train?job=1")
+        page.reload()
+        page.wait_for_selector(f".badge:text-is('{words('en')['state.running']}')")
+        page.get_by_role("button", name=words("en")["train.stop"]).click()
+        page.wait_for_selector(f".badge:text-is('{words('en')['state.stopped']}')")
+        enter(page, address, "runs")
+        assert page.locator("article").count() == 1
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 def wait_for(address: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
-from simulacra.studio import asks, between, neighbours, pictures, steer
+from simulacra.studio import asks, between, mending, neighbours, pictures, steer
 from simulacra.studio.house import Home, Json
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["steer"])
@@ -100,7 +100,13 @@ async def translate(run: str, ask: asks.Translate, house: Home) -> Json:
 @router.post("/inpaint")
 async def inpaint(run: str, ask: asks.Mend, house: Home) -> Json:
     """A picture whose hole the model has filled in."""
-    return await house.slowly(run, lambda opened: steer.mend(opened, ask))
+    return await house.slowly(run, lambda opened: mending.mend(opened, ask))
+
+
+@router.post("/anomaly")
+async def anomaly(run: str, ask: asks.Invert, house: Home) -> Json:
+    """What a model cannot redraw of a picture, as a heat map."""
+    return await house.slowly(run, lambda opened: mending.anomaly(opened, ask))
 
 
 @router.post("/examples")

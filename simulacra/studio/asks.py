@@ -61,6 +61,7 @@ class Mend(Invert):
     """A picture with a hole: the mask is white where it is to be filled in."""
 
     mask: Image
+    method: Literal["model", "biharmonic", "telea", "navier-stokes"] = "model"
 
 
 class Stop(Ask):

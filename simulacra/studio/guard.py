@@ -24,7 +24,7 @@ COOKIE = "simulacra-token"
 SAFE = ("GET", "HEAD")
 READING = frozenset({
     "sample", "decode", "encode", "reconstruct", "invert", "interpolate", "film", "traverse", "manifold", "arithmetic",
-    "translate", "inpaint", "neighbours", "transform", "sliders", "latents", "examples",
+    "translate", "inpaint", "anomaly", "neighbours", "transform", "sliders", "latents", "examples",
 })  # fmt: skip  # the last words of addresses that are posted to without anything being changed
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "

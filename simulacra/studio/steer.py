@@ -49,6 +49,7 @@ def sliders(run: Run) -> Answer:
         "origin": found.origin.tolist(), "axes": axes, "codes": list(map(_code, codes)),
         "draws": isinstance(run.model, Generative) or run.prior() is not None,
         "truncation": capabilities.has_standard_normal_prior(run.model),
+        "classes": _classes(run),
         "plane": isinstance(run.model, Generative) and len(found.origin) == 2,
     }  # fmt: skip
 
@@ -63,6 +64,14 @@ def _reference(run: Run) -> Tensor | None:
         if isinstance(run.model, Generative):
             return None
         raise
+
+
+def _classes(run: Run) -> list[str]:
+    """The classes of the run's data; none where there are none, or the data is not on this machine."""
+    try:
+        return list(run.splits.train.classes)
+    except (DataError, ConfigError):
+        return []
 
 
 def _code(code: Code) -> Answer:
@@ -164,7 +173,7 @@ def encode(run: Run, ask: asks.Pictured) -> Answer:
     """The latent of a picture."""
     z = run.encode(pictures.of_run(ask.picture, run))
     return {"latents": z.tolist(), "command": command("encode", run.path, FILE, "--out", "latents.npz"),
-            "python": python(run.path, *_reading(), "z = run.encode(x)")}  # fmt: skip
+            "python": python(run.path, *reading(), "z = run.encode(x)")}  # fmt: skip
 
 
 def reconstruct(run: Run, ask: asks.Pictured) -> Answer:
@@ -173,7 +182,7 @@ def reconstruct(run: Run, ask: asks.Pictured) -> Answer:
     z = run.encode(x)
     return {
         **_compared(x, run.decode(z), z), "command": command("reconstruct", run.path, "--images", FILE),
-        "python": python(run.path, *_reading(), "simulacra.show(run.reconstruct(x))"),
+        "python": python(run.path, *reading(), "simulacra.show(run.reconstruct(x))"),
     }  # fmt: skip
 
 
@@ -184,7 +193,7 @@ def invert(run: Run, ask: asks.Invert) -> Answer:
     options = [*option("steps", ask.steps, 200), *option("seed", ask.seed, 0)]
     return {
         **_compared(x, found.images, found.latents), "command": command("invert", run.path, FILE, *options),
-        "python": python(run.path, *_reading(), f"simulacra.show(run.invert(x, steps={ask.steps}).images)"),
+        "python": python(run.path, *reading(), f"simulacra.show(run.invert(x, steps={ask.steps}).images)"),
     }  # fmt: skip
 
 
@@ -194,22 +203,8 @@ def _compared(x: Tensor, y: Tensor, z: Tensor) -> Answer:
     return {"images": list(map(pictures.shown, three)), "latents": z.tolist(), "error": error}
 
 
-def _reading() -> list[str]:
+def reading() -> list[str]:
     return [f"_, x = run.read({FILE!r})"]
-
-
-def mend(run: Run, ask: asks.Mend) -> Answer:
-    """A picture whose marked part the model has filled in."""
-    x = pictures.of_run(ask.picture, run)
-    known = pictures.mask(ask.mask, run.shape.size)
-    y = run.inpaint(x, known, steps=ask.steps, seed=ask.seed)
-    options = [*option("steps", ask.steps, 200), *option("seed", ask.seed, 0)]
-    return {
-        "images": [pictures.shown(one[0]) for one in (x, torch.where(known, x, -1.0), y)],
-        "command": command("inpaint", run.path, FILE, "--mask", "mask.png", *options),
-        "python": python(run.path, *_reading(), "from simulacra.images.masks import Masks  # white marks the hole",
-                         "simulacra.show(run.inpaint(x, known))  # known: bool (1, 1, H, W)"),
-    }  # fmt: skip
 
 
 def arithmetic(run: Run, ask: asks.Arithmetic) -> Answer:
@@ -222,7 +217,7 @@ def arithmetic(run: Run, ask: asks.Arithmetic) -> Answer:
     return {
         "images": pictures.all_shown(moved[0]),
         "command": command("arithmetic", run.path, "--plus", names[0], "--minus", names[1], "--images", FILE, *options),
-        "python": python(run.path, *_reading(), *(f"{side} = {_group_in_python(name, group)}" for side, name, group in
+        "python": python(run.path, *reading(), *(f"{side} = {_group_in_python(name, group)}" for side, name, group in
                          (("plus", names[0], ask.plus), ("minus", names[1], ask.minus))),
                          f"simulacra.show(run.arithmetic(x, plus, minus, steps={ask.steps}, "
                          f"strength={ask.strength:g})[0])"),
@@ -252,5 +247,5 @@ def translated(run: Run, ask: asks.Translate) -> Answer:
     return {
         "images": [pictures.shown(one[0]) for one in shown],
         "command": command("translate", run.path, FILE, "--to", ask.to),
-        "python": python(run.path, *_reading(), f"simulacra.show(run.translate(x, {ask.to!r}))"),
+        "python": python(run.path, *reading(), f"simulacra.show(run.translate(x, {ask.to!r}))"),
     }  # fmt: skip

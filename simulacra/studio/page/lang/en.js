@@ -6,7 +6,7 @@ export default {
   "time.hours": "{h} h {m} min", "time.minutes": "{m} min {s} s", "time.seconds": "{s} s",
 
   "room.runs": "Runs", "room.explore": "Explore", "room.draw": "Draw", "room.between": "Between", "room.train": "Train", "room.pictures": "Your pictures",
-  "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
+  "room.mend": "Mend", "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
 
   "copy.command": "Copy as command", "copy.python": "Copy as Python", "copy.link": "Copy link", "copy.done": "Copied.",
   "picture.drop": "Drop or paste a picture here.", "picture.choose": "Choose a picture", "picture.save": "Save picture",
@@ -21,6 +21,7 @@ export default {
   "runs.samples2": "Samples while it learns", "runs.reconstructions": "Originals and reconstructions", "runs.back": "All runs", "runs.note": "A note about this run", "runs.config": "Full config",
   "facts.images": "images seen", "facts.time": "training time",
 
+  "explore.beside": "The same latent in another model", "explore.alone": "none", "explore.second": "The image of the same latent by the other model",
   "explore.lead": "Move through the latent space of a model and see each point at once.", "explore.image": "The image of the chosen latent", "explore.new": "New sample", "explore.keep": "Keep as keyframe",
   "explore.kept": "Kept. {n} keyframes wait in Between.", "explore.walk": "Walk between them", "explore.variations": "Variations", "explore.take": "Take variation {n}", "explore.near": "Nearest training images: is it a copy?",
   "explore.nearest": "Training image {n}", "explore.codes": "Named codes", "explore.sliders": "Latents that matter most", "explore.reset": "Back to the start", "explore.draw": "Draw by a seed",
@@ -53,6 +54,12 @@ export default {
 
   "translate.lead": "Turn pictures of one kind into another, and back again.", "translate.hint": "Choose an example, draw, or drop a picture.", "translate.from": "{d}, as the model sees it", "translate.to": "Translated to {d}", "translate.back": "Back to {d}",
   "translate.direction": "Direction", "translate.ab": "A to B", "translate.ba": "B to A", "translate.examples": "Test images", "translate.example": "Test image {n}", "translate.draw": "Draw", "translate.result": "Result",
+
+  "mend.lead": "Paint over a part of a picture, or let the model find what it cannot explain; then compare how it can be filled in.", "mend.picture": "The picture to mend", "mend.paint": "Paint the hole here", "mend.hint": "Paint over a part of the picture.",
+  "mend.model": "By the model", "mend.biharmonic": "Smooth surface", "mend.telea": "Fast marching", "mend.navier-stokes": "Navier-Stokes", "mend.take": "Take it", "mend.filled": "Filled in", "mend.find": "Find what does not fit",
+  "mend.redrawn": "What the model redraws", "mend.heat": "Anomaly, score {n}", "mend.threshold": "threshold",
+
+  "draw.directions": "Directions between classes", "draw.directionshint": "Adds the difference between two classes to the latent of the picture.", "draw.plus": "More like", "draw.minus": "Less like", "draw.strength": "strength", "draw.walk": "From the picture as it is to the whole difference",
 
   "dark.lead": "Change pictures by hand, and copy the command that does the same to a whole folder.", "dark.before": "Before", "dark.after": "After", "dark.add": "Add an operation", "dark.chain": "Operations", "dark.drop": "Drop or paste a picture here.",
   "dark.hint": "Add an operation; each has sliders, and the preview follows them.", "dark.remove": "Remove this operation", "dark.up": "Move this operation up",

@@ -4,7 +4,7 @@ export default {
   "error.status": "服务器返回了 {status}。", "error.gone": "连不上工作室。它还在运行吗？", "error.file": "无法读取此文件。", "error.title": "无法打开此页面", "error.again": "重试",
   "time.hours": "{h} 小时 {m} 分", "time.minutes": "{m} 分 {s} 秒", "time.seconds": "{s} 秒",
 
-  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
+  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.mend": "修补", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
 
   "copy.command": "复制为命令", "copy.python": "复制为 Python", "copy.link": "复制链接", "copy.done": "已复制。",
   "picture.drop": "把图片拖放或粘贴到这里。", "picture.choose": "选择图片", "picture.save": "保存图片", "run.choose": "模型", "scrub.label": "训练时刻",
@@ -15,6 +15,7 @@ export default {
   "runs.lead": "你训练过的所有模型及其最新样本。", "runs.filter": "按名称、类型、数据或备注筛选", "runs.none": "没有匹配的模型。", "runs.new": "训练模型", "runs.star": "收藏 {name}", "runs.samples": "{name} 的样本", "runs.nosheet": "还没有样本",
   "runs.images": "{n} 张图像", "runs.step": "第 {n} 步", "runs.samples2": "学习过程中的样本", "runs.reconstructions": "原图与重建", "runs.back": "所有模型", "runs.note": "关于此模型的备注", "runs.config": "完整配置", "facts.images": "已学习的图像", "facts.time": "训练时间",
 
+  "explore.beside": "另一个模型中的同一潜变量", "explore.alone": "无", "explore.second": "另一个模型对同一潜变量画出的图像",
   "explore.lead": "在模型的潜空间中移动，每一点立即可见。", "explore.image": "所选潜变量对应的图像", "explore.new": "新样本", "explore.keep": "存为关键帧", "explore.kept": "已保存。“渐变”中有 {n} 个关键帧。", "explore.walk": "在它们之间漫步", "explore.variations": "变体",
   "explore.take": "选用变体 {n}", "explore.near": "最接近的训练图像：是复制吗？", "explore.nearest": "训练图像 {n}", "explore.codes": "命名编码", "explore.sliders": "最重要的潜变量", "explore.reset": "回到起点", "explore.draw": "按种子抽样", "explore.truncation": "截断",
   "explore.seed": "种子", "explore.axis": "坐标轴", "explore.two": "手下的两个潜变量", "explore.plane": "整个潜平面", "explore.planehint": "在平面上拖动，或使用方向键。", "explore.pad": "两个潜变量构成的方形；拖动，或使用方向键",
@@ -38,6 +39,11 @@ export default {
 
   "translate.lead": "把一类图片变成另一类，再变回来。", "translate.hint": "选择一个示例，画一张，或拖入图片。", "translate.from": "模型看到的 {d}", "translate.to": "转换为 {d}", "translate.back": "变回 {d}", "translate.direction": "方向", "translate.ab": "A 到 B", "translate.ba": "B 到 A", "translate.examples": "测试图像",
   "translate.example": "测试图像 {n}", "translate.draw": "绘画", "translate.result": "结果",
+
+  "mend.lead": "涂抹图片的一部分，或让模型找出它无法解释的地方；然后比较各种填补方法。", "mend.picture": "要修补的图片", "mend.paint": "在此涂抹要填补的部分", "mend.hint": "请涂抹图片的一部分。", "mend.model": "由模型填补", "mend.biharmonic": "光滑曲面", "mend.telea": "快速行进", "mend.navier-stokes": "纳维-斯托克斯",
+  "mend.take": "采用", "mend.filled": "填补结果", "mend.find": "找出不合之处", "mend.redrawn": "模型重画的图片", "mend.heat": "异常图，得分 {n}", "mend.threshold": "阈值",
+
+  "draw.directions": "类别之间的方向", "draw.directionshint": "把两个类别之间的差异加到图片的潜变量上。", "draw.plus": "更像", "draw.minus": "更不像", "draw.strength": "强度", "draw.walk": "从原图到完整的差异",
 
   "dark.lead": "手工修改图片，并复制能对整个文件夹做同样处理的命令。", "dark.before": "之前", "dark.after": "之后", "dark.add": "添加操作", "dark.chain": "操作", "dark.drop": "把图片拖放或粘贴到这里。", "dark.hint": "添加一个操作；每个都有滑块，预览会随之变化。", "dark.remove": "移除此操作", "dark.up": "上移此操作",
 

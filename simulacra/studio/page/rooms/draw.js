@@ -1,7 +1,7 @@
 // Draw or upload: what does the model make of it? Then change its latent.
 import { fill, go, h, latest, toast } from "../parts/dom.js";
 import { get, of } from "../parts/api.js";
-import { card, copying, figure, head, noRun, pic, pickRun, pictureIn, saveButton, slider } from "../parts/bits.js";
+import { card, copying, figure, head, noRun, pic, pickRun, pictureIn, saveButton, select, slider } from "../parts/bits.js";
 import { paper } from "../parts/paper.js";
 import { remember } from "../parts/kept.js";
 import { t } from "../parts/words.js";
@@ -49,15 +49,30 @@ async function enter(body, run) {
     row.latent = axis.latent;
     return row;
   });
-  const edit = h("section", { class: "card stack hidden" }, h("h2", {}, t("draw.edit")), h("div", { class: "stage" }, changed), h("div", { class: "sliders" }, rows),
+  const edit = h("section", { class: "card stack hidden" }, h("h2", {}, t("draw.edit")), h("div", { class: "stage small" }, changed), h("div", { class: "sliders" }, rows),
     h("div", { class: "row" }, h("button", { type: "button", onclick: () => { remember(run.id, { latent: [...z], image: changed.src }); toast(t("draw.kept"), 3); } }, t("explore.keep")),
       h("button", { type: "button", onclick: () => go("between", { run: run.id }) }, t("explore.walk")), saveButton(() => changed.src, `${run.name}.png`)));
+
+  const plus = select(about.classes.map(name => [name, name]), about.classes[0], () => direct(), t("draw.plus")), minus = select(about.classes.map(name => [name, name]), about.classes[1], () => direct(), t("draw.minus"));
+  const way = h("div", { class: "strip" });
+  let strength = 1;
+  const direct = latest(async () => {
+    if (!picture) return toast(t("draw.first"));
+    way.classList.add("busy");
+    try {
+      const found = await of(run.id, "arithmetic", { picture, plus: { label: plus.value }, minus: { label: minus.value }, steps: 7, strength });
+      fill(way, found.images.map((url, i) => pic(url, `${t("draw.walk")} ${i + 1}`))); copy.show(found);
+    } finally { way.classList.remove("busy"); }
+  });
+  const directions = about.classes.length > 1 && encodes && !about.codes.length ? card(t("draw.directions"), h("p", { class: "small" }, t("draw.directionshint")),
+    h("div", { class: "form slim" }, h("label", { class: "field" }, t("draw.plus"), plus), h("label", { class: "field" }, t("draw.minus"), minus)),
+    slider({ label: t("draw.strength"), low: -2, high: 3, step: 0.1, value: 1, long: true, oninput: value => { strength = value; direct(); } }), way) : null;
 
   fill(trio, h("p", {}, encodes ? t("draw.hint") : t("draw.hintinvert")));
   const paste = event => drop.paste(event);
   document.addEventListener("paste", paste);
   fill(body, h("div", { class: "split" },
     h("div", { class: "stack" }, card(null, sheet.canvas, sheet.tools, h("div", { class: "row" }, example, search)), drop),
-    h("div", { class: "stack" }, card(t("draw.result"), trio, error), edit, copy)));
+    h("div", { class: "stack" }, card(t("draw.result"), trio, error), edit, directions, copy)));
   return () => document.removeEventListener("paste", paste);
 }

@@ -8,21 +8,21 @@ import { t } from "../parts/words.js";
 const REACH = 3, VARIATIONS = 8;
 
 export async function show(root) {
-  const { picker, chosen } = await pickRun(["decode"], run => enter(body, run));
+  const { runs, picker, chosen } = await pickRun(["decode"], run => enter(body, run, runs));
   if (!chosen) { root.append(head(t("room.explore"), t("explore.lead")), noRun(t("empty.explore"))); return; }
   const body = h("div", {});
   root.append(head(t("room.explore"), t("explore.lead"), picker), body);
-  await enter(body, chosen);
+  await enter(body, chosen, runs);
 }
 
-async function enter(body, run) {
+async function enter(body, run, runs) {
   const about = await get(`runs/${encodeURIComponent(run.id)}/sliders`);
-  new Canvas(body, run, about).start();
+  new Canvas(body, run, about, runs).start();
 }
 
 class Canvas {
-  constructor(body, run, about) {
-    this.run = run; this.about = about; this.z = [...about.origin]; this.codes = {};
+  constructor(body, run, about, runs) {
+    this.run = run; this.runs = runs; this.about = about; this.z = [...about.origin]; this.codes = {};
     this.image = pic("", t("explore.image"));
     this.copy = copying();
     this.near = h("div", { class: "strip" });
@@ -48,7 +48,7 @@ class Canvas {
         h("button", { type: "button", onclick: () => go("between", { run: this.run.id }) }, t("explore.walk")), saveButton(() => this.image.src, `${this.run.name}.png`)));
   }
 
-  below() { return h("div", { class: "stack" }, card(t("explore.variations"), this.varied), card(t("explore.near"), this.near), this.copy); }
+  below() { return h("div", { class: "stack" }, card(t("explore.variations"), this.varied), card(t("explore.near"), this.near), this.comparing(), this.copy); }
 
   right() {
     return h("div", { class: "stack" }, this.about.codes.length ? card(t("explore.codes"), this.about.codes.map(code => this.code(code))) : null,
@@ -137,6 +137,20 @@ class Canvas {
     const found = await of(this.run.id, "decode", { latents: [this.z.map(plain)], codes: this.codes });
     this.image.src = found.images[0];
     this.copy.show(found);
+    if (this.other) await this.beside();
+  }
+
+  /* The same latent in another model, to compare the two. */
+  async beside() {
+    try { this.second.src = (await of(this.other, "decode", { latents: [this.z.map(plain)], codes: this.codes })).images[0]; } catch (error) { toast(error.message); this.other = ""; this.others.value = ""; this.second.removeAttribute("src"); }
+    this.second.parentElement.classList.toggle("hidden", !this.other);
+  }
+
+  comparing() {
+    this.second = pic("", t("explore.second")); this.other = "";
+    const options = [["", t("explore.alone")], ...this.runs.filter(run => run.id !== this.run.id).map(run => [run.id, run.name])];
+    this.others = select(options, "", id => { this.other = id; this.second.parentElement.classList.toggle("hidden", !id); this.decode(); }, t("explore.beside"));
+    return options.length > 1 ? card(t("explore.beside"), this.others, h("div", { class: "stage small hidden" }, this.second)) : null;
   }
 
   /* Once the hand rests: the address, variations around it, and the training images that are nearest. */

@@ -61,7 +61,7 @@ async function one(root, id) {
   const copy = copying();
   copy.show({ command: run.command, python: run.python });
   const able = run.ready ? run.abilities : [];
-  const rooms = [["explore", "decode"], ["draw", "decode"], ["between", "decode"], ["translate", "translate"]].filter(([, needs]) => able.includes(needs));
+  const rooms = [["explore", "decode"], ["draw", "decode"], ["between", "decode"], ["mend", "decode"], ["translate", "translate"]].filter(([, needs]) => able.includes(needs));
   const text = h("textarea", { rows: 2, placeholder: t("runs.note"), "aria-label": t("runs.note") });
   text.value = run.note.text || "";
   text.addEventListener("change", () => put(`runs/${encodeURIComponent(id)}/note`, { star: Boolean(run.note.star), text: text.value }).catch(error => toast(error.message)));
