@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from torch import Tensor
 from simulacra import models, parallel
 from simulacra.adversarial import replay
 from simulacra.config import Conv, Optimizer, Penalty, Train
-from simulacra.data import LOADERS, loader
+from simulacra.data import LOADERS
 from simulacra.errors import ConfigError, LostProcess
 from simulacra.images import Shape
 from simulacra.models import FAMILIES, Translating, memory
@@ -27,6 +28,7 @@ from simulacra.training.session import Session
 from simulacra.training.team import Team
 from tests.processes import together
 
+loader = importlib.import_module("simulacra.data.loader")  # the package has a function of that name
 ROWS = 8  # images of a step
 STEADY = Optimizer(learning_rate=1e-3, epsilon=1e-5)  # rounding of gradients that are zero counts for less than 1e-10
 State = dict[str, Tensor]

@@ -56,7 +56,7 @@ def refuse_beyond_memory(count: int, channels: int, size: int) -> None:
     machine.refuse_more_than_memory(
         2 * count * channels * size**2,
         f"{count:,} images of {size} x {size} pixels",
-        "Choose a smaller --data.size, or take fewer images.",
+        "Choose a smaller --data.size, take fewer images, or pack them: simulacra pack PATH --out FILE.simpack",
     )
 
 
