@@ -57,7 +57,7 @@ def rate(dataset: Dataset, *, ordered: bool = False) -> float:
     """Return pictures a second that a loader yields, in random order or in that of the file."""
     loader = ImageLoader(dataset, BATCH)
     if ordered:
-        loader._order = lambda _: torch.arange(len(dataset))  # type: ignore[method-assign]
+        loader._order = lambda epoch: torch.arange(len(dataset))  # type: ignore[method-assign]  # noqa: ARG005
     for step in range(3):
         loader.batch(step)
     start, step = time.perf_counter(), 3
