@@ -301,3 +301,4 @@ def test_named_categories_are_swept_as_people_order_them() -> None:
     assert sorted(code.sweep(7)) == [0, 1, 2, 3, 4]
     assert Categorical("digit", 12).captions(1) == [str(k) for k in range(12)]
     assert Continuous("c1").captions(5) == ["-2", "-1", "0", "1", "2"]
+    assert Continuous("c1").captions(11)[5] == "0", "the middle of eleven values is not -3e-08"

@@ -138,7 +138,7 @@ class Continuous:
 
     def captions(self, steps: int) -> list[str]:
         """The values of `sweep`, in three digits."""
-        return [f"{value:.2g}" for value in self.sweep(steps)]
+        return [f"{round(value, 6) + 0.0:.2g}" for value in self.sweep(steps)]  # the middle is 0, not -3e-08
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

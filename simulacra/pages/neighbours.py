@@ -34,7 +34,8 @@ def section(samples: Tensor, fake: Tensor, train: Dataset, known: Tensor, real: 
         f"copy, is {float(usual):.3g} away from its nearest training image. Copies would be much nearer and look the "
         "same."
     )
-    return layout.section("Samples and their nearest training images", note, layout.box("neighbours", *columns))
+    shown = layout.box("neighbours", *columns)
+    return layout.section("Samples and their nearest training images", note, shown, kind="wide")
 
 
 def column(stack: Iterable[tuple[Tensor, str]]) -> str:

@@ -130,7 +130,7 @@ def _film(title: str, note: str, sheets: Sequence[tuple[int, Path]], run: Run, *
         for step, path in chosen
     ]
     controls = (
-        f'<img alt="{html.escape(title)}">'
+        f'<div class="scroll"><img alt="{html.escape(title)}"></div>'
         '<div class="controls"><button type="button" aria-label="play">&#9654;</button>'
         '<input type="range" min="0" step="1" aria-label="moment"><output></output></div>'
     )

@@ -25,7 +25,7 @@ for (const film of document.querySelectorAll(".film")) {
 }
 
 /* A chart for each logged value; a series is one run's points [images, seconds, value]. */
-const W = 300, H = 150, L = 40, B = 18, T = 8, R = 6;
+const W = 300, H = 150, L = 54, B = 18, T = 8, R = 6;
 const clocks = { images: 0, seconds: 1 };
 
 function chart({ name, series }, clock) {

@@ -20,7 +20,7 @@ SHOWN = 16  # samples on a card
 def card(run: Run) -> str:
     """Return the card of a run; what cannot be had (samples of a model without a prior, its data) is left out."""
     return (
-        '<div style="display:flex;gap:1.5em;align-items:flex-start">'
+        '<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start;overflow-wrap:anywhere">'
         f"{_sheet(run)}<div>{_table(_facts(run))}{_table(_scores(run))}</div></div>"
     )
 
