@@ -245,7 +245,11 @@ def preview(
 def _cell(picture: Picture) -> Tensor:
     """One picture on white, in a square."""
     visible = images.picture(files.over_white(picture)[0])
-    return images.from_bytes(images.to_tensor(images.square(visible, CELL, "pad"), 3))
+    times = max(
+        1, CELL // max(visible.size)
+    )  # pixels of small pictures are repeated: enlarged smoothly they would blur
+    enlarged = visible.resize((times * visible.width, times * visible.height), Image.Resampling.NEAREST)
+    return images.from_bytes(images.to_tensor(images.square(enlarged, CELL, "pad"), 3))
 
 
 def collage_files(
