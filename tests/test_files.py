@@ -23,7 +23,7 @@ from simulacra import data, images
 from simulacra.config import Data
 from simulacra.data import folders, reading
 from simulacra.errors import DataError
-from simulacra.images import batch, files
+from simulacra.images import Shape, batch, files
 
 RNG = np.random.default_rng(0)
 Make = Callable[[Mapping[str, bytes]], Path]
@@ -459,7 +459,7 @@ def test_the_smallest_sets_that_can_be_split(made: Make) -> None:
 
 def test_one_image_file_is_a_source_too(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(grey(42))
-    names, images = reading.read_all(tmp_path / "one.png", 16, 3, Data())
+    names, images = reading.read_all(tmp_path / "one.png", Shape(3, 16), Data())
     assert names == ["one.png"]
     assert images.shape == (1, 3, 16, 16)
     assert (images == 42).all()
@@ -467,7 +467,7 @@ def test_one_image_file_is_a_source_too(tmp_path: Path) -> None:
 
 def test_read_all_brings_everything_to_one_size_and_names_what_it_cannot_read(made: Make) -> None:
     path = made({"b/2.png": colour(9, 30, 20), "a.png": grey(5, 12, 12)})
-    names, images = reading.read_all(path, 8, 1, Data())
+    names, images = reading.read_all(path, Shape(1, 8), Data())
     assert images.shape == (2, 1, 8, 8)
     assert names[0] == "a.png"
     assert names[1].endswith("2.png")
@@ -476,7 +476,7 @@ def test_read_all_brings_everything_to_one_size_and_names_what_it_cannot_read(ma
 
 def test_read_all_names_what_it_cannot_read(made: Make) -> None:
     with pytest.raises(DataError, match=r"^b.png is not an image .* Remove them"):
-        reading.read_all(made({"a.png": grey(1), "b.png": TEXT}), 8, 1, Data())
+        reading.read_all(made({"a.png": grey(1), "b.png": TEXT}), Shape(1, 8), Data())
 
 
 # ---------------------------------------------------------------------------------------------- hostile archives

@@ -97,11 +97,11 @@ def test_masks_of_a_folder_go_by_name_and_size(tmp_path: Path) -> None:
     shape("RGBA", (0, 0, 0, 0), (9, 9, 9, 255)).save(tmp_path / "m" / "b.png")
     masks = Masks(tmp_path / "m")
     for name in ("a.jpg", "b.png"):
-        found = masks.of(name, 20, "crop")
+        found = masks.of(name, (20, 20), "crop")
         assert found.shape == (1, 1, 20, 20)
         assert int(found.sum()) == 100
     with pytest.raises(DataError, match=r"c\.png: there is no mask of this name"):
-        masks.of("c.png", 20, "crop")
+        masks.of("c.png", (20, 20), "crop")
     speck = Image.new("L", (100, 100))
     speck.putpixel((3, 3), 255)
     speck.save(tmp_path / "one.png")

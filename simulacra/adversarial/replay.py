@@ -20,7 +20,7 @@ class Replay(nn.Module):
 
     def __init__(self, size: int, shape: Shape) -> None:
         super().__init__()
-        self.register_buffer("images", torch.zeros(size, shape.channels, shape.size, shape.size, dtype=torch.uint8))
+        self.register_buffer("images", torch.zeros(size, shape.channels, *shape.sides, dtype=torch.uint8))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()

@@ -108,7 +108,7 @@ def _given(options: argparse.Namespace) -> config.Data:
 
 def _as_seen_by(run: Run, given: config.Data) -> config.Data:
     """Files brought to the shape of a run's images the way that its own were, where nothing else was said."""
-    shape = {"size": run.shape.size, "channels": run.shape.channels}
+    shape = {"size": run.shape.size, "width": run.shape.width, "channels": run.shape.channels}
     said = given.model_dump(exclude_unset=True)
     ways = run.config.data.model_dump(include={"fit", "background", "max_megapixels"})
     return given.model_copy(update={**ways, **said, **shape})
@@ -150,7 +150,7 @@ def _about(
     return {
         "simulacra": __version__,
         "data": {"name": real.name, "images": len(real), "sha256": real.digest(), "classes": real.classes},
-        "read": values.model_dump(include={"size", "per_class", *FILES}),
+        "read": values.model_dump(include={"size", "width", "per_class", *FILES}),
         "left_out": splits.skipped,
         "per_class": per_class,
         "seed": options.seed,

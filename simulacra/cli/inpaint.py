@@ -77,13 +77,13 @@ def _known(run: Run, mask: Path | None, names: list[str]) -> Tensor:
 
     from simulacra.images.masks import Masks
 
-    side = run.shape.size
+    height, width = run.shape.sides
     if mask is None:
-        known = torch.ones(1, 1, side, side, dtype=torch.bool)
-        known[..., side // 4 : side - side // 4, side // 4 : side - side // 4] = False
+        known = torch.ones(1, 1, height, width, dtype=torch.bool)
+        known[..., height // 4 : height - height // 4, width // 4 : width - width // 4] = False
         return known
     masks = Masks(mask, run.config.data.max_megapixels)
-    return ~torch.cat([masks.of(name, side, run.config.data.fit) for name in names])
+    return ~torch.cat([masks.of(name, run.shape.sides, run.config.data.fit) for name in names])
 
 
 def _save(rows: list[tuple[str, Tensor]], names: list[str], path: Path) -> None:

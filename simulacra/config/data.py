@@ -38,7 +38,10 @@ class Data(Section):
 
     name: str = Field("digits", description="known data set (simulacra data), or path of a folder or zip of images")
     size: Annotated[int, Field(ge=8, le=1024)] | None = Field(
-        None, description="side of the images in pixels; absent: that of the source"
+        None, description="side of the images in pixels, or their height beside a width; absent: that of the source"
+    )
+    width: Annotated[int, Field(ge=8, le=1024)] | None = Field(
+        None, description="width of images that are not square; absent: as high as wide, where a size is given"
     )
     channels: Literal[1, 3] | None = Field(None, description="channels: 1 grey, 3 colour; absent: those of the source")
     channels_b: Literal[1, 3] | None = Field(

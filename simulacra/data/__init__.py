@@ -139,7 +139,7 @@ def completed(parts: Parts, data: Data) -> Splits:
     for part in (parts.train, parts.test, parts.validation):
         if part is not None and not part.mapped:
             channels = (data.channels or part.shape.channels) * max(1, len(part.domains))
-            reading.refuse_beyond_memory(len(part), channels, data.size or part.shape.size)
+            reading.refuse_beyond_memory(len(part), channels, _sides(part, data))
     train, test, validation, remarks = parts.train, parts.test, parts.validation, list(parts.remarks)
     smaller = min(train.domains.values(), key=len, default=train)
     dividing = validation is None and data.validation > 0
@@ -169,13 +169,23 @@ def _counted(dataset: Dataset) -> str:
     return " + ".join(f"{len(part):,}" for part in dataset.domains.values() or [dataset])
 
 
+def _sides(dataset: Dataset, data: Data) -> tuple[int, int]:
+    """Height and width asked for, or else those of the images; one alone stands for both."""
+    if data.size is None and data.width is None:
+        return dataset.shape.sides
+    height = data.size or data.width or dataset.shape.size
+    return height, data.width or height
+
+
 def _fitted(dataset: Dataset, data: Data) -> Dataset:
-    size, channels = data.size or dataset.shape.size, data.channels or dataset.shape.channels
-    pixels = images.with_channels(images.resize(dataset.images, size), channels).contiguous()
+    (size, width), channels = _sides(dataset, data), data.channels or dataset.shape.channels
+    pixels = images.with_channels(images.resize(dataset.images, size, width), channels).contiguous()
     pixels = _binarized(pixels) if data.binarize_once else pixels
     other = dataset.other
     if other is not None:
-        other = _fitted(other, data.model_copy(update={"size": size, "channels": data.channels_b or data.channels}))
+        other = _fitted(
+            other, data.model_copy(update={"size": size, "width": width, "channels": data.channels_b or data.channels})
+        )
     known = dataset.known if pixels is dataset.images else None
     return replace(dataset, images=pixels, other=other, known=known)
 

@@ -77,8 +77,8 @@ class Dataset:
 
     @property
     def shape(self) -> Shape:
-        """Channels and side of every image."""
-        return Shape(self.images.shape[1], self.images.shape[-1])
+        """Channels, height and width of every image."""
+        return Shape(self.images.shape[1], self.images.shape[2], self.images.shape[3])
 
     @property
     def paired(self) -> bool:

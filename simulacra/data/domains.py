@@ -18,7 +18,7 @@ from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Pairs, Parts, Unpaired
 from simulacra.data.layout import SPLIT_WORDS, split_of
 from simulacra.data.reading import Pixels
-from simulacra.errors import DataError, nearest
+from simulacra.errors import ConfigError, DataError, nearest
 from simulacra.images.find import Entry, find_with_others
 
 FOLDER = re.compile(rf"^({SPLIT_WORDS})?[ _-]?([A-Z])$", re.IGNORECASE)
@@ -48,6 +48,8 @@ def load(data: Data, batch: type[Unpaired | Pairs], root: Path | None) -> Parts:
 
     Raises `DataError` for sources without two domains, and for pairs where names or proportions differ.
     """
+    if data.width not in (None, data.size):
+        raise ConfigError("Two domains are translated as squares, so data.width is for families of one domain.")
     if data.name == "shapes":
         train, test = shapes.domains(data.size or 32, paired=batch is Pairs)
         return Parts(_swapped(train, data), _swapped(test, data))
@@ -174,8 +176,8 @@ def _refuse_unlike_proportions(placed: Sequence[Placed], data: Data) -> None:
 def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[Decoded], list[str]]:
     """Read the files: squares, two for pictures side by side; and what cannot be read."""
     entries, halves = [place.entry for place in placed], placed[0].domain == "AB"
-    size = data.size or reading.common_size(entries, halves=halves)
-    read = reading.squares(entries, data, size, halves=halves)
+    size = data.size or reading.common_side(entries, halves=halves)
+    read = reading.sized(entries, data, (size, size), halves=halves)
     found = [(place, pixels) for place, pixels in zip(placed, read.pixels, strict=True) if pixels is not None]
     if not halves:
         return found, read.problems

@@ -21,8 +21,7 @@ def load(path: Path, data: Data) -> Parts:
     files, others = find_with_others(path)
     found = layout.of(files, path)
     entries = [item.entry for item in found.placed]
-    size = data.size or reading.common_size(entries)
-    read = reading.squares(entries, data, size)
+    read = reading.sized(entries, data, reading.common_size(entries, data))
     sound = {
         item.entry.name: values for item, values in zip(found.placed, read.pixels, strict=True) if values is not None
     }

@@ -103,13 +103,14 @@ def _dataset(given: Given) -> Dataset:
 
 
 def _fitted(dataset: Dataset, data: Data) -> Dataset:
-    """The data set with square images, of a moderate size unless another is asked for."""
+    """The data set with square images, of a moderate size unless another size or width is asked for."""
     pixels = _bytes(_channels_first(dataset.images))
     if not len(pixels):
         raise DataError("No images were given.")
     height, width = pixels.shape[-2:]
-    pixels = _squared(pixels, data)
-    pixels = images.resize(pixels, data.size or default_size(width, height))
+    rows = data.size or data.width or default_size(width, height)
+    columns = data.width or rows
+    pixels = images.resize(_proportioned(pixels, columns / rows, data), rows, columns)
     return replace(dataset, images=pixels, other=None if dataset.other is None else _fitted(dataset.other, data))
 
 
@@ -158,18 +159,18 @@ def _bytes(x: Tensor) -> Tensor:
     return whole
 
 
-def _squared(x: Tensor, data: Data) -> Tensor:
-    """Cut or pad images as files are; stretching is left to the resizing."""
+def _proportioned(x: Tensor, ratio: float, data: Data) -> Tensor:
+    """Cut or pad images to a ratio of width to height, as files are; stretching is left to the resizing."""
     height, width = x.shape[-2:]
-    if height == width or data.fit == "stretch":
+    if data.fit == "stretch" or round(height * ratio) == width:
         return x
     if data.fit == "crop":
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        return x[..., top : top + side, left : left + side]
-    side = max(height, width)
-    top, left = (side - height) // 2, (side - width) // 2
-    return F.pad(x, (left, side - width - left, top, side - height - top), value=data.background)
+        rows, columns = min(height, round(width / ratio)), min(width, round(height * ratio))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return x[..., top : top + rows, left : left + columns]
+    rows, columns = max(height, round(width / ratio)), max(width, round(height * ratio))
+    top, left = (rows - height) // 2, (columns - width) // 2
+    return F.pad(x, (left, columns - width - left, top, rows - height - top), value=data.background)
 
 
 def _collected(source: TorchDataset[Any]) -> tuple[Tensor, list[Any] | None]:

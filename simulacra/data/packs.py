@@ -72,7 +72,9 @@ def pack(source: Path, data: Data, out: Path, counted: Counted | None = None) ->
     files, others = find_with_others(source)
     found = layout.of(files, source)
     splits = _shuffled(found.placed, data)
-    size = data.size or reading.common_size([item.entry for item in found.placed])
+    if data.width not in (None, data.size):
+        raise ConfigError("Packs hold square pictures: leave --data.width out.")
+    size = data.size or reading.common_side([item.entry for item in found.placed])
     channels = data.channels or _channels(splits["train"], data, size)
     row = channels * size * size
     _refuse_full_disk(out, len(found.placed) * row)
@@ -102,7 +104,7 @@ def _shuffled(placed: Sequence[Placed], data: Data) -> dict[str, list[Placed]]:
 
 def _channels(items: Sequence[Placed], data: Data, size: int) -> int:
     judged = [item.entry for item in items[:JUDGED]]
-    read = reading.squares(judged, data.model_copy(update={"corrupt": "skip"}), size)
+    read = reading.sized(judged, data.model_copy(update={"corrupt": "skip"}), (size, size))
     sound = [(str(entry.name), one) for entry, one in zip(judged, read.pixels, strict=True) if one is not None]
     if not sound:
         raise DataError(f"None of the first {len(judged):,} pictures can be read. First: {read.problems[0]}")
@@ -117,7 +119,7 @@ def _decoded(items: Sequence[Placed], data: Data, size: int, counted: Counted | 
     starts = range(0, len(items), CHUNK)
     for start in starts if counted is None else counted(starts, len(starts), what):
         part = items[start : start + CHUNK]
-        read = reading.squares([item.entry for item in part], data, size)
+        read = reading.sized([item.entry for item in part], data, (size, size))
         yield [(item, one) for item, one in zip(part, read.pixels, strict=True) if one is not None], read.problems
 
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -17,32 +18,59 @@ from simulacra import images, machine
 from simulacra.config import Data
 from simulacra.config.grey import GreyRange
 from simulacra.errors import DataError
+from simulacra.images import Shape
 from simulacra.images.batch import DECODING, PARALLEL, each, weight
 from simulacra.images.files import Entry, find
 
 DEFAULT_SIZE = 64  # pixels, for files of mixed sizes
 LARGEST_NATIVE = 256  # pixels: larger equal squares are reduced unless asked for
 MUCH_CUT = 0.1  # share of the pixels that cropping may cut without a remark
+ALIKE, MOST = (
+    0.03,
+    0.9,
+)  # relative difference of proportions that counts as none; share of the files that must share them
+STEP, LONGEST = 8, 1024  # pixels: the longer side of images in a set's own proportions is a multiple, and not above
 COLOUR_SHARE = 0.98  # of the files: from here on a mixture of grey and colour counts as colour
 
+Sides = tuple[int, int]  # height and width
 Pixels = npt.NDArray[np.uint8]  # (H, W) grey or (H, W, 3) in colour
 
 
-def read_all(path: Path, size: int, channels: int, data: Data) -> tuple[list[str], Tensor]:
-    """Read every image of a file, folder or zip: the names, and uint8 ``(N, channels, size, size)``.
+def read_all(path: Path, shape: Shape, data: Data) -> tuple[list[str], Tensor]:
+    """Read every image of a file, folder or zip: the names, and uint8 ``(N, C, H, W)`` of a shape.
 
     The options of ``data`` for fit, background and the largest file apply. Raises `DataError` that names the files
     that cannot be read.
     """
     entries, strict = find(path), data.model_copy(update={"corrupt": "skip"})
-    read = squares(entries, strict, size)
+    read = sized(entries, strict, shape.sides)
     if read.problems:
         raise DataError(_refusal(read.problems, "Remove them and try again."))
     pixels = [values for values in read.pixels if values is not None]
-    return [str(entry.name) for entry in entries], stack(pixels, channels)
+    return [str(entry.name) for entry in entries], stack(pixels, shape.channels)
 
 
-def common_size(entries: Sequence[Entry], *, halves: bool = False) -> int:
+def common_size(entries: Sequence[Entry], data: Data) -> Sides:
+    """Return height and width for files: what is asked for, or the size that all have, or the proportions of most.
+
+    Where only one of the two is given it stands for both.
+    """
+    if data.size is not None or data.width is not None:
+        height = data.size or data.width or DEFAULT_SIZE
+        return height, data.width or height
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [size for entry in entries for size in [dimensions(entry)] if size is not None]
+    if len(set(found)) == 1 and found[0][0] == found[0][1]:
+        side = default_size(*found[0])
+        return side, side
+    ratios = [width / height for width, height in found]
+    middle = median(ratios) if ratios else 1.0
+    alike = sum(abs(ratio / middle - 1) < ALIKE for ratio in ratios) / max(1, len(ratios))
+    return by_proportions(middle, alike, DEFAULT_SIZE)
+
+
+def common_side(entries: Sequence[Entry], *, halves: bool = False) -> int:
     """Return the side where all files, or all their halves, are equal squares of a moderate size; else the default."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -51,11 +79,24 @@ def common_size(entries: Sequence[Entry], *, halves: bool = False) -> int:
     return default_size(width // 2 if halves and width % 2 == 0 else width, height)
 
 
-def refuse_beyond_memory(count: int, channels: int, size: int) -> None:
+def by_proportions(ratio: float, alike: float, side: int) -> Sides:
+    """Return height and width with a shorter side of ``side``, in a ``ratio`` of width to height.
+
+    ``alike`` is the share of the files that have it: square where these are fewer than nine in ten, and where a square
+    cuts off less than a tenth.
+    """
+    if alike < MOST or min(ratio, 1 / ratio) > 1 - MUCH_CUT:
+        return side, side
+    longer = min(LONGEST, round(side * max(ratio, 1 / ratio) / STEP) * STEP)
+    return (side, longer) if ratio > 1 else (longer, side)
+
+
+def refuse_beyond_memory(count: int, channels: int, sides: Sides) -> None:
     """Raise `ConfigError` before images are made that this machine's memory cannot hold twice, as dividing does."""
+    height, width = sides
     machine.refuse_more_than_memory(
-        2 * count * channels * size**2,
-        f"{count:,} images of {size} x {size} pixels",
+        2 * count * channels * height * width,
+        f"{count:,} images of {height} x {width} pixels",
         "Choose a smaller --data.size, take fewer images, or pack them: simulacra pack PATH --out FILE.simpack",
     )
 
@@ -101,7 +142,7 @@ def stack(pixels: Sequence[Pixels], channels: int) -> Tensor:
 class Read:
     """Files that were read: pixels or None for each, a line for each that cannot be read, and the share that was cut.
 
-    ``cut`` is the mean over the files of the share of their pixels that lie outside of the centre square.
+    ``cut`` is the mean over the files of the share of their pixels that lie outside of the largest middle part.
     """
 
     pixels: list[Pixels | None]
@@ -109,12 +150,12 @@ class Read:
     cut: float
 
 
-def squares(entries: Sequence[Entry], data: Data, size: int, *, halves: bool = False) -> Read:
-    """Read files as squares of a size, or with ``halves`` as two of them side by side.
+def sized(entries: Sequence[Entry], data: Data, sides: Sides, *, halves: bool = False) -> Read:
+    """Read files as pictures of a size, or with ``halves`` as two squares side by side.
 
     Raises `DataError` that names the files that cannot be read, unless ``data.corrupt`` allows to skip them.
     """
-    refuse_beyond_memory(len(entries), 6 if halves else 3, size)
+    refuse_beyond_memory(len(entries), 6 if halves else 3, sides)
     grey_range = GreyRange.parse(data.range)
 
     def one(entry: Entry) -> tuple[Pixels, float] | str:
@@ -123,13 +164,14 @@ def squares(entries: Sequence[Entry], data: Data, size: int, *, halves: bool = F
                 entry.source(),
                 str(entry.name),
                 max_megapixels=data.max_megapixels,
-                draft=2 * size,
+                draft=2 * max(sides),
                 background=data.background,
                 grey_range=grey_range,
             )
             width, height = picture.width / (2 if halves else 1), picture.height
-            square = _halves(picture, size, data) if halves else _square(picture, size, data)
-            return np.array(square), 1 - min(width, height) / max(width, height)
+            fitted = _halves(picture, sides[0], data) if halves else _fitted(picture, sides, data)
+            wide, asked = width / height, sides[1] / sides[0]
+            return np.array(fitted), 1 - min(wide, asked) / max(wide, asked)
         except (DataError, OSError) as error:
             return str(error)
 
@@ -149,15 +191,20 @@ def remarks(read: Read, channels: int, data: Data) -> list[str]:
     """Return lines on what reading did to the pictures that a person might not expect."""
     lines = []
     if read.cut > MUCH_CUT:
-        lines.append(f"cut to squares, the pictures lose {read.cut:.0%} of their pixels (keep all: --data.fit pad)")
+        shape = "squares" if _is_square(read) else "common proportions"
+        lines.append(f"cut to {shape}, the pictures lose {read.cut:.0%} of their pixels (keep all: --data.fit pad)")
     grey = sum(pixels.ndim == 2 for pixels in read.pixels if pixels is not None)
     if channels == 3 and grey and data.channels is None:
         lines.append(f"{grey:,} of {len(read.pixels):,} pictures are grey, and are taken as colour")
     return lines
 
 
-def _square(picture: Image.Image, size: int, data: Data) -> Image.Image:
-    return images.square(picture, size, data.fit, data.background)
+def _is_square(read: Read) -> bool:
+    return all(pixels.shape[0] == pixels.shape[1] for pixels in read.pixels if pixels is not None)
+
+
+def _fitted(picture: Image.Image, sides: Sides, data: Data) -> Image.Image:
+    return images.fitted(picture, *sides, data.fit, data.background)
 
 
 def _halves(picture: Image.Image, size: int, data: Data) -> Image.Image:
@@ -165,7 +212,7 @@ def _halves(picture: Image.Image, size: int, data: Data) -> Image.Image:
     middle, height = picture.width // 2, picture.height
     both = Image.new(picture.mode, (2 * size, size))
     for index, left in enumerate((0, picture.width - middle)):
-        both.paste(_square(picture.crop((left, 0, left + middle, height)), size, data), (index * size, 0))
+        both.paste(_fitted(picture.crop((left, 0, left + middle, height)), (size, size), data), (index * size, 0))
     return both
 
 

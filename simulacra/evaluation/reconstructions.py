@@ -29,7 +29,7 @@ def measure(evidence: Evidence) -> Iterator[Score]:
     """Errors and similarity of reconstructions, and whether a classifier takes them for the same class."""
     returned = evidence.reconstructions()
     pairs = list(zip(torch.split(returned, generate.CHUNK), torch.split(evidence.x, generate.CHUNK), strict=True))
-    for metric, function in pixel_metrics(evidence.run.shape.size):
+    for metric, function in pixel_metrics(min(evidence.run.shape.sides)):
         values = torch.cat([function(*pair) for pair in pairs]).clamp(max=MAX_PSNR)
         yield evidence.score(metric, float(values.mean()))
     if isinstance(evidence.extractor, Classifying):

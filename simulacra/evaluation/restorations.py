@@ -33,7 +33,7 @@ def measure(evidence: Evidence) -> Iterator[Score]:
 
 
 def _scores(evidence: Evidence, ending: str, restored: Tensor, original: Tensor) -> Iterator[Score]:
-    for metric, function in pixel_metrics(evidence.run.shape.size):
+    for metric, function in pixel_metrics(min(evidence.run.shape.sides)):
         value = float(function(restored, original).clamp(max=MAX_PSNR).mean())
         yield evidence.score(replace(metric, name=metric.name + ending), value)
 

@@ -87,7 +87,7 @@ def _against_truth(evidence: Evidence, there: Tensor, source: Tensor, target: Te
 
 
 def _errors(evidence: Evidence, x: Tensor, target: Tensor) -> Iterator[tuple[Meaning, float]]:
-    for metric, function in pixel_metrics(evidence.run.shape.size):
+    for metric, function in pixel_metrics(min(evidence.run.shape.sides)):
         yield metric, float(function(x, target).clamp(max=MAX_PSNR).mean())
     yield RETRIEVAL_TOP1, retrieval_top1(x.flatten(1), target.flatten(1))
 

@@ -245,7 +245,7 @@ def zoomed(x: Tensor, factor: float) -> Tensor:
 
 
 def _image(name: str, shape: Shape, meaning: str, stride: int = 0) -> Field:
-    return Field(name, "image", (shape.channels, shape.size, shape.size), meaning, (), stride)
+    return Field(name, "image", (shape.channels, *shape.sides), meaning, (), stride)
 
 
 def _latent(model: Model) -> Field:

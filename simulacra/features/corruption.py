@@ -77,12 +77,18 @@ def blur(x: Tensor, level: int, _: torch.Generator) -> Tensor:
 
 def patches(x: Tensor, level: int, generator: torch.Generator) -> Tensor:
     """Cover a square of each image with grey, at a random place: a quarter, a half, three quarters of its side."""
-    side = x.shape[-1]
-    covered = side * level // 4
-    corners = torch.randint(0, side - covered + 1, (2, len(x), 1), generator=generator)
-    rows, columns = ((torch.arange(side) >= at) & (torch.arange(side) < at + covered) for at in corners)
+    height, width = x.shape[-2:]
+    rows, columns = (
+        _line(side, side * level // 4, torch.randint(0, side - side * level // 4 + 1, (len(x), 1), generator=generator))
+        for side in (height, width)
+    )
     hidden = rows.unsqueeze(2) & columns.unsqueeze(1)
     return x.masked_fill(hidden.unsqueeze(1), 0.0)
+
+
+def _line(side: int, covered: int, start: Tensor) -> Tensor:
+    """Which of ``side`` pixels in a row are covered, from each ``start`` on, ``(n, side)``."""
+    return (torch.arange(side) >= start) & (torch.arange(side) < start + covered)
 
 
 def duplicates(x: Tensor, level: int, generator: torch.Generator) -> Tensor:

@@ -82,7 +82,7 @@ class Given:
 
     def _checked(self) -> Tensor:
         """The features of three images, which must be the same alone and in company."""
-        shape = (3, self.shape.channels, self.shape.size, self.shape.size)
+        shape = (3, self.shape.channels, *self.shape.sides)
         x = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
         together, alone = self.features(x), torch.cat([self.features(image) for image in torch.split(x, 1)])
         if float((together - alone).abs().max()) > TOLERANCE * float(together.abs().max()):

@@ -19,7 +19,7 @@ class Pixels:
     name = "pixels"
 
     def __init__(self, shape: Shape) -> None:
-        self.side = min(shape.size, int((MAX_FEATURES / shape.channels) ** 0.5))
+        self.side = min(*shape.sides, int((MAX_FEATURES / shape.channels) ** 0.5))
         self.dimensions = shape.channels * self.side**2
         definition = f"pixels in [-1, 1], {shape.channels} x {self.side} x {self.side}, bilinear antialiased"
         self.digest = hashlib.sha256(definition.encode()).hexdigest()

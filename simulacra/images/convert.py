@@ -31,18 +31,40 @@ LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue: ITU-R 601
 
 @dataclass(frozen=True)
 class Shape:
-    """Square images: ``channels`` is 1 or 3, in packs a multiple of it, ``size`` the side in pixels."""
+    """Images ``(C, H, W)``: ``channels`` is 1 or 3, in packs a multiple of it.
+
+    ``size`` is the height in pixels, and the width where no other ``width`` is given.
+    """
 
     channels: int
     size: int
+    width: int = 0
+
+    def __post_init__(self) -> None:
+        """Take the height for the width where that is not given."""
+        object.__setattr__(self, "width", self.width or self.size)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.size, self.width
+
+    @property
+    def square(self) -> bool:
+        """Whether images are as wide as high."""
+        return self.size == self.width
 
     @property
     def pixels(self) -> int:
         """Values per image."""
-        return self.channels * self.size * self.size
+        return self.channels * self.size * self.width
+
+    def with_channels(self, channels: int) -> Shape:
+        """The shape of images of this size with other channels."""
+        return Shape(channels, *self.sides)
 
     def __str__(self) -> str:
-        return f"{self.channels} x {self.size} x {self.size}"
+        return f"{self.channels} x {self.size} x {self.width}"
 
 
 def from_bytes(pixels: Tensor) -> Tensor:
@@ -65,12 +87,13 @@ def from_unit(image: Tensor) -> Tensor:
     return image.mul(2.0).sub(1.0)
 
 
-def resize(pixels: Tensor, size: int) -> Tensor:
-    """Resize uint8 pixels ``(N, C, H, W)`` to ``(N, C, size, size)``, bicubic and antialiased."""
-    if tuple(pixels.shape[-2:]) == (size, size):
+def resize(pixels: Tensor, size: int, width: int | None = None) -> Tensor:
+    """Resize uint8 pixels ``(N, C, H, W)`` to ``(N, C, size, width or size)``, bicubic and antialiased."""
+    sides = (size, width or size)
+    if tuple(pixels.shape[-2:]) == sides:
         return pixels
     parts = [
-        F.interpolate(part.float(), size=(size, size), mode="bicubic", antialias=True, align_corners=False)
+        F.interpolate(part.float(), size=sides, mode="bicubic", antialias=True, align_corners=False)
         .round()
         .clamp(0, 255)
         .to(torch.uint8)

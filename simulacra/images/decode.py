@@ -24,6 +24,7 @@ __all__ = [
     "Fit",
     "bands",
     "dimensions",
+    "fitted",
     "foreign_profile",
     "is_sound",
     "managed",
@@ -197,16 +198,21 @@ def _eight_bits(picture: Image.Image, background: int) -> Image.Image:
 
 def square(picture: Image.Image, size: int, fit: Fit = "crop", background: int = PAPER) -> Image.Image:
     """Bring a picture to ``size`` x ``size``: the centre square, the whole padded, or the whole stretched."""
+    return fitted(picture, size, size, fit, background)
+
+
+def fitted(picture: Image.Image, height: int, width: int, fit: Fit = "crop", background: int = PAPER) -> Image.Image:
+    """Bring a picture to a size: the largest part of its proportions, the whole padded, or the whole stretched."""
     filter_ = Image.Resampling.LANCZOS
     if fit == "crop":
-        return ImageOps.fit(picture, (size, size), filter_)
+        return ImageOps.fit(picture, (width, height), filter_)
     if fit == "pad":
-        scale = size / max(picture.size)
+        scale = min(width / picture.width, height / picture.height)
         inner = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), filter_)
-        canvas = Image.new(picture.mode, (size, size), (background,) * 3 if picture.mode == "RGB" else background)
-        canvas.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
+        canvas = Image.new(picture.mode, (width, height), (background,) * 3 if picture.mode == "RGB" else background)
+        canvas.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
         return canvas
-    return picture.resize((size, size), filter_)
+    return picture.resize((width, height), filter_)
 
 
 def to_tensor(picture: Image.Image, channels: int) -> Tensor:

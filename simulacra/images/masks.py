@@ -17,7 +17,7 @@ from torch import Tensor
 from simulacra.config.grey import GreyRange
 from simulacra.errors import DataError
 from simulacra.images.convert import to_bytes
-from simulacra.images.decode import Fit, square
+from simulacra.images.decode import Fit, fitted
 from simulacra.images.files import Picture, find, read
 from simulacra.images.find import Entry
 
@@ -94,8 +94,8 @@ class Masks:
         self.entries = find(path)
         self._alone = self.entries[0] if len(self.entries) == 1 else None
 
-    def of(self, name: str, size: int, fit: Fit) -> Tensor:
-        """Return the mask of a picture's name at the size of a model: bool ``(1, 1, size, size)``.
+    def of(self, name: str, sides: tuple[int, int], fit: Fit) -> Tensor:
+        """Return the mask of a picture's name at the size of a model: bool ``(1, 1, H, W)``.
 
         Raises `DataError` where there is none, and for a mask that marks nothing or everything at this size.
         """
@@ -104,9 +104,11 @@ class Masks:
         if entry is None:
             raise DataError(f"{name}: there is no mask of this name in {self.path}.")
         whole = read_mask(entry, self.max_megapixels)[0, 0]
-        drawn = square(Image.fromarray(whole.numpy().astype(np.uint8) * 255), size, fit, 0)
+        drawn = fitted(Image.fromarray(whole.numpy().astype(np.uint8) * 255), *sides, fit, 0)
         found = torch.from_numpy(np.asarray(drawn) > 127)[None, None]
         if bool(found.all()) or not bool(found.any()):
             share = "everything" if found.any() else "nothing"
-            raise DataError(f"The mask {entry.name} marks {share} once it is brought to {size} x {size} pixels.")
+            raise DataError(
+                f"The mask {entry.name} marks {share} once it is brought to {sides[0]} x {sides[1]} pixels."
+            )
         return found

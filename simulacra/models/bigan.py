@@ -117,7 +117,7 @@ class BiGAN(StandardNormalPrior, Model):
     def logits(self, pairs: Tensor) -> Tensor:
         """Return the logits ``(B, 1)`` of `joined` pairs, whose slope is that in image and latent together."""
         x, z = torch.split(pairs.flatten(1), [self.shape.pixels, self.latent], dim=1)
-        logits: Tensor = self.discriminator(x.reshape(-1, self.shape.channels, self.shape.size, self.shape.size), z)
+        logits: Tensor = self.discriminator(x.reshape(-1, self.shape.channels, *self.shape.sides), z)
         return logits
 
     def paired(self, x: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ class CycleGAN(Redrawing, Model):
     @classmethod
     def build(cls, values: config.CycleGAN, shape: Shape) -> CycleGAN:
         """Build the model of a config for images of A's shape; raises `ConfigError` for sides that do not fit."""
-        domains = {"A": shape, "B": Shape(values.channels_b or shape.channels, shape.size)}
+        domains = {"A": shape, "B": shape.with_channels(values.channels_b or shape.channels)}
         a, b = domains["A"], domains["B"]
         return cls(
             {"B": networks.translator(values.generator, a, b), "A": networks.translator(values.generator, b, a)},

@@ -94,7 +94,7 @@ class GAN(StandardNormalPrior, AlternatingGame):
         """Build the model of a config for images of a shape."""
         return cls(
             networks.decoder(values.generator, values.latent, shape, shape.channels),
-            networks.encoder(values.discriminator, Shape(values.packing * shape.channels, shape.size), 1),
+            networks.encoder(values.discriminator, shape.with_channels(values.packing * shape.channels), 1),
             shape,
             values,
         )

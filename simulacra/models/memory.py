@@ -19,7 +19,7 @@ class Memory(nn.Module):
 
     def __init__(self, capacity: int, shape: Shape) -> None:
         super().__init__()
-        empty = torch.zeros(capacity, shape.channels, shape.size, shape.size, dtype=torch.uint8)
+        empty = torch.zeros(capacity, shape.channels, *shape.sides, dtype=torch.uint8)
         self.register_buffer("images", empty)
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 

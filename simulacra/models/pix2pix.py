@@ -44,8 +44,8 @@ class Pix2Pix(Redrawing, Model):
     @classmethod
     def build(cls, values: config.Pix2Pix, shape: Shape) -> Pix2Pix:
         """Build the model of a config for images of A's shape; raises `ConfigError` for sides that do not fit."""
-        target = Shape(values.channels_b or shape.channels, shape.size)
-        both = Shape(shape.channels + target.channels, shape.size)
+        target = shape.with_channels(values.channels_b or shape.channels)
+        both = shape.with_channels(shape.channels + target.channels)
         return cls(
             networks.translator(values.generator, shape, target),
             networks.critic(values.discriminator, both),

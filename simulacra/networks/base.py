@@ -33,21 +33,21 @@ class Network(nn.Sequential):
 
 
 class Resize(nn.Module):
-    """Bring images to a side: by averages over 2 x 2 pixels when it is smaller, else by bilinear interpolation."""
+    """Bring images to a size: by averages over 2 x 2 pixels when it is smaller, else by bilinear interpolation."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, height: int, width: int) -> None:
         super().__init__()
-        self.side = side
+        self.height, self.width = height, width
 
     def forward(self, x: Tensor) -> Tensor:
         """Resample."""
-        if x.shape[-1] > self.side:
+        if x.shape[-1] > self.width or x.shape[-2] > self.height:
             return F.avg_pool2d(x, 2, ceil_mode=True)
-        return F.interpolate(x, (self.side, self.side), mode="bilinear", align_corners=False)
+        return F.interpolate(x, (self.height, self.width), mode="bilinear", align_corners=False)
 
     def extra_repr(self) -> str:
-        """Say to which side."""
-        return f"{self.side} x {self.side}"
+        """Say to which size."""
+        return f"{self.height} x {self.width}"
 
 
 def split(network: Network, layer: int | None) -> tuple[Network, Network]:

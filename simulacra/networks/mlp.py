@@ -43,8 +43,8 @@ def encoder(network: Mlp, shape: Shape, outputs: int) -> Network:
 def decoder(network: Mlp, inputs: int, shape: Shape, channels: int) -> Network:
     """``(B, inputs) -> (B, channels, H, W)`` through the hidden widths backwards."""
     widths = (inputs, *reversed(network.hidden))
-    output = normalise(initialise(nn.Linear(widths[-1], channels * shape.size**2), None), network.norm)
-    return Network(*_hidden(network, widths), output, nn.Unflatten(1, (channels, shape.size, shape.size)))
+    output = normalise(initialise(nn.Linear(widths[-1], channels * math.prod(shape.sides)), None), network.norm)
+    return Network(*_hidden(network, widths), output, nn.Unflatten(1, (channels, *shape.sides)))
 
 
 def _hidden(network: Mlp, widths: tuple[int, ...]) -> Iterable[nn.Module]:

@@ -46,26 +46,26 @@ class Block(nn.Module):
 
 def encoder(network: Resnet, shape: Shape, outputs: int) -> Network:
     """``(B, C, H, W) -> (B, outputs)``: a convolution, the stages, the output."""
-    sides = _sides(network, shape.size)
+    sides = _sides(network, shape)
     layers: list[nn.Module] = [_convolution(network, shape.channels, network.widths[0], 3, None)]
     for index, width in enumerate(network.widths):
         if index:
-            layers += [Resize(sides[index]), _convolution(network, network.widths[index - 1], width, 1, None)]
+            layers += [Resize(*sides[index]), _convolution(network, network.widths[index - 1], width, 1, None)]
         layers += [Block(network, width) for _ in range(network.blocks)]
-    flat = network.widths[-1] * sides[-1] ** 2
+    flat = network.widths[-1] * math.prod(sides[-1])
     output = normalise(initialise(nn.Linear(flat, outputs), None), network.norm)
     return Network(*layers, *_norm(network, network.widths[-1]), activation(network.activation), ToVector(), output)
 
 
 def decoder(network: Resnet, inputs: int, shape: Shape, channels: int) -> Network:
     """``(B, inputs) -> (B, channels, H, W)``: the encoder's mirror image."""
-    sides, widths = _sides(network, shape.size), network.widths
-    first = initialise(nn.Linear(inputs, widths[-1] * sides[-1] ** 2), None)
-    layers: list[nn.Module] = [normalise(first, network.norm), ToImage(widths[-1], sides[-1])]
+    sides, widths = _sides(network, shape), network.widths
+    first = initialise(nn.Linear(inputs, widths[-1] * math.prod(sides[-1])), None)
+    layers: list[nn.Module] = [normalise(first, network.norm), ToImage(widths[-1], *sides[-1])]
     for index in reversed(range(len(widths))):
         layers += [Block(network, widths[index]) for _ in range(network.blocks)]
         if index:
-            layers += [_convolution(network, widths[index], widths[index - 1], 1, None), Resize(sides[index - 1])]
+            layers += [_convolution(network, widths[index], widths[index - 1], 1, None), Resize(*sides[index - 1])]
     output = _convolution(network, widths[0], channels, 3, None)
     return Network(*layers, *_norm(network, widths[0]), activation(network.activation), output)
 
@@ -80,14 +80,15 @@ def _norm(network: Resnet, width: int) -> Iterable[nn.Module]:
         yield nn.GroupNorm(math.gcd(8, width), width)
 
 
-def _sides(network: Resnet, size: int) -> list[int]:
-    """The side in pixels of each stage."""
-    sides = [size]
+def _sides(network: Resnet, shape: Shape) -> list[tuple[int, int]]:
+    """Height and width in pixels of each stage."""
+    sides = [shape.sides]
     for _ in network.widths[1:]:
-        if sides[-1] < 2:
+        if min(sides[-1]) < 2:
             raise ConfigError(
-                f"Images of {size} x {size} cannot be halved {len(network.widths) - 1} times; "
-                f"use at most {math.ceil(math.log2(size)) + 1} stages (network widths), or a larger --data.size."
+                f"Images of {shape.size} x {shape.width} cannot be halved {len(network.widths) - 1} times; use at most "
+                f"{math.ceil(math.log2(min(shape.sides))) + 1} stages (network widths), or a larger --data.size."
             )
-        sides.append((sides[-1] + 1) // 2)
+        height, width = sides[-1]
+        sides.append(((height + 1) // 2, (width + 1) // 2))
     return sides

@@ -133,6 +133,11 @@ def translator(network: Translator, source: Shape, target: Shape) -> nn.Module:
 
     Raises `ConfigError` for a side that cannot be halved as often, and for ``residual`` between different channels.
     """
+    if not source.square:
+        raise ConfigError(
+            f"Translators are trained on square images, and these are {source.size} x {source.width}. Give "
+            "--data.size N and no --data.width; translate takes pictures of any proportions."
+        )
     stride = stride_of(network, source)
     if network.downsamplings is None and source.size / stride > DEEP:
         _refuse_shallow(source.size)

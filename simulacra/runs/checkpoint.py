@@ -308,4 +308,4 @@ def shape_of(values: Config) -> Shape:
     """The shape of a resolved config's images."""
     if values.data.size is None or values.data.channels is None:
         raise RunError("The config names no data.size and data.channels; a run's own config always does.")
-    return Shape(values.data.channels, values.data.size)
+    return Shape(values.data.channels, values.data.size, values.data.width or 0)

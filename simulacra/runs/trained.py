@@ -98,7 +98,7 @@ class Trained:
 
     def read(self, path: str | Path) -> tuple[list[str], Tensor]:
         """Read an image file, a folder or a zip in this run's shape: names, and ``(n, C, H, W)`` in [-1, 1]."""
-        names, pixels = reading.read_all(Path(path), self.shape.size, self.shape.channels, self.config.data)
+        names, pixels = reading.read_all(Path(path), self.shape, self.config.data)
         return names, images.from_bytes(pixels)
 
     def examples(self, n: int, *, seed: int = 0) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from simulacra import images
 from simulacra.errors import DataError
-from simulacra.images import files
+from simulacra.images import Shape, files
 from simulacra.images.files import Entry, Picture
 from simulacra.runs.run import Run
 from simulacra.studio.settings import MEGAPIXELS
@@ -36,15 +36,15 @@ def content(address: str) -> bytes:
 
 def of_run(address: str, run: Run) -> Tensor:
     """Return a picture in the shape of a run's images, fitted as its training images were: ``(1, C, H, W)``."""
-    return fitted(address, run, run.shape.size, run.shape.channels)
+    return fitted(address, run, run.shape)
 
 
-def fitted(address: str, run: Run, size: int, channels: int) -> Tensor:
-    """Return a picture as a square ``(1, channels, size, size)`` in [-1, 1]. Raises `DataError`."""
+def fitted(address: str, run: Run, shape: Shape) -> Tensor:
+    """Return a picture as an image ``(1, C, H, W)`` of a shape in [-1, 1]. Raises `DataError`."""
     data = run.config.data
     decoded = images.read(content(address), NAME, max_megapixels=MEGAPIXELS, background=data.background)
-    square = images.square(decoded, size, data.fit, data.background)
-    return images.from_bytes(images.to_tensor(square, channels)).unsqueeze(0)
+    brought = images.fitted(decoded, *shape.sides, data.fit, data.background)
+    return images.from_bytes(images.to_tensor(brought, shape.channels)).unsqueeze(0)
 
 
 def whole(address: str) -> Picture:
@@ -86,13 +86,13 @@ def film(frames: Tensor, seconds: float) -> bytes:
     return buffer.getvalue()
 
 
-def mask(address_: str, size: int) -> Tensor:
-    """Return which pixels of a picture are known, those that a mask leaves black: bool ``(1, 1, size, size)``.
+def mask(address_: str, shape: Shape) -> Tensor:
+    """Return which pixels of a picture are known, those that a mask leaves black: bool ``(1, 1, H, W)``.
 
     Raises `DataError` where nothing or everything is marked.
     """
     decoded = images.read(content(address_), "the mask", max_megapixels=MEGAPIXELS, background=0)
-    marked = torch.as_tensor(images.to_tensor(images.square(decoded, size, "stretch", 0), 1)) > 127
+    marked = torch.as_tensor(images.to_tensor(images.fitted(decoded, *shape.sides, "stretch", 0), 1)) > 127
     if not marked.any() or marked.all():
         raise DataError("The mask marks nothing, or everything. Paint over a part of the picture.")
     return ~marked.unsqueeze(0)

@@ -241,7 +241,7 @@ def translated(run: Run, ask: asks.Translate) -> Answer:
     model = capabilities.require_translator(run.model, "translate", ask.to)
     back = translate.OTHER[ask.to]
     domain = model.domains[back]
-    x = pictures.fitted(ask.picture, run, domain.size, domain.channels)
+    x = pictures.fitted(ask.picture, run, domain)
     y = run.translate(x, ask.to)
     shown = [x, y, *([run.translate(y, back)] if translate.can_return(run.model, ask.to) else [])]
     return {

@@ -40,7 +40,8 @@ class Case:
             raise AssertionError(f"{self}: {error}") from error
 
     def __str__(self) -> str:
-        return f"{self.clause}-{self.family}-{self.network}-{self.shape.channels}x{self.shape.size}"
+        wide = "" if self.shape.square else f"x{self.shape.width}"
+        return f"{self.clause}-{self.family}-{self.network}-{self.shape.channels}x{self.shape.size}{wide}"
 
 
 def cases(family: str | type[Model]) -> list[Case]:

@@ -102,7 +102,7 @@ def decoding_has_the_shape_and_range(model: Model) -> None:
     assert z.shape == (5, model.latent)
     with torch.no_grad():
         x = model.decode(10 * z)
-    assert x.shape == (5, model.shape.channels, model.shape.size, model.shape.size)
+    assert x.shape == (5, model.shape.channels, *model.shape.sides)
     assert x.dtype == torch.float32
     assert float(x.min()) >= -1
     assert float(x.max()) <= 1
@@ -174,7 +174,7 @@ def one_player_overfits_a_batch(model: Model) -> None:
     """A family that only minimises must get far better on a batch that it sees again and again."""
     if len(model.players()) > 1 or not isinstance(model, Scored):
         return
-    dataset = noise_images(4, model.shape.channels, model.shape.size)
+    dataset = noise_images(4, model.shape.channels, *model.shape.sides)
     values = Train(images=4 * 250, batch=4, log=40, optimizer=Optimizer(learning_rate=1e-2))
     play = Trainer(model, ImageLoader(dataset, 4), values)
     before, floor = next(iter(play.score(dataset).values())), _floor(dataset, model)

@@ -110,7 +110,7 @@ def trainer(model: Model, *, images: int = 4 * BATCH, ema: int = 0, rate: float 
         a, b = model.domains.values()
         dataset = noise_domains(count, a.channels, b.channels, a.size)
     else:
-        dataset = noise_images(count, model.shape.channels, model.shape.size)
+        dataset = noise_images(count, model.shape.channels, *model.shape.sides)
     values = Train(images=images, batch=BATCH, log=BATCH, ema=ema, optimizer=Optimizer(learning_rate=rate))
     return Trainer(model, LOADERS[model.batch](dataset, BATCH, seed=5), values, seed=5)
 
@@ -120,10 +120,10 @@ def snapshot(model: Model) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
-def noise_images(count: int, channels: int, size: int, seed: int = 0) -> Dataset:
+def noise_images(count: int, channels: int, size: int, width: int = 0, *, seed: int = 0) -> Dataset:
     """Random uint8 images with two classes."""
     generator = torch.Generator().manual_seed(seed)
-    pixels = torch.randint(0, 256, (count, channels, size, size), generator=generator, dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (count, channels, size, width or size), generator=generator, dtype=torch.uint8)
     return Dataset("noise", pixels, torch.arange(count) % 2, ("even", "odd"))
 
 

@@ -11,7 +11,7 @@ import torch
 
 from simulacra import config, data, machine, models
 from simulacra.config import Config
-from simulacra.data import Dataset, derived_seed
+from simulacra.data import Dataset, derived_seed, reading
 from simulacra.data.survey import Survey, survey
 from simulacra.errors import DataError
 from simulacra.images import Shape
@@ -60,12 +60,13 @@ class Proposal:
     def lines(self, out: Path) -> list[str]:
         """Return the proposal in plain words: the pictures, what to expect, the model, the length, the command."""
         values = self.changes["data"]
+        size = f"{values['size']} x {values.get('width', values['size'])}"
         batch = config.parse(config.merge(config.recipe(RECIPE).values, self.changes)).train.batch
         return [
             *self.found.describe(),
             expectation(self.found.count),
-            f"Model: a VAE that a discriminator joins halfway (recipe {RECIPE}) for pictures of {values['size']} x "
-            f"{values['size']} pixels {'in colour' if values['channels'] == 3 else 'in grey'}.",
+            f"Model: a VAE that a discriminator joins halfway (recipe {RECIPE}) for pictures of {size} pixels "
+            f"{'in colour' if values['channels'] == 3 else 'in grey'}.",
             f"Length: {self.images:,} images in about {self.minutes:g} minutes at {self.rate:,.0f} images/s, which is "
             f"{self.images // batch:,} steps or {self.passes:,.0f} passes over the pictures.",
             *self._doubts(batch),
@@ -133,12 +134,13 @@ def speed(values: Config) -> float:
     assert size is not None
     assert channels is not None
     device = machine.device(values.train.device)
-    pixels = torch.randint(0, 256, (values.train.batch, channels, size, size), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (values.train.batch, channels, size, values.data.width or size), dtype=torch.uint8)
     precision = machine.precision(values.train, device)
     train = values.train.model_copy(update={"images": 10**9, "precision": precision})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed("probe"))
-        model = models.build(values.model, Shape(channels, size)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        shape = Shape(channels, size, values.data.width or 0)
+        model = models.build(values.model, shape).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         loader = data.LOADERS[model.batch](
             Dataset("probe", pixels), train.batch, seed=0, device=device, augment=values.data.augment
         )
@@ -148,7 +150,9 @@ def speed(values: Config) -> float:
 def _by_the_pictures(found: Survey, minutes: float) -> dict[str, Any]:
     wanted = next(side for least, side in reversed(SIDES) if minutes >= least)
     size = max(SMALLEST, min(wanted, found.typical // 8 * 8))
-    return {"data": {"size": size, "channels": 3 if found.colour > 0 else 1}}
+    height, width = reading.by_proportions(found.proportions, found.alike, size)
+    across = {} if width == height else {"width": width}
+    return {"data": {"size": height, **across, "channels": 3 if found.colour > 0 else 1}}
 
 
 def _rhythm(images: int, rate: float) -> dict[str, int]:

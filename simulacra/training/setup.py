@@ -135,7 +135,7 @@ def default_folder(values: Config, shipped: Config) -> Path:
 def resolve(values: Config, splits: Splits, device: torch.device) -> Config:
     """Fill in what the config left to the data and the machine, so that the run says all that determines it."""
     shape, other = splits.train.shape, splits.train.other
-    sizes = {"size": shape.size, "channels": shape.channels}
+    sizes = {"size": shape.size, "width": None if shape.square else shape.width, "channels": shape.channels}
     precision = machine.precision(values.train, device)
     return values.model_copy(
         update={
