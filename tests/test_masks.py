@@ -106,7 +106,7 @@ def test_masks_of_a_folder_go_by_name_and_size(tmp_path: Path) -> None:
     speck.putpixel((3, 3), 255)
     speck.save(tmp_path / "one.png")
     with pytest.raises(DataError, match="marks nothing once it is brought to 8 x 8 pixels"):
-        Masks(tmp_path / "one.png").of("a.png", 8, "crop")
+        Masks(tmp_path / "one.png").of("a.png", (8, 8), "crop")
 
 
 def test_the_verbs_read_masks_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,7 +41,9 @@ class Data(Section):
         None, description="side of the images in pixels, or their height beside a width; absent: that of the source"
     )
     width: Annotated[int, Field(ge=8, le=1024)] | None = Field(
-        None, description="width of images that are not square; absent: as high as wide, where a size is given"
+        None,
+        description="width of images that are not square; absent: that of squares where a size is given, else by "
+        "the proportions that most files share",
     )
     channels: Literal[1, 3] | None = Field(None, description="channels: 1 grey, 3 colour; absent: those of the source")
     channels_b: Literal[1, 3] | None = Field(

@@ -53,7 +53,7 @@ def read_all(path: Path, shape: Shape, data: Data) -> tuple[list[str], Tensor]:
 def common_size(entries: Sequence[Entry], data: Data) -> Sides:
     """Return height and width for files: what is asked for, or the size that all have, or the proportions of most.
 
-    Where only one of the two is given it stands for both.
+    Where only one of the two is given it stands for both. Files that are to be padded or stretched become square.
     """
     if data.size is not None or data.width is not None:
         height = data.size or data.width or DEFAULT_SIZE
@@ -61,8 +61,8 @@ def common_size(entries: Sequence[Entry], data: Data) -> Sides:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = [size for entry in entries for size in [dimensions(entry)] if size is not None]
-    if len(set(found)) == 1 and found[0][0] == found[0][1]:
-        side = default_size(*found[0])
+    if data.fit != "crop" or (len(set(found)) == 1 and found[0][0] == found[0][1]):
+        side = default_size(*found[0]) if len(set(found)) == 1 else DEFAULT_SIZE
         return side, side
     ratios = [width / height for width, height in found]
     middle = median(ratios) if ratios else 1.0
