@@ -56,7 +56,7 @@ class Data(Section):
     )
     swap: bool = Field(False, description="exchange domains A and B, for sets with two domains")
     fit: Literal["crop", "pad", "stretch"] = Field(
-        "crop", description="method that makes files square: centre crop, padding or distortion"
+        "crop", description="method that brings files to the size of the images: centre crop, padding or distortion"
     )
     background: Annotated[int, Field(ge=0, le=255)] = Field(
         255, description="grey level behind transparent pixels and of padding"
