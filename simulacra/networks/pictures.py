@@ -48,9 +48,9 @@ class PictureNetwork(nn.Module):
 
     def activations(self, x: Tensor) -> Iterator[Tensor]:
         """Yield the output ``(N, C, H, W)`` of each convolution for images ``(N, 1 or 3, H, W)`` in [-1, 1]."""
-        side = min(max(x.shape[-1], SIDES[0]), SIDES[1])
+        side = min(max(*x.shape[-2:], SIDES[0]), SIDES[1])
         x = x.expand(-1, 3, -1, -1)
-        if x.shape[-1] != side:
+        if tuple(x.shape[-2:]) != (side, side):
             x = F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
         for convolution in self.convolutions:
             x = F.silu(convolution(x))

@@ -33,7 +33,7 @@ class Projected(nn.Module):
     def __init__(self, network: config.Network, width: int, shape: Shape) -> None:
         super().__init__()
         self.pixels = encoder(network, shape, 1)
-        self.sides = _sides(shape.size)
+        self.sides = _sides(max(shape.sides))
         self.heads = nn.ModuleList(
             _head(WIDTHS[layer + 1], width, side) for layer, side in zip(JUDGED, self.sides, strict=True)
         )
@@ -61,7 +61,7 @@ def projections(x: Tensor) -> Tensor:
 
 
 def _head(channels: int, width: int, side: int) -> nn.Sequential:
-    layers: list[nn.Module] = [ToImage(channels, side)]
+    layers: list[nn.Module] = [ToImage(channels, side, side)]
     while side > SMALLEST:
         layers += [initialise(nn.Conv2d(channels, width, 4, 2, 1), "leaky_relu"), activation("leaky_relu")]
         channels, side = width, side // 2
@@ -70,7 +70,7 @@ def _head(channels: int, width: int, side: int) -> nn.Sequential:
 
 
 def _sides(size: int) -> list[int]:
-    """The side in pixels of the activations that are judged, for images of a side."""
+    """The side in pixels of the activations that are judged, for images whose longer side that is."""
     first = min(max(size, SIDES[0]), SIDES[1])
     sides = list(accumulate(STRIDES, lambda side, stride: -(-side // stride), initial=first))
     return [sides[layer + 1] for layer in JUDGED]
