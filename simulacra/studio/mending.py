@@ -17,7 +17,7 @@ WHITE = 0.5  # anomaly that is white in the heat map, as in the sheet of the ver
 def mend(run: Run, ask: asks.Mend) -> Answer:
     """A picture, what is known of it, and the picture with its marked part filled in."""
     x = pictures.of_run(ask.picture, run)
-    known = pictures.mask(ask.mask, run.shape.size)
+    known = pictures.mask(ask.mask, run.shape)
     y = _filled(run, x, known, ask)
     shown = [pictures.shown(one[0]) for one in (x, torch.where(known, x, -1.0), y)]
     return {"images": shown, **(_by_model(run, ask) if ask.method == "model" else _by_pixels(ask.method))}
