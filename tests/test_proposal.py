@@ -58,6 +58,7 @@ def test_every_choice_can_be_overridden(folder: Path) -> None:
     found = proposal.propose(folder, 5, changes)
     assert found.changes["data"] == {"size": 16, "channels": 1}
     assert found.images == 64
+    assert 0 < found.changes["model"]["start"] < 64 / 16, "the discriminator joins in"
     assert "16 x 16 pixels in grey" in "\n".join(found.lines(Path("out")))
 
 

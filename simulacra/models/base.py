@@ -101,6 +101,11 @@ class Model(nn.Module):
         """Return what a person should know about this model before it is trained, one sentence each."""
         return []
 
+    def remarks_on(self, steps: int) -> list[str]:
+        """Return what a person should know about a training of so many steps of this model, one sentence each."""
+        del steps
+        return []
+
     def diagnose(self, means: Mapping[str, float]) -> list[str]:
         """Return what is going wrong, one sentence for each fault, judged by the means of the logged values."""
         del means

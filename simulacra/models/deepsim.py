@@ -101,6 +101,15 @@ class DeePSiM(Perceptual):
             x = sometimes(augmentation, x, probability)
         return x
 
+    def remarks_on(self, steps: int) -> list[str]:
+        """Say when a training ends before the discriminator has joined in."""
+        if self.options.start < steps:
+            return []
+        return [
+            f"The discriminator joins in after {self.options.start:,} steps, and this training has {steps:,}: it stays "
+            f"a VAE, soft in its details. Set --model.start {steps * 3 // 4}."
+        ]
+
     def diagnose(self, means: Mapping[str, float]) -> list[str]:
         """Say when the discriminator knows the training images by heart although augmentation does what it can."""
         overfitting = means.get(OVERFITTING, 0.0)

@@ -95,9 +95,9 @@ def propose(path: Path, minutes: float, changes: dict[str, Any]) -> Proposal:
     values = config.parse(config.merge(config.recipe(RECIPE).values, chosen))
     alone, rate = speeds(values)
     images = _rounded(rate * 60 * minutes * USED, MOST_PASSES * found.splits.get("train", readable))
+    images = values.train.images if "images" in changes.get("train", {}) else images
     lasting = config.merge(_phases(values, images, alone, rate), {"train": {"images": images, **_rhythm(images, rate)}})
     chosen = config.merge(config.merge(chosen, lasting), changes)
-    images = config.parse(config.merge(config.recipe(RECIPE).values, chosen)).train.images
     return Proposal(path, found, minutes, chosen, rate, images)
 
 

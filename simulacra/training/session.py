@@ -6,6 +6,7 @@ test all watch the same loop.
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -83,8 +84,12 @@ class Session:
     def remarks(self) -> list[str]:
         """Lines for a person before the training begins: where its weights come from, the model's own, its length."""
         inherited = [] if self.inherited is None else [str(self.inherited)]
-        lasting = length.remarks(self.config.train, len(self.splits.train))
-        return [*inherited, *self.trainer.model.remarks(), *lasting, *legs.remarks(self.config.train)]
+        model, train = self.trainer.model, self.config.train
+        lasting = [
+            *length.remarks(train, len(self.splits.train)),
+            *model.remarks_on(math.ceil(train.images / train.batch)),
+        ]
+        return [*inherited, *model.remarks(), *lasting, *legs.remarks(train)]
 
     def history(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl`` so far."""
