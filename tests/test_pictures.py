@@ -330,8 +330,8 @@ def test_without_out_the_name_says_what_was_done(tmp_path: Path, monkeypatch: py
     [
         (["transform", "rotat", "IN"], "Unknown operation 'rotat'. Did you mean 'rotate'?"),
         (["transform", "rotate", "IN", "--degres", "3"], "Unknown option --degres. Did you mean '--degrees'?"),
-        (["transform", "rotate", "IN", "--degrees", "much"], "degrees must be a number"),
-        (["transform", "median", "IN", "--size", "4"], "size must be odd, 1 to 255; got 4"),
+        (["transform", "rotate", "IN", "--degrees", "much"], "degrees must be a finite number"),
+        (["transform", "median", "IN", "--size", "4"], "size must be an odd number from 1 to 255; got 4"),
         (["transform", "transfer", "IN"], "transfer needs --reference FILE"),
         (["transform", "pipeline", "IN", "--steps", "inpaint-telea"], "cannot be a step of a pipeline"),
         (["transform", "flip", "NOWHERE"], "There is no file or folder"),

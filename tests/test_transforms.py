@@ -503,16 +503,16 @@ def test_pipelines_are_their_text(texts: list[str]) -> None:
     [
         ("rotat", "Unknown operation 'rotat'. Did you mean 'rotate'?"),
         ("rotate degres=3", "has no parameter 'degres'. Did you mean 'degrees'?"),
-        ("rotate degrees=x", "must be a number"),
+        ("rotate degrees=x", "rotate: degrees must be a finite number, not 'x'"),
         ("rotate degrees=9..3", "runs backwards; write 3..9"),
         ("rotate degrees", "is not PARAMETER=VALUE"),
-        ("rotate outside=pink", "must be black, grey, white, edge, mirror; got 'pink'"),
-        ("median size=4", "must be odd, 1 to 255; got 4"),
-        ("noise deviation=-1", "must be 0 to 10; got -1"),
-        ("noise probability=2", "must be 0 to 1; got 2"),
+        ("rotate outside=pink", "must be black, grey, white, edge or mirror; got 'pink'"),
+        ("median size=4", "must be an odd number from 1 to 255; got 4"),
+        ("noise deviation=-1", "must be a number from 0 to 10; got -1"),
+        ("noise probability=2", "must be a number from 0 to 1; got 2"),
         ("resize width=3..9", "is the same for all images"),
         ("transfer", "needs a second picture"),
-        ("rotate expand=perhaps", "must be true, false; got 'perhaps'"),
+        ("rotate expand=perhaps", "must be true or false; got 'perhaps'"),
     ],
 )
 def test_mistakes_in_steps_are_explained(text: str, message: str) -> None:

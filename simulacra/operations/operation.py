@@ -77,21 +77,30 @@ class Parameter:
         return ends
 
     def _number(self, text: str, name: str) -> float:
-        allowed = "finite" if self.allowed == "any" else self.allowed
         try:
             value = float(text)
         except ValueError:
-            raise ConfigError(f"{name} must be a number ({allowed}), not '{text}'.") from None
+            raise ConfigError(f"{name} must be {self._wanted()}, not '{text}'.") from None
         whole = self.kind in ("odd", "whole")
         wrong = math.isnan(value) or math.isinf(value) or not self.low <= value <= self.high
         if wrong or (whole and value != int(value)) or (self.kind == "odd" and value % 2 == 0):
-            raise ConfigError(f"{name} must be {allowed}; got {text}.")
+            raise ConfigError(f"{name} must be {self._wanted()}; got {text}.")
         return value
+
+    def _wanted(self) -> str:
+        """The numbers that may be given, as the end of a sentence."""
+        number = {"odd": "an odd number", "whole": "a whole number"}.get(self.kind, "a number")
+        if math.isfinite(self.high):
+            return f"{number} from {self.low:g} to {self.high:g}"
+        if math.isfinite(self.low):
+            return f"{number} of at least {self.low:g}"
+        return "a finite number" if self.kind == "number" else number
 
 
 def _one_of(text: str, allowed: Mapping[str, Value], name: str) -> Value:
     if text not in allowed:
-        raise ConfigError(f"{name} must be {', '.join(allowed)}; got '{text}'.{nearest(text, allowed)}")
+        *others, last = allowed
+        raise ConfigError(f"{name} must be {', '.join(others)} or {last}; got '{text}'.{nearest(text, allowed)}")
     return allowed[text]
 
 
