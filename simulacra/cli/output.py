@@ -98,7 +98,7 @@ def target(options: argparse.Namespace, run: Run, default: str) -> Path:
     """Where a picture goes: as asked, or under a default name in the run folder."""
     if options.out is not None:
         return Path(options.out)
-    return (run.path if run.path.is_dir() else run.path.parent) / default
+    return run.results / default
 
 
 def picture_target(

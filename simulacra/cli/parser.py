@@ -108,7 +108,12 @@ class Verbs:
     def add_on_run(self, name: str, verb: Verb, help_: str) -> Parser:
         """Add a verb that uses a run."""
         sub = self.add(name, verb, help_)
-        sub.add_argument("run", type=source, metavar="RUN", help="a run folder, or a .safetensors file")
+        sub.add_argument(
+            "run",
+            type=source,
+            metavar="RUN",
+            help="a run folder, a .safetensors file, or zoo:NAME for a model that comes along",
+        )
         add_data_root(sub)
         return sub
 

@@ -19,6 +19,6 @@ def _report(options: argparse.Namespace) -> None:
     from simulacra.runs.folder import REPORT
 
     run = open_run(options)
-    if not run.path.is_dir():
-        raise RunError(f"{run.path} is a model file: a report tells of a training. Name the run folder.")
+    if not run.path.is_dir() or run.results != run.path:
+        raise RunError(f"{options.run} is a model alone: a report tells of a training. Name the run folder.")
     say(report.write(run, run.splits, run.path / REPORT))

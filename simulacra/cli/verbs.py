@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("train", "Train a recipe, on its own data or on yours."),
         "report": ("report", "Write the report of a run, finished or not."),
         "recipes": ("recipes", "List the recipes, with the score and the time to expect."),
+        "zoo": ("zoo", "List the trained models that come along."),
         "data": ("data", "List the data sets that have a name, and where they are."),
     },
     "Use a trained model": {

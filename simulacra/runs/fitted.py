@@ -44,4 +44,4 @@ def fit(run: Trained, kind: str, *, components: int | None = None, seed: int = 0
 
 def save(run: Trained, prior: Prior, path: Path | None = None) -> Path:
     """Write a prior beside the weights of the run, or to ``path``. Raises `StorageError`."""
-    return priors.save(prior, run.file.with_name(PRIOR) if path is None else path, run.digest)
+    return priors.save(prior, run.results / PRIOR if path is None else path, run.digest)

@@ -18,7 +18,7 @@ from simulacra.images import Shape
 from simulacra.models import Inferential, Model
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
-from simulacra.runs import checkpoint, fitted
+from simulacra.runs import checkpoint, fitted, zoo
 from simulacra.runs.folder import ENVIRONMENT, MODEL, RunFolder, is_folder, weights_file
 from simulacra.steering import generate
 from simulacra.steering.capabilities import require_latents
@@ -45,12 +45,14 @@ class Trained:
         data: Source | Given | None = None,
         labels: Labels | None = None,
     ) -> Self:
-        """Open a run folder or a ``.safetensors`` file; ``data_root`` is where its data set is looked up first.
+        """Open a run folder, a ``.safetensors`` file or a shipped model, ``zoo:NAME``.
+
+        ``data_root`` is where its data set is looked up first.
 
         A run of images that were given from Python needs them again, as ``data`` with ``labels``, where it measures or
         draws real images. Raises `RunError` when there is none, or it is damaged.
         """
-        path = Path(path)
+        path = zoo.place(path)
         model, config = checkpoint.load_model(weights_file(path))
         root = None if data_root is None else Path(data_root)
         return cls(path, model, config, data_root=root, given=Given.of(data, labels))
@@ -59,6 +61,11 @@ class Trained:
     def folder(self) -> RunFolder:
         """The run folder, or for a single file of weights the folder that holds it."""
         return RunFolder(self.path if is_folder(self.path) else self.path.parent)
+
+    @property
+    def results(self) -> Path:
+        """The folder for results that nobody named: the run's own, or the working folder for a shipped model."""
+        return Path() if zoo.is_shipped(self.path) else self.folder.path
 
     @property
     def file(self) -> Path:

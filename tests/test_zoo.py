@@ -1,0 +1,68 @@
+"""Models that come along: small, true to their cards, usable wherever a run is, and never written to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from scripts import zoo as building
+from simulacra import Run, cli
+from simulacra.runs import zoo
+
+
+def test_shipped_models_are_small_and_say_what_they_are() -> None:
+    found = [zoo.shipped(name) for name in zoo.names()]
+    assert found
+    assert all(one.size <= building.LARGEST for one in found)
+    assert sum(one.size for one in found) <= 6_000_000
+    for one in found:
+        assert one.licence
+        assert one.score <= building.MODELS[one.name].score * (1 + building.MODELS[one.name].tolerance)
+        assert Run.open(f"zoo:{one.name}").config.recipe == one.recipe
+
+
+def test_the_score_on_a_card_is_measured_again() -> None:
+    assert building.check("quickstart") == 0
+
+
+def test_every_verb_takes_a_shipped_model_and_writes_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(zoo.home().rglob("*"))
+    for words in (["sample"], ["manifold"], ["reconstruct"], ["fit-prior"], ["export", "--format", "html"]):
+        assert cli.main([words[0], "zoo:quickstart", *words[1:]]) == 0
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"sample.png", "manifold.png", "reconstruct.png", "prior.safetensors", "page.html"}
+    assert sorted(zoo.home().rglob("*")) == before
+
+
+def test_a_training_may_start_from_a_shipped_model(tmp_path: Path) -> None:
+    words = ["train", "quickstart", "--init", "zoo:quickstart", "--train.images", "640", "--out", str(tmp_path / "run")]
+    assert cli.main(words) == 0
+    assert torch.isfinite(Run.open(tmp_path / "run").sample(1)).all()
+
+
+def test_the_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["zoo"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"zoo:{name}" in said for name in zoo.names())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sample", "zoo:quikstart"], "Did you mean 'zoo:quickstart'?"),
+        (["sample", "zoo:"], "There is no shipped model ''."),
+        (["sample", "zoo:../quickstart"], "There is no shipped model"),
+        (["report", "zoo:quickstart"], "zoo:quickstart is a model alone"),
+    ],
+)
+def test_wrong_input_is_told_in_one_line(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not list(tmp_path.iterdir())
