@@ -18,7 +18,7 @@ from simulacra.training.proposal import RECIPE
 from tests import contract
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
 IDS = [path.relative_to(ROOT).as_posix() for path in PAGES]
 
 
@@ -59,6 +59,19 @@ def test_python_in_the_docs_runs(path: Path, tmp_path: Path, monkeypatch: pytest
         exec(compile(block, path.name, "exec"), names)
     OPERATIONS.clear()
     OPERATIONS.update(table)
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    english, chinese = (
+        [line.split("  #")[0].strip() for block in blocks(ROOT / name, "console") for line in block.splitlines()]
+        for name in ("README.md", "README.zh-CN.md")
+    )
+    assert chinese == english
+
+
+def test_the_chinese_table_of_verbs_is_whole() -> None:
+    named = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs" / "zh" / "verbs.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(cli.verb_names())
 
 
 @pytest.mark.parametrize("path", PAGES, ids=IDS)

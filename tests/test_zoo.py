@@ -66,3 +66,17 @@ def test_wrong_input_is_told_in_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert not list(tmp_path.iterdir())
+
+
+def test_a_card_tells_how_a_model_was_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "card.md"
+    words = ["card", "zoo:quickstart", "--licence", "CC0", "--out", str(path)]
+    assert cli.main(words) == 0
+    text = path.read_text("utf-8")
+    assert "license: CC0" in text
+    assert "| family | vae |" in text
+    assert "Not measured yet" in text
+    assert f"]({(tmp_path / 'card-samples.png').name})" in text
+    assert (tmp_path / "card-samples.png").exists()
+    assert cli.main(words) == 2
+    assert "exists already" in capsys.readouterr().err

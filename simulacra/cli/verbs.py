@@ -36,6 +36,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "anomaly": ("anomaly", "Find pictures unlike those a model was trained on."),
         "repair": ("inpaint", "Find and replace what the model cannot explain."),
         "export": ("export", "Write a model as files for other programs."),
+        "card": ("card", "Write a model card in Markdown."),
     },
     "See and steer in the browser": {
         "studio": ("studio", "Train, steer and draw on a page in the browser, offline."),

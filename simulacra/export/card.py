@@ -1,0 +1,105 @@
+"""A model card: what a run makes, how it was made, its scores with their conditions, samples, limits, licence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from simulacra import images
+from simulacra.errors import SimulacraError
+from simulacra.evaluation import scores as evaluated
+from simulacra.models import Generative, Inferential, Translating
+from simulacra.runs.folder import EVALUATION, scores
+from simulacra.runs.run import Run
+from simulacra.storage import atomic
+from simulacra.version import __version__
+
+__all__ = ["SAMPLES", "write"]
+
+SAMPLES = "card-samples.png"
+SHOWN = 32  # images on the card
+LIMITS = (
+    "It draws nothing that its training images did not show, and repeats their biases.",
+    "It was trained and measured at one size; scores hold for that size, those images and those features.",
+)
+
+
+def write(run: Run, path: Path, licence: str) -> list[Path]:
+    """Write the card and, where there are images to show, a picture beside it; return their paths.
+
+    Raises `StorageError`.
+    """
+    picture = _picture(run, path.with_name(SAMPLES))
+    with atomic(path) as temporary:
+        temporary.write_text("\n".join(_lines(run, licence, picture)) + "\n", "utf-8")
+    return [path] if picture is None else [path, picture]
+
+
+def _lines(run: Run, licence: str, picture: Path | None) -> Iterator[str]:
+    values = run.config
+    yield from ("---", f"license: {licence}", "tags: [image-generation, simulacra]", "---", "")
+    yield f"# {values.recipe}, trained on {values.data.name}"
+    yield from ("", f"{_makes(run)} Images are {run.shape} (channels, height, width).", "")
+    if picture is not None:
+        yield from (f"![Images of this model]({picture.name})", "")
+    yield from ("## How it was made", "", "| | |", "|---|---|", *(f"| {a} | {b} |" for a, b in _facts(run)), "")
+    yield from ("## Scores", "", *_scores(run), "", "## Limits", "", *(f"- {limit}" for limit in LIMITS), "")
+    yield from (
+        "## Use",
+        "",
+        "```python",
+        "import simulacra",
+        "",
+        f'run = simulacra.Run.open("{run.file.name}")',
+        "```",
+    )
+    yield from ("", "## Licence", "", f"{licence}.")
+
+
+def _makes(run: Run) -> str:
+    if isinstance(run.model, Translating):
+        return "It translates images of one domain to another."
+    if isinstance(run.model, Generative):
+        return "It draws new images from noise."
+    return "It encodes images into latents and draws them again."
+
+
+def _facts(run: Run) -> Iterator[tuple[str, str]]:
+    values, history = run.config, run.history()
+    yield "family", values.model.family
+    yield "recipe", str(values.recipe)
+    yield "data", values.data.name
+    yield "parameters", f"{sum(one.numel() for one in run.model.parameters()):,}"
+    if history:
+        yield "training images seen", f"{history[-1]['images']:,}"
+        yield "training time", f"{history[-1]['seconds']:,.0f} s"
+    yield "seed", str(values.seed)
+    yield "made by", f"simulacra {__version__}"
+
+
+def _scores(run: Run) -> Iterator[str]:
+    """The scores of an evaluation, with what they depend on, else those of the training's held-out images."""
+    file = run.folder.file(EVALUATION)
+    if file is not None:
+        yield from ("| metric | value | unit | images | split | features |", "|---|---|---|---|---|---|")
+        for one in evaluated.load(file):
+            yield f"| {one.metric} | {one.value:.4g} | {one.unit} | {one.n:,} | {one.split} | {one.features or ''} |"
+        return
+    logged = scores(run.history(), run.config.train.keep)
+    yield from (f"- {name}: {value:.4g}" for name, value in logged.items())
+    if not logged:
+        yield "Not measured yet: `simulacra evaluate RUN`."
+
+
+def _picture(run: Run, path: Path) -> Path | None:
+    """Samples or, without a prior, reconstructions; nothing where neither can be drawn."""
+    try:
+        if isinstance(run.model, Generative):
+            shown = run.sample(SHOWN)
+        elif isinstance(run.model, Inferential):
+            shown = run.reconstruct(run.examples(SHOWN))
+        else:
+            return None
+    except SimulacraError:
+        return None
+    return images.save(images.grid(images.magnified(shown), 8), path)
