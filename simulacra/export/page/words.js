@@ -1,7 +1,7 @@
 /* The texts of the page in each language; {names} are filled in. */
 const WORDS = {
   en: {
-    other: "中文", lead: "A {family} trained on {data}. It runs in this page: nothing is sent anywhere.",
+    other: "中文", lead: "Family {family}, trained on {data}. It runs in this page: nothing is sent anywhere.",
     again: "New sample", more: "More samples", save: "Save as PNG", seed: "Seed", ms: "{ms} ms an image", samples: "Samples",
     variety: "Variety", manifold: "All latents on one page: drag", latents: "Latents that matter most",
     codes: "Codes", label: "Class", interpolation: "From one sample to another", middle: "Position",
