@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from simulacra import Run, cli, config, machine
+from simulacra import Run, cli, config, machine, models
 from simulacra.errors import ConfigError, RunError
 from simulacra.images import Shape
 from simulacra.models import size
@@ -75,3 +75,36 @@ def test_sizes_in_a_file_of_weights_are_bounded(values: str, message: str, tmp_p
 def test_batches_are_bounded() -> None:
     with pytest.raises(ConfigError, match=r"train\.batch must be less than or equal to 65536"):
         config.parse({"model": {"family": "vae"}, "train": {"batch": 1_000_000_000}})
+
+
+FAMILIES = ["vae", "autoencoder", "gan-mlp", "gan", "infogan", "bigan", "vaegan", "cyclegan", "pix2pix", "pictures"]
+
+
+@pytest.mark.parametrize("recipe", FAMILIES)
+def test_what_every_family_keeps_of_an_image_is_estimated(recipe: str) -> None:
+    values = config.parse(config.recipe(recipe).values)
+    shape = Shape(1, 32)
+    with torch.device("meta"):
+        model = models.build(values.model, shape)
+    assert size.kept(model, shape) > 2 * shape.pixels * 4, "more than an image and its copy"
+
+
+def test_what_a_network_keeps_is_what_autograd_keeps() -> None:
+    """An encoder of 64 x 50 and a decoder of 2 x 50 and 50 x 64: of each layer the input, of activations a value."""
+    network = {"kind": "mlp", "hidden": [50]}
+    values = config.parse({"model": {"family": "autoencoder", "latent": 2, "network": network}})
+    with torch.device("meta"):
+        model = models.build(values.model, Shape(1, 8))
+    least, most = 64 + 50 + 2 + 50 + 64, 2 * (64 + 2 * 50 + 2 + 2 * 50 + 3 * 64)
+    assert 4 * least <= size.kept(model, Shape(1, 8)) <= 4 * most
+
+
+def test_activations_beyond_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "free_memory", lambda: 2_000_000_000)
+    values = config.parse(config.merge(config.recipe("vae").values, {"train": {"batch": 20_000}}))
+    with pytest.raises(
+        ConfigError, match=r"batches of 20,000 .* would take about \d\.\d GB of memory; 2\.0 GB are free"
+    ):
+        size.refuse_too_large(values, Shape(1, 28))
+    divided = config.parse(config.merge(config.recipe("vae").values, {"train": {"batch": 20_000, "accumulate": 20}}))
+    size.refuse_too_large(divided, Shape(1, 28))

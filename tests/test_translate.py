@@ -647,3 +647,22 @@ def test_small_differences_of_neighbours_are_magnified() -> None:
 def _few(dataset: data.Dataset, count: int) -> data.Dataset:
     a, b = (part.take(torch.arange(count)) for part in dataset.domains.values())
     return data.Dataset(a.name, a.images, names=a.names, other=b)
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_tall_halves_are_told_from_wide_pictures(flat: bool, tmp_path: Path) -> None:
+    """Portraits side by side, 3:4 each, make pictures of 3:2; landscapes of 3:2 have no edge in the middle."""
+    random = np.random.default_rng(0)
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "wide").mkdir()
+    for index in range(10):
+        rows = np.linspace(0, 60, 32)[:, None] + np.linspace(0, 40, 48) + index
+        noise = 0 if flat else random.normal(0, 5, (32, 48))
+        tone = np.where(np.arange(48) < 24, 20, 130)
+        Image.fromarray((rows + noise + tone).clip(0, 255).astype(np.uint8)).save(tmp_path / f"pairs/{index}.png")
+        Image.fromarray((rows + noise + 20).clip(0, 255).astype(np.uint8)).save(tmp_path / f"wide/{index}.png")
+    loaded = data.load(Data(name=str(tmp_path / "pairs"), size=16), batch=Pairs)
+    a, b = loaded.train.domains.values()
+    assert float(b.images.float().mean() - a.images.float().mean()) > 100
+    with pytest.raises(DataError, match="does not hold two domains"):
+        data.load(Data(name=str(tmp_path / "wide"), size=16), batch=Pairs)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
+from simulacra import images
 from simulacra.config import Data
 from simulacra.data import archives, reading, shapes
 from simulacra.data.archives import ARCHIVES
@@ -24,10 +28,12 @@ from simulacra.images.find import Entry, find_with_others
 FOLDER = re.compile(rf"^({SPLIT_WORDS})?[ _-]?([A-Z])$", re.IGNORECASE)
 LAYOUTS = (
     "Two domains are given by folders trainA and trainB (and testA, testB), or A and B; or side by side in pictures "
-    "that are at least twice as wide as high."
+    "that are twice as wide as high, or have an edge where two meet in the middle."
 )
 SQUARE_PROPORTIONS = 2  # width by height, from which on a picture holds two side by side
 SPLITS = ("train", "test", "validation")
+LOOKED_AT = 16  # pictures in which an edge in the middle is looked for
+STEEP, TOLD = 1.5, 0.75  # times the steps elsewhere; share of the pictures that must have such an edge
 
 
 @dataclass(frozen=True)
@@ -139,14 +145,38 @@ def _place(entry: Entry) -> Placed | None:
 
 
 def _side_by_side(entries: Sequence[Entry], path: Path) -> list[Placed]:
-    """Pictures that are at least twice as wide as high hold both domains."""
+    """Pictures that are at least twice as wide as high, or have an edge in the middle, hold both domains."""
     known = [(entry, reading.dimensions(entry)) for entry in entries]
     wrong = [(entry, size) for entry, size in known if size is not None and size[0] < SQUARE_PROPORTIONS * size[1]]
-    if wrong:
+    if wrong and not _are_tall_halves([(entry, size) for entry, size in known if size is not None]):
         folders = sorted({entry.name.parts[0] for entry, _ in wrong if len(entry.name.parts) > 1})
         found = f"the folders {', '.join(folders[:5])}" if folders else f"{wrong[0][0].name} of {wrong[0][1]} pixels"
         raise DataError(f"{path} does not hold two domains, but {found}. {LAYOUTS}")
     return [Placed(entry, _split(entry), "AB", str(entry.name.with_suffix(""))) for entry in entries]
+
+
+def _are_tall_halves(known: Sequence[tuple[Entry, tuple[int, int]]]) -> bool:
+    """Whether pictures that are less than twice as wide as high are two each: nearly all have an edge in the middle."""
+    if any(width <= height or width % 2 for _, (width, height) in known):
+        return False
+    some = known[:: max(1, len(known) // LOOKED_AT)][:LOOKED_AT]
+    seams = [_seam(entry) for entry, _ in some]
+    return sum(seam > STEEP for seam in seams) > TOLD * len(seams)
+
+
+def _seam(entry: Entry) -> float:
+    """How much steeper the step in the middle of a picture is than its other steps from column to column."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture = images.read(entry.source(), str(entry.name))
+    except DataError:
+        return 0.0
+    grey = np.asarray(picture.convert("L"), np.float32)
+    steps = np.abs(np.diff(grey, axis=1)).mean(0)
+    middle = picture.width // 2 - 1
+    around = np.delete(steps, middle)
+    return float(steps[middle] / (np.quantile(around, 0.95) + 1.0))  # a level, as flat pictures have steps of nearly 0
 
 
 def _split(entry: Entry) -> str:

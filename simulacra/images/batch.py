@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -137,7 +137,7 @@ def convert(
     frames: Frames = "first",
     grey_range: GreyRange | None = None,
     workers: int | None = None,
-) -> Iterator[Done]:
+) -> Generator[Done, None, None]:
     """Read, change and write each file, several at once; yield what became of each, in order.
 
     A file that cannot be read, or that ``change`` refuses with a `UserError`, is left out with the reason and the
@@ -219,7 +219,7 @@ def each(
     work: Callable[[Item], Result],
     workers: int | None = None,
     weigh: Callable[[Item], int] | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Do some work on every item on a few threads; yield results in order, never holding more than twice as many.
 
     ``weigh`` estimates the bytes that the work on an item holds: so many are worked on at once as fit `IN_FLIGHT`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,7 +142,8 @@ def translate_files(
     stream = batch.convert(
         jobs, change, max_megapixels=limit, grey_range=GreyRange.parse(grey_range or data.range), workers=1
     )
-    done = list(stream if counted is None else counted(stream, len(jobs), "translating"))
+    with closing(stream):  # waits for the file that is being written
+        done = list(stream if counted is None else counted(stream, len(jobs), "translating"))
     batch.refuse_all_failed(done)
     problems = [one.problem for one in done if one.problem is not None]
     if problems:

@@ -6,6 +6,7 @@ What a file becomes depends on the seed and its name only, whatever else is read
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -115,7 +116,8 @@ def _converted(
             jobs, partial(seeded, change, seed), max_megapixels=reading.max_megapixels, frames=reading.frames,
             grey_range=reading.grey_range, workers=workers,
         )  # fmt: skip
-        done = list(stream if counted is None else counted(stream, len(jobs), "pictures"))
+        with closing(stream):  # waits for the files that are being written
+            done = list(stream if counted is None else counted(stream, len(jobs), "pictures"))
     finally:
         torch.set_num_threads(threads)
     batch.refuse_all_failed(done)

@@ -102,6 +102,12 @@ def state(*folders: Path) -> State:
     return found
 
 
+def unlistable(*folders: Path) -> list[str]:
+    """Folders that cannot be looked into now: a case may give up the right to, and what they hold is then not told."""
+    inner = [where + os.sep + name for folder in folders for where, below, _ in os.walk(folder) for name in below]
+    return [path for path in inner if not os.access(path, os.R_OK | os.X_OK)]
+
+
 def changes(before: State, after: State, within: Callable[[str], bool] = lambda _: True) -> list[str]:
     """Paths that came, went or were changed."""
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path) and within(path))

@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.hostile.case import Case, Place
 from tests.hostile.verdict import Verdict, of_streams, printable
-from tests.hostile.watch import Watch, changes, state
+from tests.hostile.watch import Watch, changes, state, unlistable
 
 SECONDS = 10.0  # of a case, while it computes or waits
 GROWTH = 1 << 30  # bytes of memory over what the process had
@@ -167,7 +167,11 @@ def attempt(case: Case, path: Path, folder: Path, main: Main, watch: Watch) -> V
         result = _called(main, arguments, place, case, watch)
         seconds = time.monotonic() - start
         after = state(path, folder / "store")
-    faults = _judged(case, path, arguments, result, changes(before, after), before)
+        closed = unlistable(path)
+    changed = changes(
+        before, after, lambda name: not any(name == one or name.startswith(one + os.sep) for one in closed)
+    )
+    faults = _judged(case, path, arguments, result, changed, before)
     wrong = case.check(place, result["status"]) if case.check and result["status"] is not None else ""
     if wrong:
         faults["wrong"] = printable(wrong)
@@ -247,8 +251,9 @@ def _judged(
 ) -> dict[str, str]:
     """The faults of a case."""
     status = result["status"]
-    if result["traceback"]:
-        return {"traceback": _last_line(result["traceback"])}
+    forbidden = {"outside" if what.startswith("outside") else "did": printable(what) for what in result["noted"]}
+    if result["traceback"]:  # what is not allowed raises an error, which need not be one that the program expects
+        return forbidden or {"traceback": _last_line(result["traceback"])}
     faults = of_streams(
         0 if status == case.also else status, *((result["out"], result["err"]) if not case.mute else ("", ""))
     )
@@ -269,8 +274,7 @@ def _judged(
         faults["wrote"] = f"{len(written)}: {written[0]}"
     if left:
         faults["left"] = f"{len(left)}: {left[0]}"
-    for what in result["noted"]:
-        faults["outside" if what.startswith("outside") else "did"] = what
+    faults.update(forbidden)
     if case.refused and status != 2:
         faults["accepted"] = f"status {status}"
     if result["growth"] > GROWTH:
