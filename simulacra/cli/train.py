@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PREVIEWED = 12  # images on a preview of augmentations
 PREVIEW_DRAWS = 4  # rows of it
 TERMS_WIDTH = 110  # characters for the terms of a line of progress
+VALUE_WIDTH = 9  # of these for a value and the gaps around it
 AUTO = "auto"  # stands for the recipe that suits the pictures
 EXPLAIN = "--explain"  # what --help after a recipe's name becomes
 
@@ -265,9 +266,8 @@ def _terms(progress: Progress, session: Session) -> str:
     """Every term, or where these are too many the loss of each player, their sum, and what the model watches."""
     players = {name.split("/")[0] for name in progress.terms}
     names = {name: name if len(players) > 1 else name.split("/")[1] for name in progress.terms}
-    line = "  ".join(f"{names[name]} {value:.4g}" for name, value in progress.terms.items())
-    if len(line) <= TERMS_WIDTH:
-        return line
+    if sum(len(name) + VALUE_WIDTH for name in names.values()) <= TERMS_WIDTH:  # by the names, so that all lines agree
+        return "  ".join(f"{names[name]} {value:.4g}" for name, value in progress.terms.items())
     watched = session.trainer.model.watched
     shown: dict[str, float] = {}
     for name, value in progress.terms.items():
