@@ -21,7 +21,8 @@ from simulacra.config import Optimizer, Train
 from simulacra.data import ImageLoader
 from simulacra.errors import ConfigError, LostProcess, UserError
 from simulacra.testing import small
-from simulacra.training import Trainer, processes, setup
+from simulacra.training import Trainer, follower, processes, setup, team
+from simulacra.training.session import Session
 from simulacra.training.team import Team
 from tests.processes import together
 
@@ -102,6 +103,56 @@ def drifts(team: Team) -> str:
 
 def test_the_first_tensor_that_differs_is_named() -> None:
     assert together(2, drifts) == ["Process 1 of 2 has another other than process 0."] * 2
+
+
+CHANGES = {"train": {"images": 320, "batch": 16, "log": 80, "sheet": 160, "score": 320, "checkpoint": 160, "verify": 5}}
+
+
+def session(team: Team, home: str) -> list[str]:
+    """Train a recipe into a folder; return the files that this process wrote or renamed."""
+    written: list[str] = []
+    plain = Path.replace
+    Path.replace = lambda path, target: (written.append(str(target)), plain(path, target))[1]  # type: ignore[method-assign]
+    if team.leads:
+        Session.start("gan-mlp", data_name="digits", out=f"{home}/{team.count}", changes=CHANGES, team=team).run()
+        team.tell({"end": 0})
+    else:
+        assert follower.serve(team) == Path(home).resolve() / str(team.count)
+    return written
+
+
+def test_one_process_leads_and_writes(tmp_path: Path) -> None:
+    leader, other = together(2, session, str(tmp_path))
+    assert leader
+    assert other == []
+    together(1, session, str(tmp_path))
+    one, two = (json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[-1]) for name in "12")
+    assert one["images"] == two["images"] == 320
+    for name, value in one.items():
+        if name != "seconds":
+            assert two[name] == pytest.approx(value, rel=0.02, abs=1e-3), name
+
+
+def test_tasks_of_slurm_find_each_other() -> None:
+    known = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_JOB_ID": "4711"}
+    for nodes, first in (("n[003-010,012]", "n003"), ("big,small", "big"), ("one", "one")):
+        found = {**known, "SLURM_STEP_NODELIST": nodes}
+        team.adopt_slurm(found)
+        assert (found["RANK"], found["WORLD_SIZE"], found["LOCAL_RANK"]) == ("3", "4", "1")
+        assert (found["MASTER_ADDR"], found["MASTER_PORT"]) == (first, "24711")
+    for other in ({"SLURM_STEP_NUM_TASKS": "1"}, {}, {**known, "RANK": "0"}):
+        before = dict(other)
+        team.adopt_slurm(other)
+        assert other == before
+
+
+def test_verbs_that_train_alone_are_refused_in_several_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ConfigError, match=r"one of several processes"):
+        Session.start("gan-mlp", data_name="digits", out=tmp_path / "run")
 
 
 # ----------------------------------------------------------------------------------------------- torchrun

@@ -19,7 +19,7 @@ from typing import Any
 from torch.distributed.distributed_c10d import PrefixStore, _get_default_store
 
 from simulacra.errors import LostProcess, SimulacraError, printable
-from simulacra.training.team import ALONE, Team, asked_for, join
+from simulacra.training.team import ALONE, Team, adopt_slurm, asked_for, join
 
 BEAT = 1.0  # seconds between two beats
 SILENCE = float(os.environ.get("SIMULACRA_SILENCE", "60"))  # seconds after which a process counts as lost
@@ -40,6 +40,7 @@ def job() -> Iterator[Team]:
 
     Raises `LostProcess` in one process, which says who is gone; the others end with the same status, silently.
     """
+    adopt_slurm(os.environ)
     if not asked_for():
         yield ALONE
         return

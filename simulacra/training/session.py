@@ -14,7 +14,7 @@ from typing import Any
 
 from simulacra.data import Given
 from simulacra.data.given import Labels, Source
-from simulacra.errors import CollapseError, DivergenceError, InterruptedTraining, StorageError
+from simulacra.errors import CollapseError, ConfigError, DivergenceError, InterruptedTraining, StorageError
 from simulacra.pages import report
 from simulacra.runs import checkpoint
 from simulacra.runs.checkpoint import Checkpoints
@@ -23,7 +23,7 @@ from simulacra.runs.run import Run
 from simulacra.training import Progress, follower, interrupts, legs, length, processes, resume, setup, sheets, watchdog
 from simulacra.training.opening import open_folder
 from simulacra.training.setup import Plan
-from simulacra.training.team import ALONE, Team
+from simulacra.training.team import ALONE, Team, asked_for
 from simulacra.training.watchdog import Observer
 
 
@@ -67,6 +67,11 @@ class Session:
         ``init`` is a run whose weights are taken over where they fit; ``team`` are the processes that train.
         Nothing is written before everything was found right; raises `UserError`.
         """
+        if team.count == 1 and asked_for():
+            raise ConfigError(
+                "This program was started as one of several processes, which only `simulacra train RECIPE` and "
+                "simulacra.train() can use. Start it once."
+            )
         name = data_name if given is None else given.name
         tables = setup.asked(name, seed, changes or {})
         resume |= processes.restarted()

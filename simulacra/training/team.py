@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -137,6 +138,23 @@ ALONE = Team()
 def asked_for() -> bool:
     """Whether ``torchrun`` or a scheduler has started this program as one of several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+def adopt_slurm(environment: MutableMapping[str, str]) -> None:
+    """Give a task that ``srun`` started the variables that PyTorch looks for, unless they are there."""
+    tasks = environment.get("SLURM_STEP_NUM_TASKS", "1")
+    if "RANK" in environment or not tasks.isdecimal() or int(tasks) < 2:
+        return
+    first = re.match(r"[^\[,]+(?:\[\d+)?", environment.get("SLURM_STEP_NODELIST", "localhost"))
+    job = environment.get("SLURM_JOB_ID", "0")
+    for name, value in {
+        "RANK": environment.get("SLURM_PROCID", "0"),
+        "WORLD_SIZE": tasks,
+        "LOCAL_RANK": environment.get("SLURM_LOCALID", "0"),
+        "MASTER_ADDR": first[0].replace("[", "") if first else "localhost",
+        "MASTER_PORT": str(20_000 + int(job) % 20_000 if job.isdecimal() else 20_000),
+    }.items():
+        environment.setdefault(name, value)
 
 
 def join() -> Team:
