@@ -197,6 +197,17 @@ def test_a_report_is_shown_locked_up(client: TestClient, home: Path) -> None:
     assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
 
 
+def test_weights_alone_are_a_run(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "model.safetensors").write_bytes((home / "vae" / "model.safetensors").read_bytes())
+    with TestClient(build(Settings(tmp_path)), base_url="http://localhost") as client:
+        (run,) = client.get("/api/runs").json()
+        assert (run["id"], run["family"], run["ready"], run["images"]) == ("alone", "vae", True, 0)
+        cover = client.get("/api/runs/alone/cover")
+        assert cover.headers["content-type"] == "image/png"
+        assert client.get("/api/runs/alone").json()["command"].startswith("simulacra report ")
+
+
 def test_notes_are_kept(client: TestClient) -> None:
     client.put("/api/runs/plane/note", json={"star": True, "text": "the first"})
     found = {run["id"]: run["note"] for run in client.get("/api/runs").json()}

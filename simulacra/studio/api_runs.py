@@ -8,13 +8,14 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Response
 
 from simulacra import config
-from simulacra.studio import asks, learn, shelf
+from simulacra.studio import asks, learn, pictures, shelf
 from simulacra.studio.commands import command, python
 from simulacra.studio.gallery import Found
 from simulacra.studio.house import Home, House, Json
 from simulacra.version import __version__
 
 router = APIRouter(prefix="/api", tags=["runs"])
+COVER = 24  # samples
 PAGE_POLICY = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "frame-ancestors 'self'"
@@ -46,7 +47,7 @@ async def run_facts(run: str, house: Home) -> Json:
 
 def _one(house: House, run: str) -> Json:
     found = house.found(run)
-    values = found.folder.config()
+    values = shelf.config_of(found)
     return {
         **shelf.summary(found, house.notes.all()), "config": config.dumps(values),
         "busy": house.jobs.busy(found.name), "python": python(found.path), "command": _report(found),
@@ -69,6 +70,13 @@ async def sheet(run: str, kind: str, step: int, house: Home) -> Response:
     content = await asyncio.to_thread(lambda: shelf.sheet(house.found(run), kind, step))
     if content is None:
         raise HTTPException(404, "There is no such sheet.")
+    return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=600"})
+
+
+@router.get("/runs/{run}/cover", response_class=Response)
+async def cover(run: str, house: Home) -> Response:
+    """Samples for the gallery, of a run that has no sheets of them."""
+    content = await house.slowly(run, lambda opened: pictures.cover(opened.sample(COVER)))
     return Response(content, media_type="image/png", headers={"cache-control": "private, max-age=600"})
 
 

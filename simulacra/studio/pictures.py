@@ -72,6 +72,13 @@ def address(picture: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
+def cover(x: Tensor) -> bytes:
+    """Return images ``(n, C, H, W)`` as one PNG, in rows of six."""
+    buffer = io.BytesIO()
+    images.picture(images.grid(images.magnified(x), 6)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def difference(x: Tensor, y: Tensor) -> Tensor:
     """Return how far two images ``(n, C, H, W)`` in [-1, 1] are apart, black where they are equal, ``(n, 1, H, W)``."""
     return (x - y).abs().mean(1, keepdim=True) - 1

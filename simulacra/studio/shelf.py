@@ -13,11 +13,13 @@ from simulacra.config import Config
 from simulacra.errors import SimulacraError
 from simulacra.models import FAMILIES
 from simulacra.models.base import CodePrior
+from simulacra.runs import checkpoint
 from simulacra.runs.folder import (
     CONFIG,
     EVALUATION,
     EVALUATION_PAGE,
     METRICS,
+    MODEL,
     PRIOR,
     RECONSTRUCTIONS,
     REPORT,
@@ -42,7 +44,7 @@ def summary(found: Found, notes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(found: Found) -> dict[str, Any]:
-    values, rows = found.folder.config(), rows_of(found)
+    values, rows = config_of(found), rows_of(found)
     data = Path(values.data.name).name
     return {
         "id": found.id, "name": found.name, "ready": found.ready, "recipe": values.recipe, "data": data,
@@ -53,6 +55,19 @@ def _facts(found: Found) -> dict[str, Any]:
         "directions": list(getattr(FAMILIES[values.model.family], "directions", ())),
         "pages": [name for name, file in PAGES.items() if found.folder.file(file) is not None],
     }  # fmt: skip
+
+
+def config_of(found: Found) -> Config:
+    """The config of a run: from its file, or where there are weights alone from these. Raises `RunError`."""
+    if found.folder.file(CONFIG) is not None or (weights := found.folder.file(MODEL)) is None:
+        return found.folder.config()
+    status = weights.stat()
+    return _config_of_weights(weights, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _config_of_weights(weights: Path, _changed: int, _size: int) -> Config:
+    return checkpoint.load_model(weights)[1]
 
 
 def abilities(values: Config, found: Found) -> list[str]:

@@ -9,7 +9,8 @@ export async function show(root, params) {
   return params.get("run") ? one(root, params.get("run")) : all(root);
 }
 
-const newest = run => Object.entries(run.sheets || {}).filter(([, steps]) => steps.length).map(([kind, steps]) => sheet(run.id, kind, steps[steps.length - 1]))[0];
+const newest = run => Object.entries(run.sheets || {}).filter(([, steps]) => steps.length).map(([kind, steps]) => sheet(run.id, kind, steps[steps.length - 1]))[0]
+  || (run.ready && run.abilities?.includes("sample") ? `/api/runs/${encodeURIComponent(run.id)}/cover` : null);
 
 async function all(root) {
   const runs = await get("runs");
