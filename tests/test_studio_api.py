@@ -205,6 +205,7 @@ def test_weights_alone_are_a_run(home: Path, tmp_path: Path) -> None:
         assert (run["id"], run["family"], run["ready"], run["images"]) == ("alone", "vae", True, 0)
         cover = client.get("/api/runs/alone/cover")
         assert cover.headers["content-type"] == "image/png"
+        assert client.post("/api/jobs/resume", json={"run": "alone"}).status_code == 422
         assert client.get("/api/runs/alone").json()["command"].startswith("simulacra report ")
 
 

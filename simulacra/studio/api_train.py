@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
 from simulacra.errors import ConfigError, SimulacraError
+from simulacra.runs.folder import CONFIG
 from simulacra.studio import asks, learn, shelf
 from simulacra.studio.house import Home, House, Json
 from simulacra.studio.jobs import QUEUED, RUNNING, Job
@@ -49,6 +50,8 @@ async def resume(ask: asks.Resume, house: Home) -> Json:
 
 def _resume(house: House, ask: asks.Resume) -> Json:
     found = house.found(ask.run)
+    if found.folder.file(CONFIG) is None:
+        raise ConfigError(f"{found.name} is weights alone, without checkpoints, so it cannot be continued.")
     if house.jobs.busy(found.name):
         raise ConfigError(f"A training of {found.name} goes on already.")
     return _shown(house, house.jobs.add(learn.resuming(found, ask.images), found.name, f"{found.name}"))

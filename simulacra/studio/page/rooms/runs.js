@@ -37,8 +37,8 @@ function tile(run) {
   return h("article", {}, star,
     h("div", { class: "sheet" }, url ? h("img", { src: url, alt: t("runs.samples", { name: run.name }), loading: "lazy" }) : h("span", {}, t("runs.nosheet"))),
     h("div", { class: "about" }, h("h2", { class: "wrap" }, h("a", { href: `#runs?run=${encodeURIComponent(run.id)}` }, run.name)),
-      run.broken ? h("p", { class: "small" }, run.broken) : h("p", { class: "small num" }, [run.family, run.data, t("runs.images", { n: short(run.images) })].join(" · ")),
-      run.images < run.total ? h("progress", { max: run.total, value: run.images, "aria-label": t("train.progress") }) : null));
+      run.broken ? h("p", { class: "small" }, run.broken) : h("p", { class: "small num" }, [run.family, run.data, run.images ? t("runs.images", { n: short(run.images) }) : null].filter(Boolean).join(" · ")),
+      run.images && run.images < run.total ? h("progress", { max: run.total, value: run.images, "aria-label": t("train.progress") }) : null));
 }
 
 export function first() {
@@ -72,7 +72,7 @@ async function one(root, id) {
       h("div", { class: "row" }, rooms.map(([room]) => h("a", { class: room === rooms[0][0] ? "button main" : "button", href: `#${room}?run=${encodeURIComponent(id)}` }, t(`room.${room}`))),
         run.pages.map(page => h("a", { class: "button", target: "_blank", rel: "noopener", href: `/api/runs/${encodeURIComponent(id)}/pages/${page}` }, t(`measure.${page}`)))),
       run.warning ? h("div", { class: "warn" }, run.warning) : null,
-      h("div", { class: "facts" }, fact(count(run.images), t("facts.images")), fact(duration(run.seconds), t("facts.time")), Object.entries(run.scores).map(([name, value]) => fact(short(value), name))),
+      h("div", { class: "facts" }, run.images ? [fact(count(run.images), t("facts.images")), fact(duration(run.seconds), t("facts.time"))] : null, Object.entries(run.scores).map(([name, value]) => fact(short(value), name))),
       h("div", { class: "split" }, film[0], h("div", { class: "stack" }, film[1], rows.length > 1 ? card(t("train.curves"), curves(rows)) : null)),
       card(null, text, h("details", {}, h("summary", {}, t("runs.config")), h("pre", {}, run.config)), copy)));
   keep({ run: id });
@@ -81,7 +81,7 @@ async function one(root, id) {
 const fact = (value, name) => h("div", {}, h("b", {}, value), h("span", {}, name));
 
 function more(run) {
-  if (run.busy || !run.total || document.body.classList.contains("view")) return null;
+  if (run.busy || !run.images || document.body.classList.contains("view")) return null;
   const finished = run.images >= run.total, longer = finished ? run.total * 2 : null;
   const button = h("button", { type: "button" }, finished ? t("train.longer") : t("train.resume"));
   button.addEventListener("click", async () => {
