@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from simulacra import cli, images
+from simulacra.runs import zoo
 from simulacra.runs.run import Run
 from tests import studio
 
@@ -207,6 +208,14 @@ def test_weights_alone_are_a_run(home: Path, tmp_path: Path) -> None:
         assert cover.headers["content-type"] == "image/png"
         assert client.post("/api/jobs/resume", json={"run": "alone"}).status_code == 422
         assert client.get("/api/runs/alone").json()["command"].startswith("simulacra report ")
+
+
+def test_without_a_run_those_that_come_along_are_there(tmp_path: Path) -> None:
+    with TestClient(build(Settings(tmp_path / "none")), base_url="http://localhost") as client:
+        names = [run["id"] for run in client.get("/api/runs").json()]
+        assert names == [f"zoo:{name}" for name in zoo.names()]
+        found = asked(client, f"runs/{names[0]}/sample", n=1)
+        assert found["command"] == f"simulacra sample {names[0]} --n 1"
 
 
 def test_notes_are_kept(client: TestClient) -> None:

@@ -40,8 +40,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert server.stdout is not None
     line = server.stdout.readline()
     yield line.split()[-1]
-    server.terminate()
-    server.wait(30)
+    server.kill()  # work in its threads may go on for a while
+    server.wait()
 
 
 @pytest.fixture(scope="module")

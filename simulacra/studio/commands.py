@@ -8,10 +8,17 @@ from pathlib import Path
 
 from torch import Tensor
 
+from simulacra.runs import zoo
+
 
 def command(*words: object) -> str:
     """Return a command line of this package; words that are None are left out."""
-    return shlex.join(["simulacra", *(str(word) for word in words if word is not None)])
+    return shlex.join(["simulacra", *(named(word) for word in words if word is not None)])
+
+
+def named(word: object) -> str:
+    """A word as it is typed: a model that comes along by its name."""
+    return f"{zoo.PREFIX}{word.name}" if isinstance(word, Path) and zoo.is_shipped(word) else str(word)
 
 
 def option(name: str, value: object | None, default: object | None = None) -> list[str]:
@@ -21,7 +28,7 @@ def option(name: str, value: object | None, default: object | None = None) -> li
 
 def python(run: Path, *lines: str) -> str:
     """Return lines of Python that begin with opening a run."""
-    return "\n".join(["import simulacra", "", f"run = simulacra.Run.open({str(run)!r})", *lines])
+    return "\n".join(["import simulacra", "", f"run = simulacra.Run.open({named(run)!r})", *lines])
 
 
 def written(z: Tensor) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulacra.errors import RunError
+from simulacra.runs import zoo
 from simulacra.runs.folder import CONFIG, MODEL, RunFolder
 
 DEPTH = 3  # folders below the runs folder in which runs are looked for
@@ -43,17 +44,23 @@ class Gallery:
         self.root = root
 
     def all(self) -> dict[str, Found]:
-        """Every run by its id, the newest first."""
+        """Every run by its id, the newest first; where there is none, the models that come along."""
         found = [Found(_id(name), name, path) for name, path in _runs(self.root)]
         found.sort(key=lambda one: _changed(one.path), reverse=True)
-        return {one.id: one for one in found[:MOST]}
+        return {one.id: one for one in found[:MOST]} or shipped()
 
     def __getitem__(self, run: str) -> Found:
         """Look a run up by its id. Raises `RunError`."""
-        found = self.all().get(run)
+        found = self.all().get(run) or shipped().get(run)
         if found is None:
             raise RunError("There is no such run here. It may have been moved or deleted.")
         return found
+
+
+def shipped() -> dict[str, Found]:
+    """The models that come with the package, as runs."""
+    found = [Found(f"{zoo.PREFIX}{name}", f"{zoo.PREFIX}{name}", zoo.home() / name) for name in zoo.names()]
+    return {one.id: one for one in found}
 
 
 def _id(name: str) -> str:

@@ -37,6 +37,8 @@ def serve(settings: Settings, *, browser: bool) -> None:
         threading.Thread(target=_open, args=(server, _address(settings)), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
+    sys.stdout.flush()
+    os._exit(0)  # work in threads cannot be interrupted, and nothing that it would find is needed any more
 
 
 def _config(settings: Settings) -> uvicorn.Config:

@@ -9,10 +9,10 @@ export default {
   "copy.command": "复制为命令", "copy.python": "复制为 Python", "copy.link": "复制链接", "copy.done": "已复制。",
   "picture.drop": "把图片拖放或粘贴到这里。", "picture.choose": "选择图片", "picture.save": "保存图片", "run.choose": "模型", "scrub.label": "训练时刻",
 
-  "empty.title": "这里还没有模型", "empty.lead": "现在就用手写数字训练一个小模型。大约需要一分钟，你可以看着它学习。", "empty.quickstart": "训练第一个模型", "empty.own": "使用我的图片", "empty.go": "前往“模型”",
+  "empty.title": "这里还没有你的模型", "empty.lead": "现在就用手写数字训练一个小模型。大约需要一分钟，你可以看着它学习。", "empty.quickstart": "训练第一个模型", "empty.own": "使用我的图片", "empty.go": "前往“模型”",
   "empty.explore": "请先训练一个模型，然后就可以在这里操控它。", "empty.translate": "请先训练一个转换模型，例如配方 cyclegan 或 pix2pix；它能把一类图片变成另一类。",
 
-  "runs.lead": "你训练过的所有模型及其最新样本。", "runs.filter": "按名称、类型、数据或备注筛选", "runs.none": "没有匹配的模型。", "runs.new": "训练模型", "runs.star": "收藏 {name}", "runs.samples": "{name} 的样本", "runs.nosheet": "还没有样本",
+  "runs.lead": "你训练过的所有模型及其最新样本。", "runs.filter": "按名称、类型、数据或备注筛选", "runs.shipped": "随软件附带的模型", "runs.none": "没有匹配的模型。", "runs.new": "训练模型", "runs.star": "收藏 {name}", "runs.samples": "{name} 的样本", "runs.nosheet": "还没有样本",
   "runs.images": "{n} 张图像", "runs.step": "第 {n} 步", "runs.samples2": "学习过程中的样本", "runs.reconstructions": "原图与重建", "runs.back": "所有模型", "runs.note": "关于此模型的备注", "runs.config": "完整配置", "facts.images": "已学习的图像", "facts.time": "训练时间",
 
   "explore.beside": "另一个模型中的同一潜变量", "explore.alone": "无", "explore.second": "另一个模型对同一潜变量画出的图像",

@@ -23,7 +23,7 @@ async function all(root) {
     fill(grid, found.map(tile), found.length ? null : h("p", {}, t("runs.none")));
   };
   search.addEventListener("input", draw);
-  root.append(head(t("room.runs"), t("runs.lead"), search, h("a", { class: "button main", href: "#train" }, t("runs.new"))), grid);
+  root.append(head(t("room.runs"), t("runs.lead"), search, h("a", { class: "button main", href: "#train" }, t("runs.new"))), ...(runs.every(run => run.id.startsWith("zoo:")) ? [first(), h("h2", { class: "after" }, t("runs.shipped"))] : []), grid);
   draw();
 }
 
