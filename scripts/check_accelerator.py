@@ -199,7 +199,16 @@ def processes(device: torch.device, tiny: bool) -> Result:
     del tiny
     words = ["train", "gan-mlp", "--data", "digits", "--train.images", "640", "--train.batch", "32"]
     words += ["--train.verify", "5", "--train.device", device.type]
-    several = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "simulacra"]
+    several = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "simulacra",
+    ]
     with tempfile.TemporaryDirectory() as home:
         for start, name in (([sys.executable, "-m", "simulacra"], "one"), (several, "two")):
             command = [*start, *words, "--out", f"{home}/{name}"]

@@ -162,7 +162,8 @@ COMMAND = ["train", "gan-mlp", "--data", "digits", *LENGTH, "--train.score", "96
 
 
 def torchrun(count: int, out: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count), *options, "-m", "simulacra"]
+    run = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count), *options]
+    words = [sys.executable, "-m", *run, "-m", "simulacra"]
     return subprocess.Popen(
         [*words, *COMMAND, "--out", str(out)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, **environment},
