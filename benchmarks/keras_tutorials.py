@@ -59,7 +59,7 @@ class Clock:
     def tick(self) -> bool:
         """Note the end of a step; return whether the time is over."""
         self.steps += 1
-        self._now = time.perf_counter()
+        self._now = time.process_time()
         if self.steps <= WARM_UP:
             self._start = self._now
             return False

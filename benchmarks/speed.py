@@ -1,7 +1,8 @@
-"""Images per second of our training loop beside Keras', and as a share of what this machine can multiply.
+"""Images per second of a processor core, our training loop beside Keras', and as a share of what the core can multiply.
 
 ``python -m benchmarks.speed [--keras PYTHON] [--seconds 8] [--repeats 3] [--json FILE]``. Every measurement is a
-process of its own; ours and Keras' alternate, so that a slow minute of the machine hits both.
+process of its own with one thread, and its processor time counts; ours and Keras' alternate, so that a slow minute of
+the machine hits both. A processor without matrix units for bfloat16 is not measured in it: it would emulate the format.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from simulacra import config, models
+from simulacra import config, machine, models
 from simulacra.images import Shape
 from simulacra.models import Model
 from simulacra.models.gan import GAN
@@ -34,6 +35,7 @@ WARM_UP = 20  # steps before the clock starts
 BUSY = 0.5  # load average before the first measurement above which the reader is warned
 SHAPE = Shape(channels=1, size=28)
 ROOT = Path(__file__).resolve().parent.parent
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 TUTORIALS = Path(__file__).with_name("keras_tutorials.py")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 HOW_TO_KERAS = (
@@ -168,9 +170,16 @@ def parameters(model: Model) -> int:
 # ----------------------------------------------------------------------------------------------- workers
 
 
+def formats() -> list[str]:
+    """The number formats that this processor multiplies itself."""
+    native = machine.multiplies_bfloat16(torch.device("cpu"))
+    return [name for name in DTYPES if native or name != "bfloat16"]
+
+
 @torch.inference_mode()
-def measure_peaks(seconds: float, names: Collection[str] = tuple(DTYPES)) -> dict[str, float]:
-    """Return the most operations per second of a large product and a typical convolution, for each type named."""
+def measure_peaks(seconds: float, names: Collection[str] | None = None) -> dict[str, float]:
+    """Return the most operations per second of a large product and a typical convolution, for each format."""
+    names = formats() if names is None else names
     return {
         f"{name} {kind}": _most(operation, work, seconds / 2 / len(names))
         for name in names
@@ -191,10 +200,10 @@ def _conv(dtype: torch.dtype) -> tuple[Callable[[], object], float]:
 
 def _most(operation: Callable[[], object], work: float, seconds: float) -> float:
     operation()
-    shortest, end = math.inf, time.perf_counter() + seconds
-    while (start := time.perf_counter()) < end:
+    shortest, end = math.inf, time.process_time() + seconds
+    while (start := time.process_time()) < end:
         operation()
-        shortest = min(shortest, time.perf_counter() - start)
+        shortest = min(shortest, time.process_time() - start)
     return work / shortest
 
 
@@ -206,9 +215,9 @@ def train(recipe: str, batch: int, precision: str, seconds: float) -> dict[str, 
         environment = json.loads((session.path / "environment.json").read_text())
         session.trainer.model.train()
         _advance(session, steps=WARM_UP)
-        start = time.perf_counter()
+        start = time.process_time()
         steps, terms = _advance(session, until=start + seconds)
-        elapsed = time.perf_counter() - start
+        elapsed = time.process_time() - start
     return {
         "recipe": recipe,
         "batch": batch,
@@ -221,9 +230,9 @@ def train(recipe: str, batch: int, precision: str, seconds: float) -> dict[str, 
 
 
 def _advance(session: Session, *, steps: int = 0, until: float = 0.0) -> tuple[int, dict[str, float]]:
-    """Train for at least so many steps and until some time, reading the terms as often as the real loop does."""
+    """Train for at least so many steps and so much processor time, reading the terms as often as the real loop does."""
     trainer, done, terms = session.trainer, 0, dict[str, float]()
-    while done < steps or time.perf_counter() < until:
+    while done < steps or time.process_time() < until:
         trainer.advance()
         done += 1
         if trainer.due(session.config.train.log):
@@ -236,7 +245,9 @@ def _advance(session: Session, *, steps: int = 0, until: float = 0.0) -> tuple[i
 
 def _call(command: Sequence[str]) -> dict[str, Any]:
     """Run a worker and return the JSON of its last line."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, **ONE_THREAD}
+    )
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -294,7 +305,8 @@ def lines(measured: Measured, peaks: dict[str, float]) -> list[str]:
     """Return the row's lines of the Markdown table, one for each variant of Keras."""
     row, ours = measured.row, statistics.median(measured.ours)
     peak = peaks[f"{row.precision} {row.peak}"]
-    first = [row.recipe, str(row.batch), row.precision, f"{ours:,.0f}", f"{measured.flops / 1e6:,.2f}"]
+    first = [row.recipe, str(row.batch), row.precision, f"{ours:,.0f}", _spread(measured.ours)]
+    first.append(f"{measured.flops / 1e6:,.2f}")
     first.append(f"{ours * measured.flops / peak:.0%}")
     if not measured.keras:
         return [_line(first)]
@@ -307,16 +319,21 @@ def _beside(measured: Measured, name: str, peak: float) -> list[str]:
     return [name, f"{theirs:,.0f}", f"{theirs * measured.keras_flops[name] / peak:.0%}", f"{ratio:.2f}"]
 
 
+def _spread(values: Sequence[float]) -> str:
+    """The smallest and the largest value, in percent of the median."""
+    return f"{min(values) / statistics.median(values):.0%} to {max(values) / statistics.median(values):.0%}"
+
+
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
 def header(with_keras: bool) -> list[str]:
     """Return the two lines above the table."""
-    cells = ["recipe", "batch", "precision", "images/s", "MFLOP/image", "of peak"]
+    cells = ["recipe", "batch", "precision", "images/s", "spread", "MFLOP/image", "of peak"]
     if with_keras:
         cells += ["Keras", "images/s", "of peak", "ours / Keras"]
-    return [_line(cells), _line(["---"] * 3 + ["---:"] * 3 + (["---", "---:", "---:", "---:"] if with_keras else []))]
+    return [_line(cells), _line(["---"] * 3 + ["---:"] * 4 + (["---", "---:", "---:", "---:"] if with_keras else []))]
 
 
 def table(rows: Sequence[Measured], peaks: dict[str, float], versions: dict[str, Any], with_keras: bool) -> str:
@@ -352,10 +369,14 @@ def as_json(rows: Sequence[Measured], peaks: dict[str, float], versions: dict[st
 
 def bench(python: str | None, seconds: float, repeats: int, file: Path | None, only: str | None) -> None:
     """Measure everything, or one recipe, print the table, and write the numbers."""
-    rows = [prepare(row, python is not None) for row in ROWS if only in (None, row.recipe)]
+    native = formats()
+    rows = [prepare(row, python is not None) for row in ROWS if only in (None, row.recipe) and row.precision in native]
     versions: dict[str, Any] = {"load": round(os.getloadavg()[0], 2)}
     if versions["load"] > BUSY:
-        print(f"The machine is busy (load {versions['load']}): these numbers mean nothing.", file=sys.stderr)
+        print(
+            f"The machine is busy (load {versions['load']}): trust the ratios, not the speeds.",
+            file=sys.stderr,
+        )
     peaks = _peaks(seconds, {})
     for measured in rows:
         row = measured.row
