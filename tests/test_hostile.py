@@ -154,7 +154,6 @@ def test_there_are_enough_cases() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.slow
 def test_hostile_input_is_refused_in_one_line_and_harms_nothing(tmp_path: Path) -> None:
     """A part of the cases that `python scripts/fuzz.py` tries: of the short ones a sixth, and all that may escape."""
     verdicts = list(fuzzing.run(fuzzing.quick(), tmp_path))

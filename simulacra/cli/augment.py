@@ -80,9 +80,9 @@ def _augment(options: argparse.Namespace) -> None:
     run = None if options.run is None else Run.open(options.run, data_root=options.data_root)
     values = given if run is None else _as_seen_by(run, given)
     splits = data.load(values, options.data_root)
-    for line in splits.describe():
-        tell(line)
     real, makers = splits.train, _makers(options, splits.train, run)
+    for line in splits.describe():
+        show(line)
     largest = int(real.labels.bincount().max()) if real.labels is not None else len(real)
     per_class = options.per_class or 2 * largest
     if options.preview is not None:
