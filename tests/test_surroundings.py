@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 import io
+import itertools
 import os
 import signal
 import subprocess
@@ -229,9 +230,11 @@ def test_a_signal_ends_a_batch_without_half_files(
     save = Image.Image.save
 
     once = threading.Lock()  # a second Ctrl-C would not wait
+    saved = itertools.count()
 
     def slow(self: Image.Image, *arguments: object, **options: object) -> None:
-        if number != signal.SIGINT or once.acquire(blocking=False):
+        started = next(saved) >= 8  # all threads
+        if started and (number != signal.SIGINT or once.acquire(blocking=False)):
             os.kill(os.getpid(), number)
         time.sleep(0.02)  # until the main thread has heard of it
         save(self, *arguments, **options)  # type: ignore[arg-type]
