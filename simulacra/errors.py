@@ -90,9 +90,10 @@ def nearest(name: str, allowed: Iterable[str], *, prefix: str = "") -> str:
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """Return names as a list to read: of many only the first, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    """Return names as a list to read: of many only the first, and how many more there are (never one alone)."""
+    if len(names) <= most + 1:
+        return ", ".join(names)
+    return ", ".join(names[:most]) + f" and {len(names) - most:,} more"
 
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENXIO, errno.EROFS}  # it refuses whatever the name

@@ -195,10 +195,10 @@ def test_it_learns_where_a_square_is() -> None:
     images[32:, :, 5:11, 9:15] = 235
     network = config.Conv(widths=(8, 16), norm="batch", upsampling="bilinear", activation="silu")
     values = config.DeePSiM(
-        latent=4, heads=8, network=network, discriminator=CONV, start=40, loss="relativistic",
+        latent=4, heads=8, network=network, discriminator=CONV, start=110, loss="relativistic",
         penalty=config.Penalty(kind="r1_r2", weight=1.0, every=8),
     )  # fmt: skip
-    train = Train(images=8 * 70, batch=8, ema=0, optimizer=Optimizer(learning_rate=5e-3, betas=(0.0, 0.99)))
+    train = Train(images=8 * 200, batch=8, ema=0, optimizer=Optimizer(learning_rate=5e-3, betas=(0.0, 0.99)))
     play = Trainer(DeePSiM.build(values, Shape(3, 16)), ImageLoader(Dataset("squares", images), 8), train)
     while not play.finished:
         play.advance()

@@ -146,7 +146,7 @@ def test_a_generator_that_draws_one_picture_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("eager")
 def test_a_discriminator_that_always_wins_is_noticed(tmp_path: Path) -> None:
     players = {"generator": {"rate": 1e-30}, "discriminator": {"rate": 0.03}}
-    session = start(tmp_path / "a", images=960, players=players)
+    session = start(tmp_path / "a", images=1920, players=players)
     found = notices(session)
     assert "Warning: the discriminator is right" in found[0]
 
