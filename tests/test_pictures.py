@@ -423,7 +423,7 @@ def test_a_mixed_folder_is_enlarged_and_every_file_is_right_or_named(
     assert run(*words, "--data.corrupt", "skip") == 2
     assert "--data.channels 3" in capsys.readouterr().err
     assert run(*words, "--data.corrupt", "skip", "--data.channels", 3) == 0
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     about = json.loads((tmp_path / "more" / "about.json").read_text())
     lines = [json.loads(line) for line in (tmp_path / "more" / "manifest.jsonl").read_text().splitlines()]
     real = {line["source"] for line in lines if line["origin"] == "real"}
