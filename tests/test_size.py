@@ -99,6 +99,17 @@ def test_what_a_network_keeps_is_what_autograd_keeps() -> None:
     assert 4 * least <= size.kept(model, Shape(1, 8)) <= 4 * most
 
 
+def test_what_is_kept_of_an_oblong_image_is_estimated_too() -> None:
+    """Activations of convolutions grow with the number of pixels: those of 16 x 32 are twice those of 16 x 16."""
+    values = config.parse({"model": {"family": "autoencoder", "latent": 2, "network": {"kind": "conv", "widths": [8]}}})
+    found = []
+    for shape in (Shape(1, 16), Shape(1, 16, 32)):
+        with torch.device("meta"):
+            model = models.build(values.model, shape)
+        found.append(size.kept(model, shape))
+    assert found[1] == pytest.approx(2 * found[0], rel=0.05)
+
+
 def test_activations_beyond_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "free_memory", lambda: 2_000_000_000)
     values = config.parse(config.merge(config.recipe("vae").values, {"train": {"batch": 20_000}}))

@@ -52,7 +52,7 @@ def kept(model: Model, shape: Shape) -> float:
     It plays the rounds of one step with images that have a shape and no numbers. Where a round cannot go on without
     numbers, what it kept up to there counts.
     """
-    image = torch.empty(PLAYED, shape.channels, shape.size, shape.size, device="meta")
+    image = torch.empty(PLAYED, shape.channels, *shape.sides, device="meta")
     beside = {"label": torch.zeros(PLAYED, dtype=torch.int64, device="meta"), "other": image}
     names = [field.name for field in fields(model.batch) if field.name != "image"]
     batch = model.batch(image, *(beside[name] for name in names))
