@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulacra import images
-from simulacra.errors import SimulacraError
 from simulacra.evaluation import scores as evaluated
-from simulacra.models import Generative, Inferential, Translating
+from simulacra.models import Generative, Translating
+from simulacra.runs.card import shown
 from simulacra.runs.folder import EVALUATION, scores
 from simulacra.runs.run import Run
 from simulacra.storage import atomic
@@ -92,14 +92,5 @@ def _scores(run: Run) -> Iterator[str]:
 
 
 def _picture(run: Run, path: Path) -> Path | None:
-    """Samples or, without a prior, reconstructions; nothing where neither can be drawn."""
-    try:
-        if isinstance(run.model, Generative):
-            shown = run.sample(SHOWN)
-        elif isinstance(run.model, Inferential):
-            shown = run.reconstruct(run.examples(SHOWN))
-        else:
-            return None
-    except SimulacraError:
-        return None
-    return images.save(images.grid(images.magnified(shown), 8), path)
+    pictures = shown(run, SHOWN)
+    return None if pictures is None else images.save(images.grid(images.magnified(pictures), 8), path)

@@ -12,6 +12,8 @@ from simulacra.models import Generative, Inferential
 from simulacra.runs.folder import EVALUATION, is_folder
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from simulacra.runs.run import Run
 
 SHOWN = 16  # samples on a card
@@ -53,18 +55,21 @@ def _held_out(history: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
             yield key, f"{value:.4g}"
 
 
-def _sheet(run: Run) -> str:
-    """Draw samples, or reconstructions for a model that has no prior."""
+def shown(run: Run, n: int) -> Tensor | None:
+    """Draw ``n`` samples, or reconstructions for a model that has no prior; return None where neither can be had."""
     try:
         if isinstance(run.model, Generative):
-            shown = run.sample(SHOWN)
-        elif isinstance(run.model, Inferential):
-            shown = run.reconstruct(run.examples(SHOWN))
-        else:
-            return ""
+            return run.sample(n)
+        return run.reconstruct(run.examples(n)) if isinstance(run.model, Inferential) else None
     except SimulacraError:
+        return None
+
+
+def _sheet(run: Run) -> str:
+    pictures = shown(run, SHOWN)
+    if pictures is None:
         return ""
-    return f'<img alt="images of this model" src="{images.data_url(images.grid(images.magnified(shown)))}">'
+    return f'<img alt="images of this model" src="{images.data_url(images.grid(images.magnified(pictures)))}">'
 
 
 def _table(rows: Iterator[tuple[str, str]]) -> str:

@@ -55,7 +55,7 @@ def sliders(run: Run) -> Answer:
 
 
 def _reference(run: Run) -> Tensor | None:
-    """Test images to sort latents by; None where there is no encoder, or the data is not on this machine."""
+    """Return test images by which latents are sorted; None without an encoder, or without the data on this machine."""
     if not isinstance(run.model, Inferential):
         return None
     try:
