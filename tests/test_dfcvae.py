@@ -88,3 +88,11 @@ def test_images_are_in_range_and_nothing_to_compare_is_refused() -> None:
     with pytest.raises(ConfigError, match="set one of them above 0"):
         config.parse(values)
     assert isinstance(models.build(config.DFCVAE(), Shape(1, 32)), DFCVAE)
+
+
+def test_images_without_numbers_leave_the_shipped_network_as_it_is() -> None:
+    shipped.cache_clear()
+    with torch.device("meta"):
+        perceptual_distance(torch.empty(2, 3, 32, 32), torch.empty(2, 3, 32, 32))
+    assert {parameter.device.type for parameter in shipped()[0].parameters()} == {"cpu"}
+    assert perceptual_distance(some_images(2), some_images(2, seed=1)).min() > 0

@@ -17,10 +17,10 @@ class Pictures:
     dimensions = pictures.DIMENSIONS
 
     def __init__(self) -> None:
-        self.network, self.digest = pictures.shipped()
+        _, self.digest = pictures.shipped()
 
     @torch.no_grad()
     def features(self, x: Tensor) -> Tensor:
         """Return the features ``(N, 224)`` of images ``(N, C, H, W)`` in [-1, 1], about 1 in size."""
-        device = self.network.mean.device  # that of the model whose loss used the same network
-        return torch.cat([self.network(part.to(device)).cpu() for part in torch.split(x, CHUNK)])
+        network = pictures.on(x.device)
+        return torch.cat([network(part).cpu() for part in torch.split(x, CHUNK)])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from importlib import resources
 from itertools import pairwise
@@ -70,16 +71,21 @@ def perceptual_distance(x: Tensor, y: Tensor) -> Tensor:
     Source: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (2018), equation 1 with equal
     weights, https://arxiv.org/abs/1801.03924
     """
-    network, _ = shipped()
-    network = network.to(x.device)
+    network = on(x.device)
     pairs = zip(network.activations(x), network.activations(y), strict=True)
     parts = [(F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2)) for a, b in pairs]
     return torch.stack(parts).sum(0)
 
 
 @cache
+def on(device: torch.device) -> PictureNetwork:
+    """Return the network with its shipped weights on a device; each device has its own copy, which is never moved."""
+    return deepcopy(shipped()[0]).to(device)
+
+
+@cache
 def shipped() -> tuple[PictureNetwork, str]:
-    """Return the network with its shipped weights, and the SHA-256 of their file."""
+    """Return the network with its shipped weights on the CPU, and the SHA-256 of their file."""
     content = (resources.files("simulacra") / "weights" / "pictures.safetensors").read_bytes()
     with torch.device("meta"):
         network = PictureNetwork()

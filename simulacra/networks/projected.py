@@ -17,7 +17,7 @@ from simulacra import config
 from simulacra.images import Shape
 from simulacra.networks.base import activation, initialise
 from simulacra.networks.conv import ToImage, ToVector
-from simulacra.networks.pictures import SIDES, STRIDES, WIDTHS, shipped
+from simulacra.networks.pictures import SIDES, STRIDES, WIDTHS, on
 from simulacra.networks.roles import encoder
 
 __all__ = ["Projected", "projections"]
@@ -54,9 +54,7 @@ def projections(x: Tensor) -> Tensor:
 
     The activations of the first, the third and the fifth convolution, each about 1 in size. Differentiable.
     """
-    network, _ = shipped()
-    network = network.to(x.device)
-    seen = [activations for layer, activations in enumerate(network.activations(x)) if layer in JUDGED]
+    seen = [activations for layer, activations in enumerate(on(x.device).activations(x)) if layer in JUDGED]
     return torch.cat([ToVector()(part) / typical for part, typical in zip(seen, TYPICAL, strict=True)], 1)
 
 
