@@ -6,11 +6,13 @@ import errno
 import hashlib
 import os
 import re
+import secrets
+import shutil
 import stat
 import tempfile
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from simulacra.errors import ConfigError, StorageError
@@ -45,12 +47,11 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises `StorageError` when the disk refuses, `ConfigError` when it is the name that cannot be written; what was at
     ``path`` before is then untouched.
     """
-    temporary: Path | None = None
+    temporary = path.parent / f".{secrets.token_hex(6)}.part"  # chosen before there is a file to lose
+    _unfinished.add(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary.touch(0o600, exist_ok=False)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
@@ -59,8 +60,33 @@ def atomic(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise refused(path, error) from None
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        _discard(temporary)
+
+
+_unfinished: set[Path] = set()
+
+
+def _discard(temporary: Path) -> None:
+    with suppress(OSError):
+        temporary.unlink()
+    _unfinished.discard(temporary)
+
+
+def discard_unfinished() -> None:
+    """Remove the temporary files of this process: for its end while threads still write."""
+    for temporary in list(_unfinished):
+        _discard(temporary)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield a new folder among the system's temporary ones, which is gone when the block ends."""
+    folder = Path(tempfile.gettempdir()) / f"simulacra-{secrets.token_hex(8)}"
+    try:
+        folder.mkdir(0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def refused(path: Path, error: OSError) -> StorageError | ConfigError:

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from simulacra.errors import ConfigError, SimulacraError, nearest
+from simulacra.storage import scratch
 
 MEASUREMENTS = 16  # of a training: a pass is found at most this fraction of its length late
 
@@ -101,8 +101,8 @@ def train(recipe: str, seed: int, data_root: str | None = None, changes: Mapping
     values = config.parse(config.merge(config.recipe(recipe).values, tables)).train
     every = max(values.batch, values.images // MEASUREMENTS)
     tables = config.merge(tables, {"train": {"log": every, "score": every, "precision": "float32"}})
-    with tempfile.TemporaryDirectory() as folder:
-        session = Session.start(recipe, out=Path(folder) / "run", seed=seed, changes=tables, data_root=data_root)
+    with scratch() as folder:
+        session = Session.start(recipe, out=folder / "run", seed=seed, changes=tables, data_root=data_root)
         outcome = Outcome(recipe, seed, 0.0, 0, float("nan"), passed=False)
         for progress in session:
             score = goal.value(session.history()[-1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from pathlib import Path
 
 from simulacra import config
@@ -40,18 +39,12 @@ def _pack(options: argparse.Namespace) -> None:
     read = config.override({key: text for key, text in pairs.items() if text is not None})
     values = config.merge(read, {"data": {"name": str(options.source)}, "model": {"family": "vae"}})
     data = config.parse(values, prefix="--").data  # any family: it is not looked at
-    signal.signal(signal.SIGTERM, _interrupt)
     done = packs.pack(options.source, data, out, counted)
     for line in done.left_out:
         tell(f"left out: {line}")
     channels, size, _ = done.shape
     counts = ", ".join(f"{count:,} for {split}" for split, count in done.counts.items())
     say(out, f"{counts}, of {channels} x {size} x {size}; {done.size / 1e9:,.3f} GB")
-
-
-def _interrupt(*_: object) -> None:
-    """End as Ctrl-C does, so that nothing is left behind."""
-    raise KeyboardInterrupt
 
 
 def _check(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from simulacra.errors import SimulacraError
 from simulacra.export.boundary import Boundary
 from simulacra.export.parts import Part
 from simulacra.machine import extra
+from simulacra.storage import scratch
 
 __all__ = ["BATCHES", "Mismatch", "Runner", "examples", "largest_difference", "onnx_runner", "torch_runner"]
 
@@ -94,8 +94,8 @@ def torch_runner(file: Path, inputs: Sequence[Sequence[Tensor]]) -> Runner:
 
     Raises `Mismatch` where it fails there.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        given, found = Path(folder) / "inputs.pt", Path(folder) / "outputs.pt"
+    with scratch() as folder:
+        given, found = folder / "inputs.pt", folder / "outputs.pt"
         torch.save([tuple(one) for one in inputs], given)
         words = [sys.executable, "-c", LOADER, str(file.resolve()), str(given), str(found)]
         done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from simulacra.export.to_onnx import graph, halved
 from simulacra.machine import extra
 from simulacra.runs import checkpoint
 from simulacra.runs.run import Run
-from simulacra.storage import atomic
+from simulacra.storage import atomic, scratch
 
 __all__ = ["DEFAULT_RANGES", "Written", "write"]
 
@@ -116,8 +115,8 @@ def _onnx(
 def _quantised(content: bytes) -> bytes:
     """Weights in int8 by onnxruntime's own quantiser; activations are quantised as they come."""
     quantisation: Any = extra("onnxruntime.quantization", "--int8", "export")
-    with tempfile.TemporaryDirectory() as folder:
-        plain, small = Path(folder) / "plain.onnx", Path(folder) / "small.onnx"
+    with scratch() as folder:
+        plain, small = folder / "plain.onnx", folder / "small.onnx"
         plain.write_bytes(content)
         quietly = logging.root.manager.disable
         logging.disable(logging.WARNING)  # advice on what makes no difference here
@@ -130,8 +129,8 @@ def _quantised(content: bytes) -> bytes:
 
 def _torch_export(part: Part, boundary: Boundary, path: Path, said: dict[str, str]) -> Written:
     inputs = examples(part, boundary)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / path.name
+    with scratch() as folder:
+        file = folder / path.name
         torch.export.save(captured(part, boundary), file, extra_files={"simulacra.json": json.dumps(said)})
         exported = torch_runner(file, inputs)
         difference = largest_difference(inputs, _model_runner(boundary), exported, path.name)
@@ -142,8 +141,8 @@ def _torch_export(part: Part, boundary: Boundary, path: Path, said: dict[str, st
 
 def _safetensors(run: Run, parts: Sequence[Part], path: Path, *, half: bool) -> Written:
     """The whole model, without the weights that only a training needs."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / path.name
+    with scratch() as folder:
+        file = folder / path.name
         checkpoint.save_model(run.model, run.config, file, half=half, needed=needed_weights(run, parts))
         loaded, _ = checkpoint.load_model(file)
         content = file.read_bytes()

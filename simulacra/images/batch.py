@@ -193,29 +193,49 @@ def weight(entry: Entry, bytes_per_pixel: int) -> int:
     return unpacked + (sides[0] * sides[1] if sides is not None else entry.size) * bytes_per_pixel
 
 
-class _Memory:
-    """Lets work begin only while all that is going on holds no more than a number of bytes; one may always go on."""
+class _Stopped(Exception):
+    """The work had not begun when its results ceased to be wanted."""
+
+
+class _Crew:
+    """Lets work begin only while all that is going on holds no more than a number of bytes; one may always go on.
+
+    It counts what has begun by itself: where a signal comes as a pool starts a thread, the pool never hears of it.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.used = 0
+        self.used = self.working = 0
+        self.stopped = False
         self.changed = threading.Condition()
 
     @contextmanager
     def holding(self, count: int) -> Iterator[None]:
+        """Wait for room, and take it while the block lasts. Raises `_Stopped`."""
         with self.changed:
-            self.changed.wait_for(lambda: self.used == 0 or self.used + count <= self.limit)
+            self.changed.wait_for(lambda: self.stopped or self.used == 0 or self.used + count <= self.limit)
+            if self.stopped:
+                raise _Stopped
             self.used += count
+            self.working += 1
         try:
             yield
         finally:
             with self.changed:
                 self.used -= count
+                self.working -= 1
                 self.changed.notify_all()
+
+    def stop(self) -> None:
+        """Let nothing more begin, and wait for the end of what has begun."""
+        with self.changed:
+            self.stopped = True
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.working == 0)
 
 
 def each(
-    items: Sequence[Item],
+    items: Iterable[Item],
     work: Callable[[Item], Result],
     workers: int | None = None,
     weigh: Callable[[Item], int] | None = None,
@@ -223,13 +243,14 @@ def each(
     """Do some work on every item on a few threads; yield results in order, never holding more than twice as many.
 
     ``weigh`` estimates the bytes that the work on an item holds: so many are worked on at once as fit `IN_FLIGHT`.
+    Whatever ends it, an interrupt too, no work goes on or begins afterwards.
     """
     workers = workers or min(PARALLEL, os.cpu_count() or 1)
-    memory = _Memory(IN_FLIGHT)
+    crew = _Crew(IN_FLIGHT)
     waiting: deque[Future[Result]] = deque()
 
     def weighed(item: Item) -> Result:
-        with memory.holding(0 if weigh is None else weigh(item)):
+        with crew.holding(0 if weigh is None else weigh(item)):
             return work(item)
 
     with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
@@ -242,5 +263,4 @@ def each(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            for future in waiting:
-                future.cancel()
+            crew.stop()

@@ -11,7 +11,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch.nn import functional as F
 from simulacra import images
 from simulacra.data import Dataset, Splits, derived_seed
 from simulacra.errors import ConfigError, DataError
+from simulacra.images.batch import each
 from simulacra.metrics import nearest
 from simulacra.models import Conditional, Model
 from simulacra.steering import synthetic
@@ -202,7 +202,8 @@ def write(enlarged: Enlarged, splits: Splits, out: Path, about: Mapping[str, Any
     Raises `ConfigError` where something is there that must not be replaced, `StorageError`.
     """
     refuse_existing(out, force)
-    scratch = out.with_name(f".{hashlib.sha256(out.name.encode('utf-8', 'replace')).hexdigest()[:12]}.part")
+    mark = hashlib.sha256(out.name.encode("utf-8", "replace")).hexdigest()[:12]
+    scratch, earlier = out.with_name(f".{mark}.part"), out.with_name(f".{mark}.old")
     shutil.rmtree(scratch, ignore_errors=True)
     test = splits.test
     untouched = [] if test.labels is None else [component(test.classes[k]) for k in test.labels.tolist()]
@@ -215,14 +216,24 @@ def write(enlarged: Enlarged, splits: Splits, out: Path, about: Mapping[str, Any
         counts = _counts(enlarged.records)
         summary = {**about, "counts": counts, "manifest_sha256": hashlib.sha256(lines.encode()).hexdigest()}
         (scratch / ABOUT).write_text(json.dumps(summary, indent=2) + "\n")
-        if out.exists():
-            shutil.rmtree(out)
-        scratch.rename(out)
+        _put(scratch, out, earlier)
     except OSError as error:
         raise refused(out, error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return out
+
+
+def _put(new: Path, out: Path, earlier: Path) -> None:
+    """Rename a folder to the name of another, which is kept aside until that is done."""
+    try:
+        if out.exists():
+            out.rename(earlier)
+        new.rename(out)
+    finally:
+        if earlier.exists() and not out.exists():
+            earlier.rename(out)
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 def refuse_existing(out: Path, force: bool) -> None:
@@ -242,9 +253,8 @@ def _write_all(root: Path, places: Sequence[str], pixels: Tensor) -> None:
     def one(pair: tuple[str, Tensor]) -> None:
         images.picture(images.from_bytes(pair[1])).save(root / pair[0], "PNG")
 
-    with ThreadPoolExecutor(WRITERS) as pool:
-        for _ in pool.map(one, zip(places, pixels, strict=True)):
-            pass
+    for _ in each(zip(places, pixels, strict=True), one, WRITERS):
+        pass
 
 
 def _counts(records: Sequence[Record]) -> dict[str, dict[str, int]]:

@@ -16,6 +16,7 @@ import uvicorn
 
 from simulacra.cli.output import show
 from simulacra.errors import ConfigError
+from simulacra.storage import discard_unfinished
 from simulacra.studio.app import build
 from simulacra.studio.settings import Settings
 
@@ -38,6 +39,7 @@ def serve(settings: Settings, *, browser: bool) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listening])
     sys.stdout.flush()
+    discard_unfinished()
     os._exit(0)  # work in threads cannot be interrupted, and nothing that it would find is needed any more
 
 
