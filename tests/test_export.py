@@ -18,7 +18,8 @@ from simulacra.errors import CapabilityError
 from simulacra.export import runtimes
 from simulacra.export.boundary import Boundary, Range
 from simulacra.export.capture import captured
-from simulacra.export.parts import MixtureDraw, Part, parts, zoomed
+from simulacra.export.modules import MixtureDraw, zoomed
+from simulacra.export.parts import Part, parts
 from simulacra.export.program import traced
 from simulacra.export.runtimes import Mismatch, examples, largest_difference, onnx_runner
 from simulacra.export.to_onnx import graph

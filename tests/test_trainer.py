@@ -15,7 +15,7 @@ from simulacra.images import Shape
 from simulacra.models import Model, Round
 from simulacra.testing.small import noise_images
 from simulacra.training import Average, Trainer, optim
-from simulacra.training.trainer import seed_noise
+from simulacra.training.seeding import seed_noise
 from tests import contract
 
 

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["TRANSLATIONS", "Call", "Step", "Unknown"]
+from simulacra.export import layer_calls
+from simulacra.export.calls import Call, Step, Translation, Unknown
 
-Step = tuple[str, Sequence[Tensor], dict[str, Any]] | None  # None: the same values under another name
-
-
-class Unknown(Exception):
-    """A function is used in a way that programs have no operation for; the text says which."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """A call of a function: the last part of its name, what it was given and what it returned."""
-
-    name: str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    results: list[Tensor]
-
-    def get(self, place: int, name: str, default: Any = None) -> Any:
-        """Return an argument by its place or its name."""
-        return self.args[place] if place < len(self.args) else self.kwargs.get(name, default)
-
-    def tensor(self, place: int) -> Tensor:
-        """Return an argument that is a tensor."""
-        value = self.args[place] if place < len(self.args) else next(iter(self.kwargs.values()))
-        if not isinstance(value, Tensor):
-            raise Unknown("with a number in place of an array")
-        return value
-
-
-Translation = Callable[[Call], list[Step]]
+__all__ = ["TRANSLATIONS"]
 
 
 def _unary(kind: str, **settings: Any) -> Translation:
@@ -70,75 +41,6 @@ def _arithmetic(kind: str, *, reverse: bool = False) -> Translation:
         return [(kind, pair[::-1] if reverse else pair, {})]
 
     return translate
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    first, second = (value, value) if isinstance(value, int) else (value * 2 if len(value) == 1 else value)[:2]
-    return int(first), int(second)
-
-
-def _layer(call: Call, kind: str, settings: dict[str, Any]) -> list[Step]:
-    bias = call.get(2, "bias")
-    inputs = [call.tensor(0), call.get(1, "weight"), *([] if bias is None else [bias])]
-    return [(kind, inputs, settings)]
-
-
-def _linear(call: Call) -> list[Step]:
-    if call.tensor(0).ndim != 2:
-        raise Unknown("of anything but vectors")
-    return _layer(call, "linear", {})
-
-
-def _conv(call: Call) -> list[Step]:
-    padding = call.get(4, "padding", 0)
-    if isinstance(padding, str):
-        raise Unknown(f"with padding '{padding}'")
-    dilation, groups = call.get(5, "dilation", 1), call.get(6, "groups", 1)
-    settings = {"stride": _pair(call.get(3, "stride", 1)), "padding": _pair(padding)}
-    return _layer(call, "conv", settings | {"dilation": _pair(dilation), "groups": int(groups)})
-
-
-def _conv_transpose(call: Call) -> list[Step]:
-    if call.get(6, "groups", 1) != 1 or _pair(call.get(7, "dilation", 1)) != (1, 1):
-        raise Unknown("with groups or a dilation")
-    return _layer(call, "conv_transpose", {
-        "stride": _pair(call.get(3, "stride", 1)), "padding": _pair(call.get(4, "padding", 0)),
-        "output_padding": _pair(call.get(5, "output_padding", 0)),
-    })  # fmt: skip
-
-
-def _batch_norm(call: Call) -> list[Step]:
-    if call.get(5, "training", False):
-        raise Unknown("by the statistics of the batch")
-    mean, variance = call.get(1, "running_mean"), call.get(2, "running_var")
-    weight, bias, eps = call.get(3, "weight"), call.get(4, "bias"), call.get(7, "eps", 1e-5)
-    with torch._C.DisableTorchFunction():
-        scale = (variance.double() + eps).rsqrt() * (1 if weight is None else weight.double())
-        shift = (0 if bias is None else bias.double()) - mean.double() * scale
-        return [("affine", [call.tensor(0), scale.float(), shift.float()], {})]
-
-
-def _group_norm(call: Call) -> list[Step]:
-    weight, bias = call.get(2, "weight"), call.get(3, "bias")
-    affine = [] if weight is None else [weight, bias]
-    return [
-        (
-            "group_norm",
-            [call.tensor(0), *affine],
-            {"groups": call.get(1, "num_groups"), "eps": call.get(4, "eps", 1e-5)},
-        )
-    ]
-
-
-def _instance_norm(call: Call) -> list[Step]:
-    weight, bias = call.get(3, "weight"), call.get(4, "bias")
-    affine = [] if weight is None else [weight, bias]
-    groups = call.tensor(0).shape[1]
-    return [("group_norm", [call.tensor(0), *affine], {"groups": groups, "eps": call.get(7, "eps", 1e-5)})]
-
-
-def _leaky_relu(call: Call) -> list[Step]:
-    return [("leaky_relu", [call.tensor(0)], {"slope": float(call.get(1, "negative_slope", 0.01))})]
 
 
 def _clamp(call: Call) -> list[Step]:
@@ -198,37 +100,6 @@ def _cat(call: Call) -> list[Step]:
     return [(call.name, list(call.args[0]), {"axis": _axis(call, 1, "dim", 0)})]
 
 
-def _pad(call: Call) -> list[Step]:
-    margins, mode = tuple(int(n) for n in call.get(1, "pad")), call.get(2, "mode", "constant")
-    if mode != "reflect" or len(margins) != 4:
-        raise Unknown(f"of mode {mode}")
-    return [("pad_reflect", [call.tensor(0)], {"margins": margins})]
-
-
-def _avg_pool(call: Call) -> list[Step]:
-    kernel = _pair(call.get(1, "kernel_size"))
-    stride = _pair(call.get(2, "stride") or kernel)
-    if _pair(call.get(3, "padding", 0)) != (0, 0):
-        raise Unknown("with padding")
-    return [
-        (
-            "avg_pool",
-            [call.tensor(0)],
-            {"kernel": kernel, "stride": stride, "ceil": bool(call.get(4, "ceil_mode", False))},
-        )
-    ]
-
-
-def _interpolate(call: Call) -> list[Step]:
-    mode = call.get(3, "mode", "nearest")
-    plain = (
-        mode in ("nearest", "bilinear") and not call.kwargs.get("align_corners") and not call.kwargs.get("antialias")
-    )
-    if not plain or call.tensor(0).ndim != 4:
-        raise Unknown(f"of mode {mode}, or antialiased")
-    return [("resize", [call.tensor(0)], {"size": tuple(call.results[0].shape[2:]), "mode": mode})]
-
-
 def _one_hot(call: Call) -> list[Step]:
     return [("one_hot", [call.tensor(0)], {"categories": call.results[0].shape[-1]})]
 
@@ -250,19 +121,6 @@ def _along(kind: str) -> Translation:
     return translate
 
 
-def _zoomed(call: Call) -> list[Step]:
-    factor = float(call.args[1])
-    return [None] if factor == 1 else [("zoom", [call.tensor(0)], {"factor": factor})]
-
-
-def _pixel_shuffle(call: Call) -> list[Step]:
-    return [("pixel_shuffle", [call.tensor(0)], {"factor": int(call.get(1, "upscale_factor"))})]
-
-
-def _pixel_unshuffle(call: Call) -> list[Step]:
-    return [("pixel_unshuffle", [call.tensor(0)], {"factor": int(call.get(1, "downscale_factor"))})]
-
-
 SIMPLE = (
     "relu", "silu", "tanh", "sigmoid", "exp", "neg", "square", "atanh", "softplus", "abs", "sin", "cos", "erf", "sqrt",
     "round", "log",
@@ -281,13 +139,13 @@ TRANSLATIONS: dict[str, Translation] = {
     **dict.fromkeys(("eq", "__eq__"), _arithmetic("equal")),
     **dict.fromkeys(("gt", "__gt__"), _arithmetic("greater")),
     "__neg__": _unary("neg"),
-    "linear": _linear,
-    "conv2d": _conv,
-    "conv_transpose2d": _conv_transpose,
-    "batch_norm": _batch_norm,
-    "group_norm": _group_norm,
-    "instance_norm": _instance_norm,
-    "leaky_relu": _leaky_relu,
+    "linear": layer_calls.linear,
+    "conv2d": layer_calls.conv,
+    "conv_transpose2d": layer_calls.conv_transpose,
+    "batch_norm": layer_calls.batch_norm,
+    "group_norm": layer_calls.group_norm,
+    "instance_norm": layer_calls.instance_norm,
+    "leaky_relu": layer_calls.leaky_relu,
     "clamp": _clamp,
     "clip": _clamp,
     "permute": _permute,
@@ -295,16 +153,16 @@ TRANSLATIONS: dict[str, Translation] = {
     "__getitem__": _getitem,
     "cat": _cat,
     "stack": _cat,
-    "pad": _pad,
-    "avg_pool2d": _avg_pool,
-    "interpolate": _interpolate,
-    "pixel_shuffle": _pixel_shuffle,
-    "pixel_unshuffle": _pixel_unshuffle,
+    "pad": layer_calls.pad,
+    "avg_pool2d": layer_calls.avg_pool,
+    "interpolate": layer_calls.interpolate,
+    "pixel_shuffle": layer_calls.pixel_shuffle,
+    "pixel_unshuffle": layer_calls.pixel_unshuffle,
     "embedding": lambda call: [("embedding", [call.tensor(0), call.get(1, "weight")], {})],
     "one_hot": _one_hot,
     "sum": _reduce,
     "mean": _reduce,
     "softmax": _along("softmax"),
     "argmax": _along("argmax"),
-    "zoomed": _zoomed,
+    "zoomed": layer_calls.zoomed,
 }

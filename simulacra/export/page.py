@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from simulacra import images
 from simulacra.errors import CapabilityError, DataError
-from simulacra.export.parts import Field, GaussianDraw, MixtureDraw, Part, parts
+from simulacra.export.modules import GaussianDraw, MixtureDraw
+from simulacra.export.parts import Field, Part, parts
 from simulacra.export.program import Program, traced
 from simulacra.models import Coded, Generative, Inferential
 from simulacra.models.codes import Categorical

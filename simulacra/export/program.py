@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from simulacra.errors import CapabilityError
-from simulacra.export.functions import TRANSLATIONS, Call, Unknown
+from simulacra.export.calls import Call, Unknown
+from simulacra.export.functions import TRANSLATIONS
 from simulacra.export.lean import lean, tensors
 from simulacra.export.parts import Part
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulacra.training.trainer import Progress
+    from simulacra.training.progress import Progress
 
 TERMS = 6  # shown at most
 

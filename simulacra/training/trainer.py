@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,35 +22,11 @@ from simulacra.errors import ConfigError, DivergenceError, nearest
 from simulacra.models import Model, Round, Scored, mean_score
 from simulacra.parallel import Part
 from simulacra.runs.checkpoint import refuse_unlike
-from simulacra.training import notebook, optim
+from simulacra.training import optim
 from simulacra.training.average import Average
+from simulacra.training.progress import Progress
+from simulacra.training.seeding import random_state, seed_noise, set_random_state
 from simulacra.training.team import ALONE, Team
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands: counts, speed, and the means of all terms since the last report."""
-
-    step: int
-    images: int
-    total: int  # images in the whole training
-    seconds: float  # of training, over all resumed parts
-    rate: float  # images per second since the last report
-    terms: dict[str, float]  # "player/term", and what the model watches
-
-    @property
-    def seen(self) -> int:
-        """Images of the training that are done: the last batch may reach beyond its end."""
-        return min(self.images, self.total)
-
-    @property
-    def seconds_left(self) -> float:
-        """Estimated seconds to the end at the present rate; infinite where a clock stands still."""
-        return (self.total - self.seen) / self.rate if self.rate > 0 else math.inf
-
-    def _repr_html_(self) -> str:
-        """Show it in a notebook."""
-        return notebook.bar(self)
 
 
 class Trainer:
@@ -282,29 +257,6 @@ class Trainer:
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.detach()
             self._counts[name] = self._counts.get(name, 0) + 1
-
-
-def seed_noise(device: torch.device, seed: int) -> None:
-    """Seed the generators that a step on a device draws from, as `torch.manual_seed` does.
-
-    Without a device beside the processor this takes 2 microseconds in place of 290, which are spent on looking for one.
-    """
-    if device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
-
-
-def random_state(device: torch.device) -> list[Tensor]:
-    """Return the state of the generators that a step on a device draws from."""
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
-
-
-def set_random_state(device: torch.device, state: Sequence[Tensor]) -> None:
-    """Let the generators go on from a state."""
-    torch.set_rng_state(state[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state[1], device)
 
 
 def _refuse_odd_counts(state: Mapping[str, Any]) -> None:
