@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 from simulacra import parallel
 from simulacra.errors import ConfigError
 from simulacra.transforms.common import Amount, clamped, in_chunks, per_image
+from simulacra.transforms.curve import Curve
 from simulacra.transforms.moving import (
     LEVELS,
     Geometry,
@@ -24,6 +24,8 @@ from simulacra.transforms.moving import (
     sides,
 )
 
+LINES = 256  # rows or columns whose displacements are found at once
+BLOCK = 1 << 20  # pixels whose displacements are found at once
 BICUBIC = 0.86  # root mean square of a bicubic surface through independent normal knots
 
 
@@ -31,25 +33,36 @@ BICUBIC = 0.86  # root mean square of a bicubic surface through independent norm
 class Displacement:
     """Every pixel p of the result comes from p + ``field``, ``(B, 2, H, W)`` pixels to the right and down.
 
-    The field is ``down @ knots @ right^T``: displacements ``(B, 2, k, m)`` of points, and the curves ``(H, k)`` and
-    ``(W, m)`` that join them.
+    The field is ``down @ knots @ right^T``: displacements ``(B, 2, k, m)`` of points, and the weights ``(H, k)`` and
+    ``(W, m)`` of the curves that join them, block by block.
     """
 
-    down: Tensor
+    down: Curve
     knots: Tensor
-    right: Tensor
+    right: Curve
     outside: Outside = "mirror"
     interpolation: Interpolation = "bilinear"
 
     @property
     def field(self) -> Tensor:
         """The displacements of all pixels."""
-        return self.down @ self.knots @ self.right.mT
+        return self._field(0, self.down.side)
 
     @property
     def after(self) -> Size:
         """The height and width of the images."""
-        return len(self.down), len(self.right)
+        return self.down.side, self.right.side
+
+    def _field(self, top: int, bottom: int) -> Tensor:
+        """The displacements of some rows: always from the same products, so that parts equal the whole."""
+        size = self.down.block
+        first = top // size
+        blocks = [self._block(*block) for block in self.down.blocks[first : (bottom - 1) // size + 1]]
+        return torch.cat(blocks, -2)[..., top - first * size : bottom - first * size, :]
+
+    def _block(self, chosen: slice, weights: Tensor) -> Tensor:
+        lines = weights.to(self.knots) @ self.knots[:, :, chosen]
+        return torch.cat([lines[..., own] @ right.to(lines).mT for own, right in self.right.blocks], -1)
 
     def image(self, x: Tensor) -> Tensor:
         """Move images ``(B, C, H, W)``; see `Geometry`."""
@@ -59,18 +72,17 @@ class Displacement:
 
     def places(self, like: Tensor, top: int, bottom: int) -> Tensor:
         """Return where rows of the result come from; see `Sampling`."""
-        field = (self.down[top:bottom] @ self.knots @ self.right.mT).to(like)
+        return self._places(self._field(top, bottom).to(like), top, bottom)
+
+    def _places(self, field: Tensor, top: int, bottom: int) -> Tensor:
         height, width = self.after
-        across = torch.add(middles(width, like), field[:, 0], alpha=2 / width)
-        along = torch.add(middles(height, like)[top:bottom].unsqueeze(1), field[:, 1], alpha=2 / height)
+        across = torch.add(middles(width, field), field[:, 0], alpha=2 / width)
+        along = torch.add(middles(height, field)[top:bottom].unsqueeze(1), field[:, 1], alpha=2 / height)
         return torch.stack([across, along], -1)
 
     def _sampled(self, x: Tensor, field: Tensor) -> Tensor:
-        height, width = self.after
-        across = torch.add(middles(width, x), field[:, 0], alpha=2 / width)
-        along = torch.add(middles(height, x).unsqueeze(1), field[:, 1], alpha=2 / height)
         level = LEVELS.get(self.outside, 0.0)
-        moved = looked_up(self, x - level if level else x, torch.stack([across, along], -1))
+        moved = looked_up(self, x - level if level else x, self._places(field, 0, self.down.side))
         return clamped(moved + level if level else moved)
 
     def mask(self, mask: Tensor) -> Tensor:
@@ -114,16 +126,8 @@ def elastic_movement(
     if smoothness < 1:
         raise ConfigError("elastic: smoothness must be at least 1 pixel.")
     height, width = x.shape[-2:]
-    down, right = (_surface(side, smoothness).to(x) for side in (height, width))
-    grid = (down.shape[1], right.shape[1])
+    down = Curve(height, smoothness, max(1, min(LINES, BLOCK // max(1, width))))
+    right = Curve(width, smoothness, LINES)
+    grid = (down.knots, right.knots)
     knots = parallel.drawn(lambda rows: torch.randn(rows, 2, *grid, generator=generator), len(x)).to(x)
-    return Displacement(down, knots * (per_image(strength, x) / BICUBIC), right, outside, interpolation)
-
-
-def _surface(side: int, smoothness: float) -> Tensor:
-    """Weights ``(side, knots)`` of a bicubic curve through knots ``smoothness`` pixels apart, the middle of it."""
-    knots = math.ceil(side / smoothness) + 3
-    cover = math.ceil(knots * smoothness)
-    curves = F.interpolate(torch.eye(knots)[None, None], size=(cover, knots), mode="bicubic", align_corners=False)
-    first = (cover - side) // 2
-    return curves[0, 0, first : first + side]
+    return Displacement(down, knots.mul_(per_image(strength, x) / BICUBIC), right, outside, interpolation)
