@@ -26,7 +26,7 @@ from simulacra.config import Config
 from simulacra.data import ImageLoader
 from simulacra.evaluation import compare, evaluate, scores
 from simulacra.pages import comparison
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.runs.folder import CONFIG, EVALUATION
 from simulacra.training import Trainer
 from simulacra.training.session import Session
@@ -157,7 +157,7 @@ def _affordable(family: str, name: str, seconds: float) -> int:
     splits = data.load(values.data)
     sizes = {"size": splits.train.shape.size, "channels": splits.train.shape.channels}
     values = values.model_copy(update={"data": values.data.model_copy(update=sizes)})
-    model = models.build(values.model, checkpoint.shape_of(values))
+    model = models.build(values.model, model_file.shape_of(values))
     settings = values.train.model_copy(update={"precision": "float32"})
     trainer = Trainer(model, ImageLoader(splits.train, values.train.batch), settings)
     trainer.advance()

@@ -22,7 +22,7 @@ from simulacra.evaluation.evaluate import evaluate
 from simulacra.export.parts import parts
 from simulacra.export.write import needed_weights
 from simulacra.models import Scored, mean_score
-from simulacra.runs import checkpoint, zoo
+from simulacra.runs import model_file, zoo
 
 LARGEST = 1_000_000  # bytes of a model file
 AGAIN = 0.01  # relative difference from the card that rounding and another machine may make
@@ -60,7 +60,7 @@ def build(name: str, finished: Path | None) -> int:
         wanted = MODELS[name]
         model = Path(folder) / zoo.MODEL
         needed = needed_weights(run, list(parts(run.model).values()))
-        checkpoint.save_model(run.model, run.config, model, half=True, needed=needed)
+        model_file.save_model(run.model, run.config, model, half=True, needed=needed)
         score = measured(Run.open(model), wanted.metric)
         size = model.stat().st_size
         print(f"{name}: {wanted.metric} {score:.4g}, of the recipe {wanted.score:g}; {size:,} bytes")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from simulacra import config, images, models
 from simulacra.images import Shape
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 
 CLASSES = [str(k) for k in range(10)]
 
@@ -27,7 +27,7 @@ def untrained(folder: Path, family: str, **model: Any) -> Path:
     torch.manual_seed(0)
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text(config.dumps(values))
-    checkpoint.save_model(models.build(values.model, Shape(1, 8)), values, folder / "model.safetensors")
+    model_file.save_model(models.build(values.model, Shape(1, 8)), values, folder / "model.safetensors")
     rows = [{"step": k, "images": 64 * k, "seconds": float(k), "model/nll": 3.0 - k} for k in (1, 2)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     images.save(torch.zeros(1, 16, 16), folder / "samples" / "00000002.png")

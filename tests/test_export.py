@@ -27,7 +27,7 @@ from simulacra.export.write import needed_weights
 from simulacra.images import Shape
 from simulacra.models import FAMILIES, Model
 from simulacra.priors.mixture import fit_normal
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.testing import small
 from simulacra.training.inherit import inherit
 from simulacra.transforms import zoom
@@ -127,7 +127,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         values = config.Config(model=section, data=config.Data(name="digits", size=8, channels=1))
         model = small.models.build(section, shape).eval()
-        checkpoint.save_model(model, values, path / f"{family}.safetensors")
+        model_file.save_model(model, values, path / f"{family}.safetensors")
     return path
 
 

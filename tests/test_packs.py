@@ -14,7 +14,7 @@ from PIL import Image
 
 from simulacra import cli, data
 from simulacra.config import Data
-from simulacra.data import ImageLoader, packs
+from simulacra.data import ImageLoader, packing, packs
 from simulacra.data.loader import Ahead
 from simulacra.errors import ConfigError, DataError, StorageError
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 def packed(folder: Path, name: str = "photos.simpack", **options: Any) -> Path:
     out = folder.parent / name
-    packs.pack(folder, Data(name=str(folder), size=8, **options), out)
+    packing.pack(folder, Data(name=str(folder), size=8, **options), out)
     return out
 
 
@@ -150,7 +150,7 @@ def test_what_interrupts_packing_leaves_nothing_behind(folder: Path) -> None:
 
     out = folder.parent / "photos.simpack"
     with pytest.raises(KeyboardInterrupt):
-        packs.pack(folder, Data(name=str(folder), size=8), out, interrupted)
+        packing.pack(folder, Data(name=str(folder), size=8), out, interrupted)
     assert [path.name for path in folder.parent.iterdir()] == ["photos"]
 
 
@@ -160,7 +160,7 @@ def test_a_file_that_cannot_be_read_is_named_or_left_out(folder: Path) -> None:
     with pytest.raises(DataError, match=r"broken.png"):
         packed(folder)
     assert not out.exists()
-    done = packs.pack(folder, Data(name=str(folder), size=8, corrupt="skip"), out)
+    done = packing.pack(folder, Data(name=str(folder), size=8, corrupt="skip"), out)
     assert sum(done.counts.values()) == 60
     assert "broken.png" in done.left_out[0]
 
@@ -177,7 +177,7 @@ def test_pictures_that_are_read_where_they_lie_keep_their_size(folder: Path) -> 
 
 
 def test_a_full_disk_is_noticed_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packs.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100})())
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100})())
     with pytest.raises(StorageError, match=r"would take .* are free there"):
         packed(folder)
 
@@ -194,7 +194,7 @@ def test_the_size_of_a_set_decides_whether_it_is_held(folder: Path, monkeypatch:
 
 def test_blocks_are_those_of_the_whole_stream() -> None:
     content = np.random.default_rng(0).integers(0, 256, 3 * packs.BLOCK + 5, dtype=np.uint8).tobytes()
-    whole, pieces = packs._Blocks(), packs._Blocks()
+    whole, pieces = packing._Blocks(), packing._Blocks()
     whole.update(content)
     for start in range(0, len(content), 700_001):
         pieces.update(content[start : start + 700_001])

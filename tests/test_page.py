@@ -15,7 +15,7 @@ from PIL import Image
 from simulacra import Run, cli, config, images
 from simulacra.export.page import write_page
 from simulacra.images import Shape
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.testing import small
 
 CASES = [
@@ -42,7 +42,7 @@ def run_of(family: str, network: str, side: int, folder: Path) -> Run:
         )
     model = small.models.build(section, shape)
     path = folder / f"{family}-{network}.safetensors"
-    checkpoint.save_model(model, config.Config(model=section, data=data), path)
+    model_file.save_model(model, config.Config(model=section, data=data), path)
     return Run.open(path)
 
 
@@ -165,7 +165,7 @@ def test_two_latents_are_dragged_on_their_manifold(open_page: Any, tmp_path: Pat
     section = small.configs("vae", small.SMALL_MLP).model_copy(update={"latent": 2})
     path = tmp_path / "plane.safetensors"
     model = small.models.build(section, Shape(1, 8))
-    checkpoint.save_model(
+    model_file.save_model(
         model, config.Config(model=section, data=config.Data(name="digits", size=8, channels=1)), path
     )
     page = open_page(Run.open(path))

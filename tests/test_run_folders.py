@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from simulacra import Run, config, images, machine
 from simulacra.errors import ConfigError, InterruptedTraining, RunError, SimulacraError
-from simulacra.runs import checkpoint
+from simulacra.runs import checkpoint, model_file
 from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import RunFolder
 from simulacra.training import interrupts, setup
@@ -442,8 +442,8 @@ def test_equal_models_have_equal_digests(run: Path) -> None:
     opened, files = Run.open(run), set()
     opened.save_prior(opened.fit_prior("normal"))
     for _ in range(12):  # the order of the file's metadata is drawn anew each time
-        checkpoint.save_model(opened.model, opened.config, run / "model.safetensors")
-        files.add(checkpoint.file_digest(run / "model.safetensors"))
+        model_file.save_model(opened.model, opened.config, run / "model.safetensors")
+        files.add(model_file.file_digest(run / "model.safetensors"))
         assert Run.open(run).digest == opened.digest
         assert Run.open(run).prior("fitted") is not None
     assert len(files) > 1, "the files did not differ"
@@ -457,7 +457,7 @@ def test_other_weights_have_another_digest(run: Path) -> None:
 
 def test_a_prior_of_an_earlier_version_is_known_by_its_file(run: Path) -> None:
     opened = Run.open(run)
-    file = checkpoint.file_digest(run / "model.safetensors")
+    file = model_file.file_digest(run / "model.safetensors")
     opened.__dict__["digest"] = file
     opened.save_prior(opened.fit_prior("normal"))
     assert Run.open(run).prior("fitted") is not None
@@ -513,7 +513,7 @@ def test_a_pipe_in_place_of_tensors_is_not_waited_for(name: str, run: Path, tmp_
     os.mkfifo(tmp_path / name)
     with pytest.raises(RunError, match="is not a regular file"):
         if name.startswith("model"):
-            checkpoint.load_model(tmp_path / name)
+            model_file.load_model(tmp_path / name)
         else:
             Run.open(run).prior(tmp_path / name)
 
@@ -525,7 +525,7 @@ def test_weights_beyond_the_memory_are_refused_with_what_is_free(
     monkeypatch.setattr(machine, "free_memory", lambda: 50_000_000)
     os.truncate(run / name, 20 << 30)
     with pytest.raises(ConfigError, match=r"would take about 21\.5 GB of memory; 0\.1 GB are free"):
-        checkpoint.load_model(run / name) if name.startswith("model") else checkpoint.load(run / name)
+        model_file.load_model(run / name) if name.startswith("model") else checkpoint.load(run / name)
 
 
 def test_a_crowd_of_runs_is_named_in_part(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, 
 from simulacra.models import Round
 from simulacra.models.vae import VAE
 from simulacra.pages import report
-from simulacra.runs import checkpoint
+from simulacra.runs import checkpoint, model_file
 from simulacra.training import watchdog
 from simulacra.training.session import Session
 from tests.conftest import SHORT
@@ -447,14 +447,14 @@ def test_one_folder_takes_one_training_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_disk_too_full_for_the_model_keeps_the_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = checkpoint.save_model
+    original = model_file.save_model
 
     def full(model: Any, values: Any, path: Path) -> None:
         if session.trainer.images > 256:
             raise StorageError("model.safetensors could not be written: No space left on device.")
         original(model, values, path)
 
-    monkeypatch.setattr(checkpoint, "save_model", full)
+    monkeypatch.setattr(model_file, "save_model", full)
     session = start(tmp_path / "a")
     with pytest.raises(StorageError, match=r"00000012\.pt"):
         session.run()

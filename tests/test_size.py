@@ -13,7 +13,7 @@ from simulacra import Run, cli, config, machine, models
 from simulacra.errors import ConfigError, RunError
 from simulacra.images import Shape
 from simulacra.models import size
-from simulacra.runs.checkpoint import FORMAT
+from simulacra.runs.model_file import FORMAT
 
 
 def test_the_estimate_counts_weights_gradients_states_and_averages(monkeypatch: pytest.MonkeyPatch) -> None:

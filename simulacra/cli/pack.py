@@ -29,7 +29,7 @@ def _pack(options: argparse.Namespace) -> None:
     if options.check:
         _check(options.source)
         return
-    from simulacra.data import packs
+    from simulacra.data import packing, packs
 
     out = options.out
     if out is None or not packs.is_pack(out.name) or out.is_dir():
@@ -39,7 +39,7 @@ def _pack(options: argparse.Namespace) -> None:
     read = config.override({key: text for key, text in pairs.items() if text is not None})
     values = config.merge(read, {"data": {"name": str(options.source)}, "model": {"family": "vae"}})
     data = config.parse(values, prefix="--").data  # any family: it is not looked at
-    done = packs.pack(options.source, data, out, counted)
+    done = packing.pack(options.source, data, out, counted)
     for line in done.left_out:
         tell(f"left out: {line}")
     channels, size, _ = done.shape

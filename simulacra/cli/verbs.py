@@ -43,7 +43,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Work on pictures and data sets": {
         "transform": ("transform", "Change pictures by one operation or a random pipeline."),
-        "compose": ("transform", "Combine pictures: overlays, seamless cloning, collages."),
+        "compose": ("compose", "Combine pictures: overlays, seamless cloning, collages."),
         "pack": ("pack", "Decode a data set once, into one file for data beyond the memory."),
         "augment": ("augment", "Write a data set enlarged by changed and generated images."),
     },

@@ -14,4 +14,5 @@ from simulacra.config.networks import *
 from simulacra.config.recipes import *
 from simulacra.config.tables import *
 from simulacra.config.training import *
+from simulacra.config.translators import *
 from simulacra.config.whole import *

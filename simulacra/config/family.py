@@ -25,3 +25,9 @@ class Family(Section):
             return values
         defaults = {name: field.default for name, field in cls.model_fields.items()}
         return {name: with_kind(defaults.get(name), given) for name, given in values.items()}
+
+
+def refuse_no_terms(values: Family, *weights: str) -> None:
+    """Raise ValueError where all weights of a family's loss are 0."""
+    if not any(getattr(values, weight) for weight in weights):
+        raise ValueError(f"without {' or '.join(weights)} nothing is learned: set one of them above 0")

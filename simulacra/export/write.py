@@ -24,7 +24,7 @@ from simulacra.export.program import traced
 from simulacra.export.runtimes import Runner, examples, largest_difference, onnx_runner, torch_runner
 from simulacra.export.to_onnx import graph, halved
 from simulacra.machine import extra
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.runs.run import Run
 from simulacra.storage import atomic, scratch
 
@@ -143,8 +143,8 @@ def _safetensors(run: Run, parts: Sequence[Part], path: Path, *, half: bool) -> 
     """The whole model, without the weights that only a training needs."""
     with scratch() as folder:
         file = folder / path.name
-        checkpoint.save_model(run.model, run.config, file, half=half, needed=needed_weights(run, parts))
-        loaded, _ = checkpoint.load_model(file)
+        model_file.save_model(run.model, run.config, file, half=half, needed=needed_weights(run, parts))
+        loaded, _ = model_file.load_model(file)
         content = file.read_bytes()
     again = {part.name: part for part in _parts_again(loaded, parts)}
     worst = 0.0

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulacra.errors import ConfigError, nearest
+from simulacra.operations.compositions import COMPOSITIONS
 from simulacra.operations.operation import Operation, Parameter, Range, Value
-from simulacra.operations.table import COMPOSITIONS, OPERATIONS
+from simulacra.operations.table import OPERATIONS
 
 __all__ = [
     "COMPOSITIONS", "OPERATIONS", "PROBABILITY", "Operation", "Parameter", "Range", "Step", "Value", "markdown",

@@ -9,7 +9,7 @@ from simulacra import priors
 from simulacra.errors import ConfigError
 from simulacra.models import Generative
 from simulacra.priors import Prior
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.runs.folder import PRIOR
 from simulacra.steering.capabilities import require_encoder_without_codes, require_latents
 
@@ -27,7 +27,7 @@ def chosen(run: Trained, choice: str | Path | None = None) -> Prior | None:
         return None
     latent = require_latents(run.model, "a prior").latent
     path = (fitted or run.folder.place(PRIOR)) if choice in (None, "fitted") else Path(str(choice))
-    return priors.load(path, (run.digest, checkpoint.file_digest(run.file)), latent)
+    return priors.load(path, (run.digest, model_file.file_digest(run.file)), latent)
 
 
 def fit(run: Trained, kind: str, *, components: int | None = None, seed: int = 0) -> Prior:

@@ -18,7 +18,7 @@ from simulacra.images import Shape
 from simulacra.models import Inferential, Model
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
-from simulacra.runs import checkpoint, fitted, zoo
+from simulacra.runs import fitted, model_file, zoo
 from simulacra.runs.folder import ENVIRONMENT, MODEL, RunFolder, is_folder, weights_file
 from simulacra.steering import generate
 from simulacra.steering.capabilities import require_latents
@@ -53,7 +53,7 @@ class Trained:
         draws real images. Raises `RunError` when there is none, or it is damaged.
         """
         path = zoo.place(path)
-        model, config = checkpoint.load_model(weights_file(path))
+        model, config = model_file.load_model(weights_file(path))
         root = None if data_root is None else Path(data_root)
         return cls(path, model, config, data_root=root, given=Given.of(data, labels))
 
@@ -75,7 +75,7 @@ class Trained:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the weights and of what they mean, by which a fitted prior knows its model."""
-        return checkpoint.digest(self.model, self.config)
+        return model_file.digest(self.model, self.config)
 
     @property
     def shape(self) -> Shape:

@@ -13,7 +13,7 @@ from simulacra.config import Config
 from simulacra.errors import SimulacraError
 from simulacra.models import FAMILIES
 from simulacra.models.base import CodePrior
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.runs.folder import (
     CONFIG,
     EVALUATION,
@@ -67,7 +67,7 @@ def config_of(found: Found) -> Config:
 
 @lru_cache(maxsize=64)
 def _config_of_weights(weights: Path, _changed: int, _size: int) -> Config:
-    return checkpoint.load_model(weights)[1]
+    return model_file.load_model(weights)[1]
 
 
 def abilities(values: Config, found: Found) -> list[str]:

@@ -10,7 +10,7 @@ import torch
 from simulacra import config, data, machine, models
 from simulacra.data import Given
 from simulacra.errors import DataError
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.training import interrupts
 from simulacra.training.setup import Plan
 from simulacra.training.team import Team
@@ -61,6 +61,6 @@ def _prepared(told: dict[str, Any], team: Team, given: Given | None) -> Trainer:
     splits = data.load(values.data, Path(told["root"]) if told["root"] else None, family.batch, given)
     if not splits.matches(told["data"]):
         raise DataError(f"The images of {values.data.name} are not those of process 0. Give every machine the same.")
-    model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = models.build(values.model, model_file.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
     return Trainer(model, batches, values.train, seed=values.seed, team=team)

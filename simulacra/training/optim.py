@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from simulacra.config import Optimizer, Schedule
-from simulacra.runs.checkpoint import is_like
+from simulacra.runs.model_file import is_like
 
 MOMENTS: dict[type[torch.optim.Optimizer], set[str]] = {  # what each keeps of a parameter
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},

@@ -16,7 +16,7 @@ from simulacra.data import Given
 from simulacra.data.given import Labels, Source
 from simulacra.errors import CollapseError, ConfigError, DivergenceError, InterruptedTraining, StorageError
 from simulacra.pages import report
-from simulacra.runs import checkpoint
+from simulacra.runs import checkpoint, model_file
 from simulacra.runs.checkpoint import Checkpoints
 from simulacra.runs.folder import CHECKPOINTS, CONFIG, DISTANCE, MODEL, REPORT, TENSORBOARD, WARNING
 from simulacra.runs.run import Run
@@ -206,7 +206,7 @@ class Session:
         path = self.checkpoints.write(resume.state(self.config, self.trainer, self.observer, self.fingerprint))
         if best or self.config.train.keep == "last" or self.checkpoints.best() is None:
             try:
-                checkpoint.save_model(self.trainer.average.model, self.config, self.path / MODEL)
+                model_file.save_model(self.trainer.average.model, self.config, self.path / MODEL)
             except StorageError:
                 if not best:
                     self.checkpoints.commit(path)  # the state is whole; the model is written again when resumed
@@ -239,7 +239,7 @@ class Session:
     def _finish(self) -> None:
         best = self.checkpoints.best() if self.config.train.keep == "best" else None
         model = self.trainer.average.model if best is None else checkpoint.averaged(checkpoint.load(best), self.config)
-        checkpoint.save_model(model, self.config, self.path / MODEL)
+        model_file.save_model(model, self.config, self.path / MODEL)
         report.write(Run.open(self.path, data_root=self.data_root, data=self.given), self.splits, self.path / REPORT)
 
     def _where_to_resume(self) -> str:

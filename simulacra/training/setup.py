@@ -19,7 +19,7 @@ from simulacra.data import Given, Loader, Splits
 from simulacra.data.given import PREFIX
 from simulacra.errors import ConfigError
 from simulacra.models import Model, Scored, size
-from simulacra.runs import checkpoint
+from simulacra.runs import model_file
 from simulacra.runs.folder import RunFolder
 from simulacra.storage import component
 from simulacra.training import legs, length, processes, resume
@@ -78,10 +78,10 @@ def prepare(
         values, minutes = same_run(values, folder, splits, longer=_says_how_long(changes))
     else:
         values = resolve(_of_one_leg(values), splits, device)
-    size.refuse_too_large(values, checkpoint.shape_of(values))
+    size.refuse_too_large(values, model_file.shape_of(values))
     machine.keep_freed_memory()
     torch.manual_seed(data.derived_seed(values.seed, "weights"))
-    model = models.build(values.model, checkpoint.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = models.build(values.model, model_file.shape_of(values)).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     loader = data.loader(family.batch, splits.train, values.data, values.train.batch, seed=values.seed, device=device)
     if family.begin is not Model.begin:
         model.begin(mean_image(loader, values.train.batch))

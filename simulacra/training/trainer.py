@@ -21,7 +21,7 @@ from simulacra.data.dataset import Dataset
 from simulacra.errors import ConfigError, DivergenceError, nearest
 from simulacra.models import Model, Round, Scored, mean_score
 from simulacra.parallel import Part
-from simulacra.runs.checkpoint import refuse_unlike
+from simulacra.runs.model_file import refuse_unlike
 from simulacra.training import optim
 from simulacra.training.average import Average
 from simulacra.training.progress import Progress
