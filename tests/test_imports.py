@@ -43,6 +43,7 @@ EXTRAS = {
     "imageio_ffmpeg",
     "onnx",
     "onnxruntime",
+    "huggingface_hub",
 }
 
 

@@ -73,7 +73,7 @@ def test_a_card_tells_how_a_model_was_made(tmp_path: Path, capsys: pytest.Captur
     words = ["card", "zoo:quickstart", "--licence", "CC0", "--out", str(path)]
     assert cli.main(words) == 0
     text = path.read_text("utf-8")
-    assert "license: CC0" in text
+    assert 'license: other\nlicense_name: "CC0"' in text
     assert "| family | vae |" in text
     assert "Not measured yet" in text
     assert f"]({(tmp_path / 'card-samples.png').name})" in text

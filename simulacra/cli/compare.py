@@ -19,7 +19,9 @@ DEFAULT = "compare.html"
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
     sub = verbs.add("compare", _compare, "Show runs that were evaluated alike side by side: a table and a page.")
-    sub.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folder or .safetensors file")
+    sub.add_argument(
+        "runs", nargs="+", type=Path, metavar="RUN", help="run folder, .safetensors file, or hub:OWNER/NAME@REVISION"
+    )
     add_out(sub, "FILE.html", "file for the page (default: compare.html)")
     add_data_root(sub)
 

@@ -112,7 +112,7 @@ class Verbs:
             "run",
             type=source,
             metavar="RUN",
-            help="a run folder, a .safetensors file, or zoo:NAME for a model that comes along",
+            help="a run folder, a .safetensors file, zoo:NAME for a model that comes along, or hub:OWNER/NAME@REVISION",
         )
         add_data_root(sub)
         return sub

@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "repair": ("inpaint", "Find and replace what the model cannot explain."),
         "export": ("export", "Write a model as files for other programs."),
         "card": ("card", "Write a model card in Markdown."),
+        "push": ("push", "Publish a run on the Hugging Face Hub."),
     },
     "See and steer in the browser": {
         "studio": ("studio", "Train, steer and draw on a page in the browser, offline."),

@@ -22,6 +22,7 @@ from simulacra.evaluation.evidence import check_weights
 from simulacra.evaluation.scores import Score
 from simulacra.metrics.meanings import by_group, meaning
 from simulacra.models import summary
+from simulacra.runs import places
 from simulacra.runs.folder import EVALUATION, MODEL, read_environment
 from simulacra.runs.run import Run
 
@@ -135,10 +136,11 @@ def compare(paths: Sequence[Path], data_root: Path | None = None) -> Comparison:
     """
     if len(paths) < 2:
         raise ConfigError("compare needs at least two runs: simulacra compare RUN RUN ...")
-    if len({path.resolve() for path in paths}) < len(paths):
+    found = [places.place(path) for path in paths]
+    if len({path.resolve() for path in found}) < len(found):
         raise ConfigError("compare was given the same run twice. Name each run once.")
-    runs = [Run.open(path, data_root=data_root) for path in paths]  # all, before any is sent to be evaluated
-    entries = [_entry(run, path, name) for run, path, name in zip(runs, paths, _names(paths), strict=True)]
+    runs = [Run.open(path, data_root=data_root) for path in found]  # all, before any is sent to be evaluated
+    entries = [_entry(run, path, name) for run, path, name in zip(runs, found, _names(found), strict=True)]
     _refuse_other_images(entries)
     _refuse_other_measurements(entries)
     names = list({metric: None for entry in entries for metric in entry.scores})
@@ -152,8 +154,9 @@ def compare(paths: Sequence[Path], data_root: Path | None = None) -> Comparison:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """The last part of each path that tells it from the others, else the path."""
-    last = [_folder(path).name or str(path) for path in paths]
-    return [name if last.count(name) == 1 else str(path) for name, path in zip(last, paths, strict=True)]
+    given = [places.name(path) for path in paths]
+    last = [given[i] if places.is_borrowed(path) else _folder(path).name or given[i] for i, path in enumerate(paths)]
+    return [name if last.count(name) == 1 else whole for name, whole in zip(last, given, strict=True)]
 
 
 def _folder(path: Path) -> Path:
@@ -166,6 +169,8 @@ def _entry(run: Run, path: Path, name: str) -> Entry:
     folder = _folder(path)
     file = folder / EVALUATION if folder.is_dir() else folder.with_suffix(".json")
     if not file.is_file():
+        if places.is_borrowed(path):
+            raise RunError(f"{run.name} comes without its scores ({EVALUATION}), so it cannot be compared.")
         raise RunError(f"{path} has not been evaluated. Type: {_command(path)}")
     found = {score.metric: score for score in scores.load(file)}
     history = Run(folder, run.model, run.config).history()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from simulacra.version import __version__
 __all__ = ["SAMPLES", "write"]
 
 SAMPLES = "card-samples.png"
+UNSTATED = "not stated"
+IDENTIFIERS = {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "unknown"}
 SHOWN = 32  # images on the card
 LIMITS = (
     "It draws nothing that its training images did not show, and repeats their biases.",
@@ -24,20 +27,20 @@ LIMITS = (
 )
 
 
-def write(run: Run, path: Path, licence: str) -> list[Path]:
+def write(run: Run, path: Path, licence: str, address: str | None = None) -> list[Path]:
     """Write the card and, where there are images to show, a picture beside it; return their paths.
 
-    Raises `StorageError`.
+    ``address`` is what opens the model, when that is not its file. Raises `StorageError`.
     """
     picture = _picture(run, path.with_name(SAMPLES))
     with atomic(path) as temporary:
-        temporary.write_text("\n".join(_lines(run, licence, picture)) + "\n", "utf-8")
+        temporary.write_text("\n".join(_lines(run, licence, picture, address or run.file.name)) + "\n", "utf-8")
     return [path] if picture is None else [path, picture]
 
 
-def _lines(run: Run, licence: str, picture: Path | None) -> Iterator[str]:
+def _lines(run: Run, licence: str, picture: Path | None, address: str) -> Iterator[str]:
     values = run.config
-    yield from ("---", f"license: {licence}", "tags: [image-generation, simulacra]", "---", "")
+    yield from ("---", *_licence(licence), "tags: [image-generation, simulacra]", "---", "")
     yield f"# {values.recipe}, trained on {values.data.name}"
     yield from ("", f"{_makes(run)} Images are {run.shape} (channels, height, width).", "")
     if picture is not None:
@@ -50,10 +53,19 @@ def _lines(run: Run, licence: str, picture: Path | None) -> Iterator[str]:
         "```python",
         "import simulacra",
         "",
-        f'run = simulacra.Run.open("{run.file.name}")',
+        f'run = simulacra.Run.open("{address}")',
         "```",
     )
     yield from ("", "## Licence", "", f"{licence}.")
+
+
+def _licence(licence: str) -> list[str]:
+    """The licence as the hub reads it: one of its identifiers, or another by name."""
+    if licence == UNSTATED:
+        return []
+    if licence.lower() in IDENTIFIERS:
+        return [f"license: {licence.lower()}"]
+    return ["license: other", f"license_name: {json.dumps(licence)}"]
 
 
 def _makes(run: Run) -> str:

@@ -30,7 +30,7 @@ def card(run: Run) -> str:
 def _facts(run: Run) -> Iterator[tuple[str, str]]:
     values = run.config
     parameters = sum(one.numel() for one in run.model.parameters())
-    yield "run", str(run.path)
+    yield "run", run.name
     yield "model", f"{values.model.family} ({values.recipe}), {parameters:,} parameters"
     yield "images", f"{run.shape}, trained on {values.data.name}"
     history = run.history()

@@ -27,7 +27,7 @@ class Run(Trained):
     """A trained model, opened from a run folder or a single ``.safetensors`` file, and what can be done with it."""
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}: {self.config.model.family} of {self.shape} images)"
+        return f"Run({self.name!r}: {self.config.model.family} of {self.shape} images)"
 
     def _repr_html_(self) -> str:
         """Show the run in a notebook."""

@@ -18,7 +18,7 @@ from simulacra.images import Shape
 from simulacra.models import Inferential, Model
 from simulacra.models.codes import Categorical
 from simulacra.priors import Prior
-from simulacra.runs import fitted, model_file, zoo
+from simulacra.runs import fitted, model_file, places
 from simulacra.runs.folder import ENVIRONMENT, MODEL, RunFolder, is_folder, weights_file
 from simulacra.steering import generate
 from simulacra.steering.capabilities import require_latents
@@ -45,14 +45,14 @@ class Trained:
         data: Source | Given | None = None,
         labels: Labels | None = None,
     ) -> Self:
-        """Open a run folder, a ``.safetensors`` file or a shipped model, ``zoo:NAME``.
+        """Open a run folder, a ``.safetensors`` file, a shipped model, ``zoo:NAME``, or ``hub:OWNER/NAME@REVISION``.
 
         ``data_root`` is where its data set is looked up first.
 
         A run of images that were given from Python needs them again, as ``data`` with ``labels``, where it measures or
         draws real images. Raises `RunError` when there is none, or it is damaged.
         """
-        path = zoo.place(path)
+        path = places.place(path)
         model, config = model_file.load_model(weights_file(path))
         root = None if data_root is None else Path(data_root)
         return cls(path, model, config, data_root=root, given=Given.of(data, labels))
@@ -64,8 +64,13 @@ class Trained:
 
     @property
     def results(self) -> Path:
-        """The folder for results that nobody named: the run's own, or the working folder for a shipped model."""
-        return Path() if zoo.is_shipped(self.path) else self.folder.path
+        """The folder for results that nobody named: the run's own, or the working folder for a model of others."""
+        return Path() if places.is_borrowed(self.path) else self.folder.path
+
+    @property
+    def name(self) -> str:
+        """What a person types for this run; a model of the hub is named with the commit that it came from."""
+        return places.name(self.path)
 
     @property
     def file(self) -> Path:

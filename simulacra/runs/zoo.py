@@ -49,11 +49,8 @@ def shipped(name: str) -> Shipped:
     return Shipped(name=name, size=(folder / MODEL).stat().st_size, **facts)
 
 
-def place(run: str | Path) -> Path:
-    """Return the folder of ``zoo:NAME``, or the path itself of anything else. Raises `RunError` for an unknown name."""
-    text = str(run)
-    if not text.startswith(PREFIX):
-        return Path(run)
+def place(text: str) -> Path:
+    """Return the folder of ``zoo:NAME``. Raises `RunError` for an unknown name."""
     name, known = text.removeprefix(PREFIX), names()
     if name not in known:
         near = nearest(name, known, prefix=PREFIX)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from simulacra.runs import zoo
+from simulacra.runs import places
 
 
 def command(*words: object) -> str:
@@ -18,7 +18,7 @@ def command(*words: object) -> str:
 
 def named(word: object) -> str:
     """A word as it is typed: a model that comes along by its name."""
-    return f"{zoo.PREFIX}{word.name}" if isinstance(word, Path) and zoo.is_shipped(word) else str(word)
+    return places.name(word) if isinstance(word, Path) else str(word)
 
 
 def option(name: str, value: object | None, default: object | None = None) -> list[str]:

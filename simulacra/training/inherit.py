@@ -23,7 +23,7 @@ NAMED = 3  # tensors that are named in a message
 class Inherited:
     """What a model took over: the run it is from, and the names of the tensors that fit and that did not."""
 
-    origin: Path
+    origin: str  # what a person types for the run; a model of the hub with its commit
     taken: tuple[str, ...]
     left: tuple[str, ...]
     resampled: tuple[str, ...] = ()  # of those taken, the ones that were brought to another side
@@ -57,4 +57,4 @@ def inherit(model: Model, origin: str | Path) -> Inherited:
     for name in taken:
         own[name].copy_(weights[name])
     left = tuple(name for name in own if name not in taken)
-    return Inherited(Path(origin), taken, left, tuple(resampled))
+    return Inherited(source.name, taken, left, tuple(resampled))

@@ -106,7 +106,7 @@ def environment(plan: Plan) -> dict[str, Any]:
         "device": str(plan.trainer.loader.device),
         "command": sys.argv,
         legs.MINUTES: plan.minutes,
-        "init": None if plan.inherited is None else str(plan.inherited.origin),
+        "init": None if plan.inherited is None else plan.inherited.origin,
         "data": {"name": train.name, "train": len(train), "test": len(test)},
         "data_sha256": plan.splits.digest(),
         "data_fingerprint": plan.splits.fingerprint(),
