@@ -169,7 +169,7 @@ def test_an_old_name_changes_what_a_recipe_says_under_the_new_one() -> None:
         ({"model__latent": "0"}, r"model\.latent must be greater than 0; got 0"),
         ({"model__latent": "many"}, r"model\.latent must be a valid integer.*got 'many'"),
         ({"train__optimizer__rate": "nan"}, r"train\.optimizer\.learning_rate must be a finite number"),
-        ({"data__channels": "2"}, r"data\.channels must be 1 or 3; got 2"),
+        ({"data__channels": "2"}, r"data\.channels must be 1, 3 or 4; got 2"),
         ({"data__size": "4"}, r"data\.size must be greater than or equal to 8; got 4"),
         ({"model__family": "vea"}, r"model\.family is 'vea'\. Did you mean 'vae'\? Allowed: autoencoder"),
         ({"model__network__kind": "convnet"}, r"model\.network\.kind is 'convnet'\. Did you mean 'conv'"),

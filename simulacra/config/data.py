@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from simulacra.config.base import Fraction, Section
 from simulacra.config.grey import GreyRange
 from simulacra.errors import ConfigError
-from simulacra.operations import refuse_moving, refuse_reshaping
+from simulacra.operations import refuse_moving, refuse_reshaping, steps
 
 __all__ = ["Data"]
 
@@ -45,7 +45,10 @@ class Data(Section):
         description="width of images that are not square; absent: that of squares where a size is given, else by "
         "the proportions that most files share",
     )
-    channels: Literal[1, 3] | None = Field(None, description="channels: 1 grey, 3 colour; absent: those of the source")
+    channels: Literal[1, 3, 4] | None = Field(
+        None,
+        description="channels: 1 grey, 3 colour, 4 colour and opacity; absent: grey or colour, as the source has it",
+    )
     channels_b: Literal[1, 3] | None = Field(
         None, description="colour channels of domain B, for sets with two domains; absent: those of the source"
     )
@@ -118,6 +121,17 @@ class Data(Section):
         except ConfigError as error:
             raise ValueError(str(error).rstrip(".")) from None
         return value
+
+    @model_validator(mode="after")
+    def _keeps_opacity(self) -> Data:
+        """Colours and opacities belong together: only steps that move both alike are applied to them."""
+        if self.channels == 4:
+            if self.binarize_once or self.pairs:
+                raise ValueError("data.binarize_once and data.pairs need data.channels 1 or 3")
+            for step in steps(self.augment):
+                if not step.operation.geometric:
+                    raise ValueError(f"data.augment: {step.name} does not apply to images with an opacity")
+        return self
 
     @property
     def binarised(self) -> bool:

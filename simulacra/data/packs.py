@@ -110,7 +110,7 @@ class Opened:
 
     def _refuse_odd_shapes(self) -> None:
         channels, height, width = self.shape
-        if channels not in (1, 3) or height != width or not 8 <= height <= 1024:
+        if channels not in (1, 3, 4) or height != width or not 8 <= height <= 1024:
             raise ValueError(f"its pictures are of {channels} x {height} x {width}")
         for name, one in self.tensors.items():
             start, end = one["data_offsets"]

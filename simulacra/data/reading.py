@@ -155,7 +155,7 @@ def sized(entries: Sequence[Entry], data: Data, sides: Sides, *, halves: bool = 
 
     Raises `DataError` that names the files that cannot be read, unless ``data.corrupt`` allows to skip them.
     """
-    refuse_beyond_memory(len(entries), 6 if halves else 3, sides)
+    refuse_beyond_memory(len(entries), (2 if halves else 1) * max(3, data.channels or 3), sides)
     grey_range = GreyRange.parse(data.range)
 
     def one(entry: Entry) -> tuple[Pixels, float] | str:
@@ -167,6 +167,7 @@ def sized(entries: Sequence[Entry], data: Data, sides: Sides, *, halves: bool = 
                 draft=2 * max(sides),
                 background=data.background,
                 grey_range=grey_range,
+                transparent=data.channels == 4,
             )
             width, height = picture.width / (2 if halves else 1), picture.height
             fitted = _halves(picture, sides[0], data) if halves else _fitted(picture, sides, data)

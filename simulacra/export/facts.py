@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simulacra.export.boundary import Range, described, shape_of
 from simulacra.export.parts import Field, Part
+from simulacra.images.decode import MODES
 from simulacra.models import Coded, Generative, Model
 from simulacra.runs.run import Run
 from simulacra.steering.capabilities import has_standard_normal_prior
@@ -157,7 +158,7 @@ def _draw(format_: str, one: Field, convention: Range, prior: Part | None) -> li
 def _picture(format_: str, one: Field, convention: Range) -> list[str]:
     """A white picture, in place of which a reader will open one."""
     channels, height, width = one.shape
-    mode = "L" if channels == 1 else "RGB"
+    mode = MODES[channels]
     opened = f'picture = Image.new("{mode}", ({width}, {height}), "white")  # or Image.open(...).convert("{mode}")'
     asarray = "np.asarray(picture)" if format_ == "onnx" else "torch.asarray(bytearray(picture.tobytes()))"
     laid = f"{asarray}.reshape(1, picture.height, picture.width, {channels})"

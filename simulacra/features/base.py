@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 from torch.nn import functional as F
 
-from simulacra.images import luma
+from simulacra.images import luma, on_white
 
 CHUNK = 1000  # images at a time
 
@@ -43,4 +43,5 @@ def resized(x: Tensor, side: int) -> Tensor:
 
 def coloured(x: Tensor, channels: int) -> Tensor:
     """Give float images ``(N, C, H, W)`` one channel (luma) or three (repeated)."""
+    x = on_white(x)
     return luma(x) if channels == 1 else x.expand(-1, channels, -1, -1)

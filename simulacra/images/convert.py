@@ -20,6 +20,8 @@ __all__ = [
     "from_unit",
     "luma",
     "magnified",
+    "on_black",
+    "on_white",
     "resize",
     "to_bytes",
     "to_unit",
@@ -31,7 +33,7 @@ LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue: ITU-R 601
 
 @dataclass(frozen=True)
 class Shape:
-    """Images ``(C, H, W)``: ``channels`` is 1 or 3, in packs a multiple of it.
+    """Images ``(C, H, W)``: ``channels`` is 1, 3, or 4 with an opacity, in packs a multiple of it.
 
     ``size`` is the height in pixels, and the width where no other ``width`` is given.
     """
@@ -103,12 +105,30 @@ def resize(pixels: Tensor, size: int, width: int | None = None) -> Tensor:
 
 
 def with_channels(pixels: Tensor, channels: int) -> Tensor:
-    """Convert uint8 pixels ``(N, C, H, W)`` to 1 or 3 channels (grey is ITU-R 601 luma)."""
+    """Convert uint8 pixels ``(N, C, H, W)`` to 1, 3 or 4 channels (grey is ITU-R 601 luma, the fourth is opaque)."""
     if pixels.shape[1] == channels:
         return pixels
+    if channels == 4:
+        return torch.cat([with_channels(pixels, 3), torch.full_like(pixels[:, :1], 255)], 1)
+    pixels = on_white(pixels)
     if channels == 3:
         return pixels.expand(-1, 3, -1, -1).contiguous()
     return torch.cat([luma(part.float()).round().to(torch.uint8) for part in torch.split(pixels, 4096)])
+
+
+def on_white(x: Tensor) -> Tensor:
+    """Return images ``(..., C, H, W)`` as they look on a white ground: of four channels the first three.
+
+    A fourth channel is the opacity a, and the first three are the colour c on white, ``a c + (1 - a)`` on [0, 1]. So
+    what cannot be seen is white whatever colour a file gives it, and all four channels can be averaged and resized.
+    Source: Compositing Digital Images (1984), https://doi.org/10.1145/800031.808606
+    """
+    return x[..., :3, :, :] if x.shape[-3] == 4 else x
+
+
+def on_black(x: Tensor) -> Tensor:
+    """Return images ``(..., 4, H, W)`` in [-1, 1] as they look on a black ground, ``a c``: ``(..., 3, H, W)``."""
+    return x[..., :3, :, :] + x[..., 3:, :, :] - 1.0
 
 
 def luma(x: Tensor) -> Tensor:

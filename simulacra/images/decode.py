@@ -1,4 +1,4 @@
-"""One picture file to pixels: upright, in sRGB, square, in one or three channels; with its faults named."""
+"""One picture file to pixels: upright, in sRGB, square, in one, three or four channels; with its faults named."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ __all__ = [
 Fit = Literal["crop", "pad", "stretch"]
 PAPER = 255  # grey level between pictures
 ORIENTATION = 0x0112  # the tag of EXIF
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names of pictures with so many channels
 BAND = 1 << 21  # pixels that are copied at once between Pillow and PyTorch
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # all that is ever decoded, whatever a name says
 
@@ -55,6 +56,7 @@ def read(
     draft: int | None = None,
     background: int = PAPER,
     grey_range: GreyRange | None = None,
+    transparent: bool = False,
     remedy: str = "--data.max_megapixels",
     range_remedy: str = "--data.range",
 ) -> Image.Image:
@@ -62,8 +64,9 @@ def read(
 
     ``source`` is a path or the file's bytes; ``name`` is used in errors. ``draft`` lets JPEG decode at a
     reduced size not below that many pixels. ``grey_range`` says which values of grey of more than 8 bits are black and
-    white. Raises `DataError` if the file is not an image, is damaged, has more than ``max_megapixels`` (known before
-    the pixels are decoded) or grey values of unknown range; ``remedy`` and ``range_remedy`` are the options that help.
+    white; with ``transparent`` pictures keep their opacity, in mode "RGBA". Raises `DataError` if the file is not an
+    image, is damaged, has more than ``max_megapixels`` (known before the pixels are decoded) or grey values of unknown
+    range; ``remedy`` and ``range_remedy`` are the options that help.
     """
     with opened(source, name, max_megapixels=max_megapixels, remedy=remedy) as picture:
         stored = kind_of_depth(picture)
@@ -73,7 +76,7 @@ def read(
         ready = managed(upright(picture))
         if is_deep(ready):
             return Image.fromarray((255 * deep(ready, stored, name, grey_range, range_remedy)).round().astype(np.uint8))
-        return _eight_bits(ready, background)
+        return ready.convert("RGBA") if transparent else _eight_bits(ready, background)
 
 
 @contextmanager
@@ -209,21 +212,32 @@ def fitted(picture: Image.Image, height: int, width: int, fit: Fit = "crop", bac
     if fit == "pad":
         scale = min(width / picture.width, height / picture.height)
         inner = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))), filter_)
-        canvas = Image.new(picture.mode, (width, height), (background,) * 3 if picture.mode == "RGB" else background)
+        canvas = Image.new(picture.mode, (width, height), _paper(picture.mode, background))
         canvas.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
         return canvas
     return picture.resize((width, height), filter_)
 
 
+def _paper(mode: str, level: int) -> int | tuple[int, ...]:
+    """A grey level as the colour of padding; that of pictures with an opacity cannot be seen."""
+    return {"RGB": (level,) * 3, "RGBA": (PAPER, PAPER, PAPER, 0)}.get(mode, level)
+
+
 def to_tensor(picture: Image.Image, channels: int) -> Tensor:
-    """Return a picture's pixels as uint8 ``(channels, H, W)``."""
-    mode = "L" if channels == 1 else "RGB"
+    """Return a picture's pixels as uint8 ``(channels, H, W)``; of four channels the last is the opacity.
+
+    The first three are then the colours on white, see `on_white`.
+    """
+    mode = MODES[channels]
     picture = picture if picture.mode == mode else picture.convert(mode)
     width, height = picture.size
     pixels = torch.empty(channels, height, width, dtype=torch.uint8)
     for top, bottom in bands(height, width):
         part = picture if bottom - top == height else picture.crop((0, top, width, bottom))
         pixels[:, top:bottom] = torch.from_numpy(np.array(part).reshape(-1, width, channels)).permute(2, 0, 1)
+    if channels == 4:
+        opacity = pixels[3].float() / 255
+        pixels[:3] = (opacity * pixels[:3] + (1 - opacity) * 255).round().to(torch.uint8)
     return pixels
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from simulacra.images.convert import magnified
+from simulacra.images.convert import magnified, on_white
 from simulacra.images.decode import PAPER
 from simulacra.images.write import picture
 
@@ -25,8 +25,10 @@ INK = 32  # grey level of captions
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
     """Lay images ``(N, C, H, W)`` in [-1, 1] out row by row as one image ``(C, rows H, columns W)``.
 
-    ``columns`` is near the square root of N when absent; ``gap`` white pixels lie between and around.
+    ``columns`` is near the square root of N when absent; ``gap`` white pixels lie between and around, and show through
+    images with an opacity.
     """
+    images = on_white(images)
     count, channels, height, width = images.shape
     columns = min(count, columns or math.ceil(math.sqrt(count)))
     rows = math.ceil(count / columns)

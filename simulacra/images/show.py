@@ -50,6 +50,6 @@ def _joined(rows: Sequence[Tensor]) -> Tensor:
 def _checked(images: Tensor) -> Tensor:
     """Images as a batch on the CPU."""
     batch = images.detach().unsqueeze(0) if images.ndim == 3 else images.detach()
-    if batch.ndim != 4 or batch.shape[1] not in (1, 3) or not len(batch):
-        raise DataError(f"Images are (N, C, H, W) or (C, H, W) with 1 or 3 channels, not {tuple(images.shape)}.")
+    if batch.ndim != 4 or batch.shape[1] not in (1, 3, 4) or not len(batch):
+        raise DataError(f"Images are (N, C, H, W) or (C, H, W) with 1, 3 or 4 channels, not {tuple(images.shape)}.")
     return batch.float().cpu()

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from simulacra.errors import ConfigError, DataError, StorageError
-from simulacra.images.convert import magnified, to_bytes
-from simulacra.images.decode import bands
+from simulacra.images.convert import magnified, on_white, to_bytes
+from simulacra.images.decode import MODES, bands
 from simulacra.storage import atomic
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 
+CLEAR = ("PNG", "WEBP")  # formats that hold an opacity
 LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535}  # pixels that a format can hold
 
 
@@ -43,15 +44,24 @@ def refuse_long_sides(name: str, format_: str, height: int, width: int) -> None:
 
 
 def picture(image: Tensor) -> Image.Image:
-    """Convert one image ``(C, H, W)`` in [-1, 1], or in bytes, with 1 or 3 channels to a Pillow picture."""
+    """Convert one image ``(C, H, W)`` in [-1, 1], or in bytes, with 1, 3 or 4 channels to a Pillow picture."""
     pixels = (image if image.dtype == torch.uint8 else to_bytes(image)).cpu()
     channels, height, width = pixels.shape
-    canvas = Image.new("L" if channels == 1 else "RGB", (width, height))
+    pixels = _uncovered(pixels) if channels == 4 else pixels
+    canvas = Image.new(MODES[channels], (width, height))
     for top, bottom in bands(height, width):
         part = pixels[:, top:bottom]
         array = part[0].numpy() if channels == 1 else part.permute(1, 2, 0).numpy()
         canvas.paste(Image.fromarray(np.ascontiguousarray(array)), (0, top))
     return canvas
+
+
+def _uncovered(pixels: Tensor) -> Tensor:
+    """Return the bytes of an image on white with its opacity, ``(4, H, W)``, with the colours that files store."""
+    opacity = pixels[3:].float() / 255
+    colour = (pixels[:3] - 255 * (1 - opacity)) / opacity
+    colour = torch.where(opacity > 0, colour, 255.0).round().clamp(0, 255).to(torch.uint8)
+    return torch.cat([colour, pixels[3:]])
 
 
 def save(image: Tensor | Image.Image, path: Path) -> Path:
@@ -60,7 +70,7 @@ def save(image: Tensor | Image.Image, path: Path) -> Path:
     format_ = formats.get(path.suffix.lower())
     if format_ is None:
         raise DataError(f"Cannot write '{path.name}': pictures end in {', '.join(formats)}.")
-    ready = picture(image) if isinstance(image, Tensor) else image
+    ready = picture(image if format_ in CLEAR else on_white(image)) if isinstance(image, Tensor) else image
     refuse_long_sides(path.name, format_, ready.height, ready.width)
     with atomic(path) as temporary:
         ready.save(temporary, format=format_)
@@ -69,7 +79,7 @@ def save(image: Tensor | Image.Image, path: Path) -> Path:
 
 def save_animation(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
     """Write frames ``(N, C, H, W)`` in [-1, 1] as a GIF that goes there and back for ever."""
-    there = [picture(frame) for frame in magnified(frames, 224)]
+    there = [picture(frame) for frame in magnified(on_white(frames), 224)]
     first, *rest = [*there, *there[-2:0:-1]]
     refuse_long_sides(path.name, "GIF", first.height, first.width)
     with atomic(path) as temporary:
@@ -83,7 +93,7 @@ def save_video(frames: Tensor, path: Path, seconds: float = 0.1) -> Path:
     Needs ffmpeg, on the path or from the extra ``video``. Raises `ConfigError` where there is none, `StorageError`.
     """
     program = _ffmpeg()
-    there = [np.asarray(picture(frame).convert("RGB")) for frame in magnified(frames, 224)]
+    there = [np.asarray(picture(frame).convert("RGB")) for frame in magnified(on_white(frames), 224)]
     size = f"{there[0].shape[1]}x{there[0].shape[0]}"
     with atomic(path) as temporary:
         command = [

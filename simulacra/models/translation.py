@@ -24,6 +24,10 @@ class Redrawing:
         if dataset.other is None:
             return values
         found, asked = dataset.other.shape.channels, cast(Any, values).channels_b
+        if 4 in (found, dataset.shape.channels):
+            raise ConfigError(
+                f"The family {values.family} takes images without an opacity: set data.channels to 1 or 3."
+            )
         if asked not in (None, found):
             raise ConfigError(
                 f"model.channels_b is {asked}, but the images of domain B have {found}. Leave it out, or set "

@@ -21,6 +21,8 @@ from safetensors.torch import load as deserialise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from simulacra.images import on_black, on_white
+
 WIDTHS = (3, 32, 64, 96, 128, 128)  # channels before the first convolution and after each
 STRIDES = (2, 2, 1, 2, 1)
 SEEN = (2, 4)  # convolutions whose means are features
@@ -48,9 +50,12 @@ class PictureNetwork(nn.Module):
         self.register_buffer("deviation", torch.ones(DIMENSIONS))
 
     def activations(self, x: Tensor) -> Iterator[Tensor]:
-        """Yield the output ``(N, C, H, W)`` of each convolution for images ``(N, 1 or 3, H, W)`` in [-1, 1]."""
+        """Yield the output ``(N, C, H, W)`` of each convolution for images ``(N, 1, 3 or 4, H, W)`` in [-1, 1].
+
+        Of images with an opacity it sees how they look on white.
+        """
         side = min(max(*x.shape[-2:], SIDES[0]), SIDES[1])
-        x = x.expand(-1, 3, -1, -1)
+        x = on_white(x).expand(-1, 3, -1, -1)
         if tuple(x.shape[-2:]) != (side, side):
             x = F.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
         for convolution in self.convolutions:
@@ -67,10 +72,13 @@ def perceptual_distance(x: Tensor, y: Tensor) -> Tensor:
     """Return how different two images look, place by place: ``(N, C, H, W)`` twice, in [-1, 1], to ``(N,)``.
 
     ``sum_l mean_p |a_l(x)_p / |a_l(x)_p| - a_l(y)_p / |a_l(y)_p| |^2`` over layers l and places p, with the activations
-    a of the shipped network: at most 4 a layer, 0 for equal images. Differentiable.
+    a of the shipped network: at most 4 a layer, 0 for equal images. Differentiable. For images with an opacity this is
+    the mean of the distances on white and on black.
     Source: The Unreasonable Effectiveness of Deep Features as a Perceptual Metric (2018), equation 1 with equal
     weights, https://arxiv.org/abs/1801.03924
     """
+    if x.shape[1] == 4:
+        return (perceptual_distance(on_white(x), on_white(y)) + perceptual_distance(on_black(x), on_black(y))) / 2
     network = on(x.device)
     pairs = zip(network.activations(x), network.activations(y), strict=True)
     parts = [(F.normalize(a, dim=1) - F.normalize(b, dim=1)).square().sum(1).mean((1, 2)) for a, b in pairs]

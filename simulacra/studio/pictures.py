@@ -42,7 +42,13 @@ def of_run(address: str, run: Run) -> Tensor:
 def fitted(address: str, run: Run, shape: Shape) -> Tensor:
     """Return a picture as an image ``(1, C, H, W)`` of a shape in [-1, 1]. Raises `DataError`."""
     data = run.config.data
-    decoded = images.read(content(address), NAME, max_megapixels=MEGAPIXELS, background=data.background)
+    decoded = images.read(
+        content(address),
+        NAME,
+        max_megapixels=MEGAPIXELS,
+        background=data.background,
+        transparent=shape.channels == 4,
+    )
     brought = images.fitted(decoded, *shape.sides, data.fit, data.background)
     return images.from_bytes(images.to_tensor(brought, shape.channels)).unsqueeze(0)
 

@@ -33,6 +33,7 @@ EXPECTATIONS = (
     (1_000, "Expect variations of your pictures, not new designs: those take about a thousand pictures."),
     (10_000, "Expect pictures that resemble yours in colours and shapes, soft in their details."),
 )
+COLOURS = {1: "in grey", 3: "in colour", 4: "in colour with their opacity"}
 MANY = "Expect the colours and shapes of your pictures, mixed anew and soft in their details."
 
 
@@ -66,12 +67,19 @@ class Proposal:
             *self.found.describe(),
             expectation(self.found.count),
             f"Model: a VAE that a discriminator joins halfway (recipe {RECIPE}) for pictures of {size} pixels "
-            f"{'in colour' if values['channels'] == 3 else 'in grey'}.",
+            f"{COLOURS[values['channels']]}.",
             f"Length: {self.images:,} images in about {self.minutes:g} minutes at {self.rate:,.0f} images/s, which is "
             f"{self.images // batch:,} steps or {self.passes:,.0f} passes over the pictures.",
             *self._doubts(batch),
+            *self._transparent(values["channels"]),
             f"The same as: {self.command(out)}",
         ]
+
+    def _transparent(self, channels: int) -> list[str]:
+        """What becomes of transparency, where there is some."""
+        if not self.found.transparent or channels == 4:
+            return []
+        return ["Transparent pictures are placed on white. To draw pictures with transparency: --data.channels 4"]
 
     def _doubts(self, batch: int) -> list[str]:
         """What to say of a length that is too short to learn much, or longer than the pictures are worth."""

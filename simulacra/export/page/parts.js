@@ -58,7 +58,7 @@ function evenly(v) {
 function paint(canvas, image) {
   const [C, H, W] = image.shape, bytes = bytesOf(image), pixels = new ImageData(W, H);
   for (let i = 0; i < H * W; i++) {
-    for (let c = 0; c < 3; c++) pixels.data[i * 4 + c] = bytes[i * C + (C === 3 ? c : 0)];
+    for (let c = 0; c < 3; c++) pixels.data[i * 4 + c] = bytes[i * C + (C < 3 ? 0 : c)];
     pixels.data[i * 4 + 3] = 255;
   }
   canvas.width = W;
@@ -71,8 +71,9 @@ function seen(canvas, C) {
   const { width: W, height: H } = canvas, pixels = canvas.getContext("2d").getImageData(0, 0, W, H).data, out = new Float32Array(C * H * W);
   for (let i = 0; i < H * W; i++) {
     const [r, g, b] = pixels.subarray(i * 4, i * 4 + 3);
-    if (C === 3) { out[i] = r / 127.5 - 1; out[H * W + i] = g / 127.5 - 1; out[2 * H * W + i] = b / 127.5 - 1; }
-    else out[i] = Math.round(0.299 * r + 0.587 * g + 0.114 * b) / 127.5 - 1;
+    if (C >= 3) { out[i] = r / 127.5 - 1; out[H * W + i] = g / 127.5 - 1; out[2 * H * W + i] = b / 127.5 - 1; }
+    if (C === 4) out[3 * H * W + i] = 1;
+    if (C === 1) out[i] = Math.round(0.299 * r + 0.587 * g + 0.114 * b) / 127.5 - 1;
   }
   return { data: out, shape: [C, H, W] };
 }
