@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -161,13 +162,27 @@ LENGTH = ["--train.images", "9600", "--train.batch", "16", "--train.log", "160",
 COMMAND = ["train", "gan-mlp", "--data", "digits", *LENGTH, "--train.score", "9600", "--train.checkpoint", "320"]
 
 
-def torchrun(count: int, out: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-    run = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count), *options]
-    words = [sys.executable, "-m", *run, "-m", "simulacra"]
-    return subprocess.Popen(
-        [*words, *COMMAND, "--out", str(out)], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        env={**os.environ, **environment},
-    )  # fmt: skip
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def torchrun() -> Iterator[Start]:
+    """Start so many processes, which train into a folder; whatever is left of them at the end is killed."""
+    jobs: list[subprocess.Popen[str]] = []
+
+    def start(count: int, out: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+        run = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(count), *options]
+        words = [sys.executable, "-m", *run, "-m", "simulacra", *COMMAND, "--out", str(out)]
+        jobs.append(subprocess.Popen(
+            words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        ))  # fmt: skip
+        return jobs[-1]
+
+    yield start
+    for job in jobs:
+        for one in [*workers(job), job.pid] if job.poll() is None else []:
+            os.kill(one, signal.SIGKILL)
+        job.wait()
 
 
 def workers(job: subprocess.Popen[str]) -> list[int]:
@@ -185,7 +200,7 @@ def wait_for(out: Path, images: int, seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while images_of(out) < images:
         assert time.monotonic() < end, "the training does not move"
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def weights(out: Path) -> dict[str, Tensor]:
@@ -193,23 +208,36 @@ def weights(out: Path) -> dict[str, Tensor]:
 
 
 @pytest.mark.slow
-def test_killed_workers_are_started_again_and_nothing_is_lost(tmp_path: Path) -> None:
+@pytest.mark.timeout(3_600)
+def test_killed_workers_are_started_again_and_nothing_is_lost(torchrun: Start, tmp_path: Path) -> None:
     plain = torchrun(2, tmp_path / "plain")
-    said, _ = plain.communicate(timeout=900)
+    said, _ = plain.communicate(timeout=1_500)
     assert plain.returncode == 0, said
     job, out, draw = torchrun(2, tmp_path / "killed", "--max-restarts", "5"), tmp_path / "killed", random.Random(1)
+    killed: set[int] = set()
     for index in range(5):
-        wait_for(out, 1_600 * (index + 1) + draw.randrange(1_000))
-        os.kill(draw.choice(workers(job)), signal.SIGKILL)
-        time.sleep(8)
-    said, _ = job.communicate(timeout=900)
+        wait_for(out, 1_000 * (index + 1) + draw.randrange(1_000))
+        present = started(job, killed)
+        os.kill(draw.choice(present), signal.SIGKILL)
+        killed |= set(present)
+    said, _ = job.communicate(timeout=1_500)
     assert job.returncode == 0, said
+    assert said.count("was killed or stands still") == 5
     for name, tensor in weights(tmp_path / "plain").items():
         assert torch.equal(tensor, weights(out)[name]), name
 
 
+def started(job: subprocess.Popen[str], before: set[int], count: int = 2, seconds: float = 300.0) -> list[int]:
+    """Wait until torchrun has started other workers than those before; return them."""
+    end = time.monotonic() + seconds
+    while len(present := sorted(set(workers(job)) - before)) < count:
+        assert time.monotonic() < end, "no worker was started again"
+        time.sleep(0.05)
+    return present
+
+
 @pytest.mark.slow
-def test_a_dead_worker_ends_the_job_within_seconds(tmp_path: Path) -> None:
+def test_a_dead_worker_ends_the_job_within_seconds(torchrun: Start, tmp_path: Path) -> None:
     job = torchrun(2, tmp_path / "run")
     wait_for(tmp_path / "run", 480)
     os.kill(workers(job)[1], signal.SIGKILL)
@@ -222,7 +250,7 @@ def test_a_dead_worker_ends_the_job_within_seconds(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_request_to_terminate_saves(tmp_path: Path) -> None:
+def test_a_request_to_terminate_saves(torchrun: Start, tmp_path: Path) -> None:
     job = torchrun(2, tmp_path / "run")
     wait_for(tmp_path / "run", 480)
     job.send_signal(signal.SIGTERM)
@@ -234,7 +262,7 @@ def test_a_request_to_terminate_saves(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_stands_still_ends_the_job(tmp_path: Path) -> None:
+def test_a_process_that_stands_still_ends_the_job(torchrun: Start, tmp_path: Path) -> None:
     job = torchrun(2, tmp_path / "run", SIMULACRA_SILENCE="10")
     wait_for(tmp_path / "run", 480)
     os.kill(workers(job)[1], signal.SIGSTOP)

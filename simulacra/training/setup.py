@@ -94,7 +94,7 @@ def prepare(
     freeze(model, values.train.freeze)
     check_parts(values, team)
     if values.train.accumulate > 1:
-        _refuse_accumulation(Trainer(deepcopy(model), loader, values.train, seed=values.seed, team=Team(0, 1)))
+        refuse_accumulation(Trainer(deepcopy(model), loader, values.train, seed=values.seed, team=Team(0, 1)))
     lasting = values.train.model_copy(update={"minutes": minutes})
     train = length.resolve(
         lasting, len(splits.train), lambda: Trainer(deepcopy(model), loader, values.train, seed=values.seed)
@@ -196,7 +196,7 @@ def check_parts(values: Config, team: Team) -> None:
         )
 
 
-def _refuse_accumulation(probe: Trainer) -> None:
+def refuse_accumulation(probe: Trainer) -> None:
     """Play a step of a copy: models that look at all images of a batch at once say so. Raises `ConfigError`."""
     if next(probe.model.buffers(), None) is not None:
         raise ConfigError(
