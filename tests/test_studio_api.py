@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from simulacra import cli, images
+from simulacra import cli, data, images
 from simulacra.runs import zoo
 from simulacra.runs.run import Run
 from tests import studio
@@ -174,6 +176,23 @@ def test_the_nearest_training_image_of_a_training_image_is_itself(client: TestCl
     found = asked(client, "runs/plane/neighbours", latents=[[0.0, 0.0]])
     assert found["distances"] == sorted(found["distances"])
     assert found["searched"] == found["of"] == len(Run.open(home / "plane").splits.train)
+
+
+def test_a_picture_is_there_while_the_data_set_is_still_being_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, may_end = data.load, threading.Event()
+    monkeypatch.setattr(data, "load", lambda *given: may_end.wait(60) and load(*given))
+    shutil.rmtree(home / ".studio" / "sliders", ignore_errors=True)
+    with TestClient(build(Settings(home)), base_url="http://localhost") as client:
+        first = client.get("/api/runs/vae/sliders").json()
+        assert (first["settled"], first["classes"], len(first["axes"])) == (False, [], 4)
+        assert len(asked(client, "runs/vae/decode", latents=[first["origin"]])["images"]) == 1
+        assert asked(client, "runs/vae/neighbours", latents=[first["origin"]])["reading"]
+        may_end.set()
+        assert len(asked(client, "runs/vae/examples", n=2)["images"]) == 2, "what needs the data waits for it"
+        settled = client.get("/api/runs/vae/sliders").json()
+        assert (settled["settled"], settled["classes"]) == (True, studio.CLASSES)
+        found = asked(client, "runs/vae/neighbours", latents=[first["origin"]])
+        assert (found["reading"], len(found["images"])) == (False, 4)
 
 
 def test_operations_change_a_picture_and_say_their_command(client: TestClient) -> None:

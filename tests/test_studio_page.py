@@ -23,13 +23,15 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 PAGE = Path(__file__).parent.parent / "simulacra" / "studio" / "page"
-ROOMS = ("runs", "explore", "draw", "between", "train", "pictures", "mend", "translate", "darkroom", "measure")
+ROOMS = (
+    "runs", "explore", "draw", "between", "train", "play", "pictures", "mend", "translate", "darkroom", "measure",
+)  # fmt: skip
 PATIENCE = 60_000  # milliseconds, on a machine that does much else
 
 
 def words(language: str) -> dict[str, str]:
     """The texts of a dictionary."""
-    return dict(re.findall(r'"([a-z]+(?:\.[a-z0-9]+)?)": "([^"]*)"', (PAGE / "lang" / f"{language}.js").read_text()))
+    return dict(re.findall(r'"([a-z]+(?:\.[a-z0-9_-]+)?)": "([^"]*)"', (PAGE / "lang" / f"{language}.js").read_text()))
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,11 @@ import asyncio
 
 from fastapi import APIRouter, Response
 
+from simulacra.models import Generative
 from simulacra.studio import asks, between, mending, neighbours, pictures, steer
 from simulacra.studio.house import Home, Json
+from simulacra.studio.sets import MOMENT
+from simulacra.studio.settings import SECONDS
 
 router = APIRouter(prefix="/api/runs/{run}", tags=["steer"])
 FEW = 8  # pictures that are packed at once; more would hold the server up
@@ -15,8 +18,14 @@ FEW = 8  # pictures that are packed at once; more would hold the server up
 
 @router.get("/sliders")
 async def sliders(run: str, house: Home) -> Json:
-    """The latents that matter most and the named codes."""
-    return await house.slowly(run, lambda opened: house.remembered.of(opened, steer.sliders))
+    """The latents that matter most and the named codes; provisional ones while the data set is being read."""
+    opened = await house.opened(run)
+    known = await asyncio.to_thread(house.remembered.known, opened)
+    if known is not None:
+        return known
+    if await house.sets.of(opened, MOMENT if isinstance(opened.model, Generative) else SECONDS):
+        return await house.slowly(run, lambda opened: house.remembered.of(opened, steer.sliders))
+    return await house.quickly(run, steer.first_sliders)
 
 
 @router.post("/latents")
@@ -76,7 +85,7 @@ async def film(run: str, ask: asks.Film, house: Home) -> Response:
 @router.post("/traverse")
 async def traverse(run: str, ask: asks.Traverse, house: Home) -> Json:
     """One latent or code moved at a time."""
-    return await house.slowly(run, lambda opened: steer.traverse(opened, ask))
+    return await house.with_data(run, lambda opened: steer.traverse(opened, ask))
 
 
 @router.post("/manifold")
@@ -88,7 +97,7 @@ async def manifold(run: str, ask: asks.Manifold, house: Home) -> Json:
 @router.post("/arithmetic")
 async def arithmetic(run: str, ask: asks.Arithmetic, house: Home) -> Json:
     """A picture moved by the difference of two groups."""
-    return await house.slowly(run, lambda opened: steer.arithmetic(opened, ask))
+    return await house.with_data(run, lambda opened: steer.arithmetic(opened, ask))
 
 
 @router.post("/translate")
@@ -112,10 +121,13 @@ async def anomaly(run: str, ask: asks.Invert, house: Home) -> Json:
 @router.post("/examples")
 async def examples(run: str, ask: asks.Examples, house: Home) -> Json:
     """Images of the run's test split."""
-    return await house.slowly(run, lambda opened: steer.examples(opened, ask))
+    return await house.with_data(run, lambda opened: steer.examples(opened, ask))
 
 
 @router.post("/neighbours")
 async def nearest(run: str, ask: asks.Decode, house: Home) -> Json:
-    """The training images that are nearest to the image of a latent."""
+    """The training images that are nearest to the image of a latent; none yet while the data set is being read."""
+    opened = await house.opened(run)
+    if not await house.sets.of(opened, MOMENT):
+        return {"reading": True, "images": [], "distances": [], "searched": 0, "of": 0}
     return await house.slowly(run, lambda opened: neighbours.of(opened, ask))

@@ -167,3 +167,46 @@ class Plan(Ask):
     """What to train on uploaded pictures in so many minutes."""
 
     minutes: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = 10.0
+
+
+class NewGame(Ask):
+    """A family to play by hand, on a small data set."""
+
+    family: Name
+    data: Literal["digits", "shapes"] = "digits"
+    seed: Seed = 0
+
+
+class Rounds(Ask):
+    """Rounds to play, and the players that hold still in them."""
+
+    n: Annotated[int, Field(ge=1, le=200)] = 1
+    still: Annotated[list[Name], Field(max_length=8)] = []
+
+
+Unit = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+Point = Annotated[list[Unit], Field(min_length=2, max_length=2)]
+Points = Annotated[list[Point], Field(min_length=1, max_length=2_000)]
+
+
+class Pull(Ask):
+    """A penalty on the discriminator's gradient."""
+
+    kind: Literal["none", "gradient_penalty", "dragan", "r1", "r2", "r1_r2"]
+    weight: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.1
+
+
+class NewGround(Ask):
+    """Points of the plane, drawn by hand, and a penalty for each objective."""
+
+    points: Points
+    penalties: Annotated[dict[Name, Pull], Field(max_length=8)] = {}
+    rate: Annotated[float, Field(gt=0, le=0.1, allow_inf_nan=False)] = 2e-3
+    seed: Seed = 0
+
+
+class Steps(Ask):
+    """Steps to play on the plane, perhaps on other points from now on."""
+
+    n: Annotated[int, Field(ge=0, le=100)] = 5
+    points: Points | None = None

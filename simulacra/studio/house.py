@@ -12,7 +12,9 @@ from simulacra.runs.run import Run
 from simulacra.studio.gallery import Found, Gallery
 from simulacra.studio.jobs import Jobs
 from simulacra.studio.models import Models
+from simulacra.studio.play import Games
 from simulacra.studio.remembered import Remembered
+from simulacra.studio.sets import Sets
 from simulacra.studio.settings import Settings
 from simulacra.studio.shelf import Notes
 from simulacra.studio.uploads import Uploads
@@ -29,9 +31,12 @@ class House:
         self.settings = settings
         self.gallery = Gallery(settings.runs)
         self.models = Models()
+        self.sets = Sets()
         self.quick = Line("quick")
         self.slow = Line("slow", most=16)
+        self.playing = Line("playing")
         self.decoder = Decoder(self.quick)
+        self.games = Games(settings.state / "play")
         self.jobs = Jobs(settings.state / "jobs")
         self.uploads = Uploads(settings.state / "uploads")
         self.notes = Notes(settings.state / "notes.json")
@@ -54,6 +59,12 @@ class House:
         """Do what takes seconds with a run, beside what takes a moment."""
         return await self.slow.run(lambda: work(self.models.open(self.gallery[run])))
 
+    async def with_data(self, run: str, work: Callable[[Run], Result]) -> Result:
+        """Do what takes seconds with a run and its data set, once that was read."""
+        opened = await self.opened(run)
+        await self.sets.of(opened)
+        return await self.slow.run(lambda: work(opened))
+
     async def watch_queue(self) -> None:
         """Start what waits in the queue, until the server ends."""
         while not self.settings.view:
@@ -64,6 +75,8 @@ class House:
         """End the threads; trainings go on."""
         self.quick.close()
         self.slow.close()
+        self.playing.close()
+        self.sets.close()
         self.jobs.close()
 
 

@@ -16,6 +16,7 @@ from simulacra.studio import asks, pictures, steer
 
 SHOWN = 4
 MOST = 10_000  # training images that are looked through
+NUMBERS = 30_000_000  # of their pixels, which are held as floats
 _known: WeakKeyDictionary[Run, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
 
@@ -26,7 +27,7 @@ def of(run: Run, ask: asks.Decode) -> dict[str, Any]:
     distance, index = nearest_few(images.to_unit(x).flatten(1), known, SHOWN)
     found = images.from_bytes(looked_through[index[0]])
     return {
-        "images": pictures.all_shown(found), "distances": [round(d, 3) for d in distance[0].tolist()],
+        "reading": False, "images": pictures.all_shown(found), "distances": [round(d, 3) for d in distance[0].tolist()],
         "searched": len(known), "of": len(run.splits.train),
     }  # fmt: skip
 
@@ -35,7 +36,8 @@ def _training_images(run: Run) -> tuple[Tensor, Tensor]:
     """The training images as vectors in [0, 1] and as bytes, in large sets a fixed choice of them."""
     if run not in _known:
         train = run.splits.train.images
+        most = max(SHOWN, min(MOST, NUMBERS // train[0].numel()))
         generator = torch.Generator().manual_seed(derived_seed("neighbours"))
-        chosen = train[torch.randperm(len(train), generator=generator)[:MOST]]
+        chosen = train[torch.randperm(len(train), generator=generator)[:most]]
         _known[run] = (chosen.flatten(1).float() / 255, chosen)
     return _known[run]

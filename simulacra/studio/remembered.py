@@ -20,22 +20,29 @@ class Remembered:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def known(self, run: Run) -> dict[str, Any] | None:
+        """Return what was found of a run before, or None."""
+        try:
+            known = json.loads(self._path(run).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return known if isinstance(known, dict) else None
+
     def of(self, run: Run, find: Callable[[Run], dict[str, Any]]) -> dict[str, Any]:
         """Return what ``find`` finds of a run, now or before."""
-        path = self.folder / f"{_key(run)}.json"
-        try:
-            known = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError):
-            known = None
-        if isinstance(known, dict):
+        known = self.known(run)
+        if known is not None:
             return known
         found = find(run)
         try:
-            with atomic(path) as temporary:
+            with atomic(self._path(run)) as temporary:
                 temporary.write_text(json.dumps(found), "utf-8")
         except (StorageError, ConfigError):
             pass
         return found
+
+    def _path(self, run: Run) -> Path:
+        return self.folder / f"{_key(run)}.json"
 
 
 def _key(run: Run) -> str:

@@ -34,9 +34,18 @@ FEW = 16  # the same where each image is inverted
 
 
 def sliders(run: Run) -> Answer:
-    """The latents that matter most with their spread, the named codes, and where to start."""
+    """The latents that matter most with their spread, the named codes, the classes, and where to start."""
+    return {**_sliders(run, _reference(run)), "classes": _classes(run), "settled": True}
+
+
+def first_sliders(run: Run) -> Answer:
+    """The same of a model with a prior, before its data was read: its first latents, as N(0, I) spreads them."""
+    return {**_sliders(run, None), "classes": [], "settled": False}
+
+
+def _sliders(run: Run, reference: Tensor | None) -> Answer:
     capabilities.require_latents(run.model, "explore")
-    found = generate.axes(run.model, _reference(run))
+    found = generate.axes(run.model, reference)
     codes = tuple(run.model.codes) if isinstance(run.model, Coded) else ()
     noise = run.model.codes.noise if isinstance(run.model, Coded) else len(found.origin)
     axes = [
@@ -49,7 +58,6 @@ def sliders(run: Run) -> Answer:
         "origin": found.origin.tolist(), "axes": axes, "codes": list(map(_code, codes)),
         "draws": isinstance(run.model, Generative) or run.prior() is not None,
         "truncation": capabilities.has_standard_normal_prior(run.model),
-        "classes": _classes(run),
         "plane": isinstance(run.model, Generative) and len(found.origin) == 2,
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ export default {
   "time.hours": "{h} h {m} min", "time.minutes": "{m} min {s} s", "time.seconds": "{s} s",
 
   "room.runs": "Runs", "room.explore": "Explore", "room.draw": "Draw", "room.between": "Between", "room.train": "Train", "room.pictures": "Your pictures",
-  "room.mend": "Mend", "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
+  "room.play": "Play", "room.mend": "Mend", "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
 
   "copy.command": "Copy as command", "copy.python": "Copy as Python", "copy.link": "Copy link", "copy.done": "Copied.",
   "picture.drop": "Drop or paste a picture here.", "picture.choose": "Choose a picture", "picture.save": "Save picture",
@@ -21,6 +21,7 @@ export default {
   "runs.samples2": "Samples while it learns", "runs.reconstructions": "Originals and reconstructions", "runs.back": "All runs", "runs.note": "A note about this run", "runs.config": "Full config",
   "facts.images": "images seen", "facts.time": "training time",
 
+  "explore.reading": "The training pictures are being read, once. You can go on meanwhile.",
   "explore.beside": "The same latent in another model", "explore.alone": "none", "explore.second": "The image of the same latent by the other model",
   "explore.lead": "Move through the latent space of a model and see each point at once.", "explore.image": "The image of the chosen latent", "explore.new": "New sample", "explore.keep": "Keep as keyframe",
   "explore.kept": "Kept. {n} keyframes wait in Between.", "explore.walk": "Walk between them", "explore.variations": "Variations", "explore.take": "Take variation {n}", "explore.near": "Nearest training images: is it a copy?",
@@ -66,4 +67,17 @@ export default {
 
   "measure.lead": "Scores of your models with the conditions under which they hold.", "measure.scores": "Scores", "measure.metric": "Score", "measure.value": "Value", "measure.conditions": "Conditions", "measure.none": "This run was not evaluated yet",
   "measure.how": "Run this in a terminal. The scores and their page appear here.", "measure.evaluation": "Evaluation", "measure.report": "Report", "measure.window": "Open in a new tab",
+
+  "play.lead": "Play the game of a model by hand: one round at a time, and see what each player minimises.", "play.what": "What to play with", "play.game": "A model of pictures", "play.plane": "Points of the plane",
+  "play.family": "Family", "play.afresh": "Begin afresh", "play.turns": "Rounds", "play.next": "Next round", "play.only": "Only {player} moves", "play.play": "Play", "play.pause": "Pause", "play.pace": "pace",
+  "play.pace0": "very slow", "play.pace1": "slow", "play.pace2": "steady", "play.pace3": "brisk", "play.pace4": "fast", "play.pace5": "60 a look",
+  "play.players": "Players", "play.still": "holds still", "play.weights": "{n} weights", "play.waits": "It has not had its turn yet.", "play.history": "Terms of the losses, by round", "play.ready": "Nobody has moved yet. The pictures show untrained weights.",
+  "play.told": "Step {step}: the turn of {turn}. Moved: {moved}.", "play.nobody": "nobody", "play.before": "before", "play.after": "after", "play.now": "now", "play.samples": "Samples of the same latents", "play.reconstructions": "Test pictures, and their reconstructions below",
+
+  "plane.paper": "The plane: draw points here", "plane.one": "One step", "plane.legend": "Green: your points. Red: generated points. Blue ground: where the discriminator expects real points, orange: generated ones. Arrows: where the loss pulls the generator.",
+  "plane.draw": "The distribution", "plane.drawhint": "Draw on the plane with the mouse or a finger, also while the games go on; or choose a shape.", "plane.new": "Begin a new drawing", "plane.fresh": "The next stroke begins a new drawing.", "plane.pace": "steps a look", "plane.rate": "learning rate",
+  "plane.ring": "eight points", "plane.grid": "grid", "plane.circle": "circle", "plane.spiral": "spiral", "plane.two": "two points", "plane.six": "Six objectives", "plane.sixhint": "All begin with the same weights. Press one to see it large, or give it another penalty.",
+  "plane.penalty": "Penalty for {objective}", "plane.covered": "{n} % reached", "plane.over": "diverged", "plane.step": "step {n}",
+  "objective.saturating": "Saturating", "objective.non_saturating": "Non-saturating", "objective.least_squares": "Least squares", "objective.hinge": "Hinge", "objective.wasserstein": "Wasserstein", "objective.relativistic": "Relativistic pairing",
+  "penalty.none": "no penalty", "penalty.gradient_penalty": "gradient penalty", "penalty.dragan": "DRAGAN", "penalty.r1": "R1", "penalty.r2": "R2", "penalty.r1_r2": "R1 and R2",
 };

@@ -4,7 +4,7 @@ export default {
   "error.status": "服务器返回了 {status}。", "error.gone": "连不上工作室。它还在运行吗？", "error.file": "无法读取此文件。", "error.title": "无法打开此页面", "error.again": "重试",
   "time.hours": "{h} 小时 {m} 分", "time.minutes": "{m} 分 {s} 秒", "time.seconds": "{s} 秒",
 
-  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.mend": "修补", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
+  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.play": "博弈", "room.mend": "修补", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
 
   "copy.command": "复制为命令", "copy.python": "复制为 Python", "copy.link": "复制链接", "copy.done": "已复制。",
   "picture.drop": "把图片拖放或粘贴到这里。", "picture.choose": "选择图片", "picture.save": "保存图片", "run.choose": "模型", "scrub.label": "训练时刻",
@@ -15,6 +15,7 @@ export default {
   "runs.lead": "你训练过的所有模型及其最新样本。", "runs.filter": "按名称、类型、数据或备注筛选", "runs.shipped": "随软件附带的模型", "runs.none": "没有匹配的模型。", "runs.new": "训练模型", "runs.star": "收藏 {name}", "runs.samples": "{name} 的样本", "runs.nosheet": "还没有样本",
   "runs.images": "{n} 张图像", "runs.step": "第 {n} 步", "runs.samples2": "学习过程中的样本", "runs.reconstructions": "原图与重建", "runs.back": "所有模型", "runs.note": "关于此模型的备注", "runs.config": "完整配置", "facts.images": "已学习的图像", "facts.time": "训练时间",
 
+  "explore.reading": "正在读取训练图片，仅此一次。你可以继续操作。",
   "explore.beside": "另一个模型中的同一潜变量", "explore.alone": "无", "explore.second": "另一个模型对同一潜变量画出的图像",
   "explore.lead": "在模型的潜空间中移动，每一点立即可见。", "explore.image": "所选潜变量对应的图像", "explore.new": "新样本", "explore.keep": "存为关键帧", "explore.kept": "已保存。“渐变”中有 {n} 个关键帧。", "explore.walk": "在它们之间漫步", "explore.variations": "变体",
   "explore.take": "选用变体 {n}", "explore.near": "最接近的训练图像：是复制吗？", "explore.nearest": "训练图像 {n}", "explore.codes": "命名编码", "explore.sliders": "最重要的潜变量", "explore.reset": "回到起点", "explore.draw": "按种子抽样", "explore.truncation": "截断",
@@ -48,4 +49,17 @@ export default {
   "dark.lead": "手工修改图片，并复制能对整个文件夹做同样处理的命令。", "dark.before": "之前", "dark.after": "之后", "dark.add": "添加操作", "dark.chain": "操作", "dark.drop": "把图片拖放或粘贴到这里。", "dark.hint": "添加一个操作；每个都有滑块，预览会随之变化。", "dark.remove": "移除此操作", "dark.up": "上移此操作",
 
   "measure.lead": "模型的得分及其成立的条件。", "measure.scores": "得分", "measure.metric": "指标", "measure.value": "数值", "measure.conditions": "条件", "measure.none": "此模型尚未评估", "measure.how": "在终端中运行此命令，得分及其页面就会出现在这里。", "measure.evaluation": "评估", "measure.report": "报告", "measure.window": "在新标签页中打开",
+
+  "play.lead": "亲手进行模型的博弈：一次一回合，看每个玩家在最小化什么。", "play.what": "用什么来玩", "play.game": "图片模型", "play.plane": "平面上的点",
+  "play.family": "模型类型", "play.afresh": "重新开始", "play.turns": "回合", "play.next": "下一回合", "play.only": "只动 {player}", "play.play": "播放", "play.pause": "暂停", "play.pace": "速度",
+  "play.pace0": "很慢", "play.pace1": "慢", "play.pace2": "平稳", "play.pace3": "轻快", "play.pace4": "快", "play.pace5": "每次 60 回合",
+  "play.players": "玩家", "play.still": "保持不动", "play.weights": "{n} 个权重", "play.waits": "还没轮到它。", "play.history": "各回合的损失项", "play.ready": "还没有人走过一步。图片来自未训练的权重。",
+  "play.told": "第 {step} 步：轮到 {turn}。已移动：{moved}。", "play.nobody": "无", "play.before": "之前", "play.after": "之后", "play.now": "现在", "play.samples": "同一组潜变量的样本", "play.reconstructions": "测试图片，下方为重建",
+
+  "plane.paper": "平面：在此画点", "plane.one": "走一步", "plane.legend": "绿色：你的点。红色：生成的点。蓝色底：判别器认为真实的地方；橙色底：它认为是生成的地方。箭头：损失把生成器拉向何处。",
+  "plane.draw": "分布", "plane.drawhint": "用鼠标或手指在平面上画，博弈进行中也可以；或者选择一个形状。", "plane.new": "开始新的图形", "plane.fresh": "下一笔将开始新的图形。", "plane.pace": "每次步数", "plane.rate": "学习率",
+  "plane.ring": "八个点", "plane.grid": "网格", "plane.circle": "圆", "plane.spiral": "螺旋", "plane.two": "两个点", "plane.six": "六种目标函数", "plane.sixhint": "它们从相同的权重开始。点按其中一个可放大查看，也可以换一种惩罚项。",
+  "plane.penalty": "{objective} 的惩罚项", "plane.covered": "已到达 {n} %", "plane.over": "已发散", "plane.step": "第 {n} 步",
+  "objective.saturating": "饱和", "objective.non_saturating": "非饱和", "objective.least_squares": "最小二乘", "objective.hinge": "合页", "objective.wasserstein": "Wasserstein", "objective.relativistic": "相对配对",
+  "penalty.none": "无惩罚", "penalty.gradient_penalty": "梯度惩罚", "penalty.dragan": "DRAGAN", "penalty.r1": "R1", "penalty.r2": "R2", "penalty.r1_r2": "R1 与 R2",
 };

@@ -46,9 +46,9 @@ export async function show(root) {
 
 /* A first picture to play with: the newest sheet of a run. */
 async function sample() {
-  const run = (await get("runs")).find(one => one.sheets?.samples?.length);
+  const runs = await get("runs"), run = runs.find(one => one.sheets?.samples?.length) || runs.find(one => one.ready && one.abilities?.includes("sample"));
   if (!run) return null;
-  const steps = run.sheets.samples, response = await fetch(`/api/runs/${encodeURIComponent(run.id)}/sheets/samples/${steps[steps.length - 1]}`), blob = await response.blob();
+  const last = run.sheets.samples?.at(-1), response = await fetch(`/api/runs/${encodeURIComponent(run.id)}/${last === undefined ? "cover" : `sheets/samples/${last}`}`), blob = await response.blob();
   return new Promise(resolve => { const reader = new FileReader(); reader.onload = () => resolve(reader.result); reader.readAsDataURL(blob); });
 }
 

@@ -71,8 +71,7 @@ async function enter(body, run) {
   fill(trio, h("p", {}, encodes ? t("draw.hint") : t("draw.hintinvert")));
   const paste = event => drop.paste(event);
   document.addEventListener("paste", paste);
-  fill(body, h("div", { class: "split" },
-    h("div", { class: "stack" }, card(null, sheet.canvas, sheet.tools, h("div", { class: "row" }, example, search)), drop),
-    h("div", { class: "stack" }, card(t("draw.result"), trio, error), edit, directions, copy)));
+  fill(body, h("div", { class: "hands" }, card(null, sheet.canvas, sheet.tools, h("div", { class: "row" }, example, search)),
+    h("div", { class: "stack" }, card(t("draw.result"), trio, error), edit, directions, copy), drop));
   return () => document.removeEventListener("paste", paste);
 }

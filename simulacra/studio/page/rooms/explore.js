@@ -16,8 +16,19 @@ export async function show(root) {
 }
 
 async function enter(body, run, runs) {
-  const about = await get(`runs/${encodeURIComponent(run.id)}/sliders`);
+  const sliders = () => get(`runs/${encodeURIComponent(run.id)}/sliders`), about = await sliders();
   new Canvas(body, run, about, runs).start();
+  if (!about.settled) settle(body, run, runs, sliders);
+}
+
+/* The data set is still being read: once it was, sort the latents by what they do to it. */
+async function settle(body, run, runs, sliders) {
+  for (;;) {
+    await new Promise(resolve => setTimeout(resolve, 2500));
+    if (!body.isConnected || place().params.get("run") !== run.id) return;
+    const about = await sliders();
+    if (about.settled) { if (body.isConnected && place().params.get("run") === run.id) new Canvas(body, run, about, runs).start(); return; }
+  }
 }
 
 class Canvas {
@@ -159,7 +170,10 @@ class Canvas {
     const around = Array.from({ length: VARIATIONS }, () => this.nearby());
     const [varied, near] = await Promise.allSettled([of(this.run.id, "decode", { latents: around, codes: this.codes }), of(this.run.id, "neighbours", { latents: [this.z], codes: this.codes })]);
     if (varied.status === "fulfilled") fill(this.varied, varied.value.images.map((url, i) => h("button", { type: "button", "aria-label": t("explore.take", { n: i + 1 }), onclick: () => { this.z = around[i]; this.moved(); } }, pic(url, ""))));
-    if (near.status === "fulfilled") fill(this.near, near.value.images.map((url, i) => h("figure", {}, pic(url, t("explore.nearest", { n: i + 1 })), h("figcaption", {}, near.value.distances[i]))));
+    if (near.status === "fulfilled" && near.value.reading) {
+      fill(this.near, h("p", { class: "small" }, t("explore.reading")), h("progress", { "aria-label": t("explore.reading") }));
+      setTimeout(() => { if (this.near.isConnected) this.settle(); }, 2500);
+    } else if (near.status === "fulfilled") fill(this.near, near.value.images.map((url, i) => h("figure", {}, pic(url, t("explore.nearest", { n: i + 1 })), h("figcaption", {}, near.value.distances[i]))));
     else fill(this.near, h("p", { class: "small" }, near.reason.message));
   }
 

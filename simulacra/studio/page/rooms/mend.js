@@ -96,9 +96,9 @@ async function enter(body, run) {
   const threshold = slider({ label: t("mend.threshold"), low: 0.02, high: 0.5, step: 0.01, value: 0.25, long: true, oninput: mark });
   threshold.classList.add("hidden");
 
-  fill(body, h("div", { class: "split" },
-    h("div", { class: "stack" }, card(null, h("div", { class: "stage" }, image, canvas), h("div", { class: "row" }, h("div", { class: "grow" }, width), h("button", { type: "button", class: "mini", onclick: clear }, t("draw.clear"))),
-      h("div", { class: "row" }, h("button", { type: "button", onclick: example }, t("draw.example")), find), heat, threshold), pictureIn(given)),
-    h("div", { class: "stack" }, card(t("mend.filled"), results), copy)));
-  await example();
+  fill(body, h("div", { class: "hands" },
+    card(null, h("div", { class: "stage" }, image, canvas), h("div", { class: "row" }, h("div", { class: "grow" }, width), h("button", { type: "button", class: "mini", onclick: clear }, t("draw.clear"))),
+      h("div", { class: "row" }, h("button", { type: "button", onclick: example }, t("draw.example")), find), heat, threshold),
+    h("div", { class: "stack" }, card(t("mend.filled"), results), copy), pictureIn(given)));
+  example();
 }

@@ -16,7 +16,7 @@ export async function show(root) {
 }
 
 async function enter(body, run) {
-  const result = h("div", { class: "trio" }, h("p", {}, t("translate.hint"))), copy = copying(), strip = h("div", { class: "strip" });
+  const result = h("div", { class: "trio big" }, h("p", {}, t("translate.hint"))), copy = copying(), strip = h("div", { class: "strip" });
   let to = place().params.get("to") === "A" ? "A" : "B", picture = null, domains = null, last = "";
   const ask = latest(async () => {
     if (!picture) return;
@@ -32,9 +32,10 @@ async function enter(body, run) {
   const examples = () => fill(strip, domains ? domains[OTHER[to] === "A" ? 0 : 1].map((url, i) => h("button", { type: "button", "aria-label": t("translate.example", { n: i + 1 }), onclick: () => { sheet.show(url); picture = url; ask(); } }, pic(url, ""))) : null);
   if (!run.directions.includes(to)) to = run.directions[0];
   const direction = choose(run.directions.map(name => [name, t(name === "B" ? "translate.ab" : "translate.ba")]), to, value => { to = value; keep({ to }); examples(); ask(); }, t("translate.direction"));
-  fill(body, h("div", { class: "split" },
-    h("div", { class: "stack" }, card(t("translate.direction"), direction), card(t("translate.examples"), strip), card(t("translate.draw"), sheet.canvas, sheet.tools), pictureIn(url => { sheet.show(url); picture = url; ask(); })),
-    h("div", { class: "stack" }, card(t("translate.result"), result, h("div", { class: "row" }, saveButton(() => last, "translated.png"))), copy)));
+  fill(body, h("div", { class: "hands" },
+    h("div", { class: "stack" }, card(t("translate.direction"), direction), card(t("translate.examples"), strip)),
+    h("div", { class: "stack" }, card(t("translate.result"), result, h("div", { class: "row" }, saveButton(() => last, "translated.png"))), copy),
+    h("div", { class: "stack" }, card(t("translate.draw"), sheet.canvas, sheet.tools), pictureIn(url => { sheet.show(url); picture = url; ask(); }))));
   try {
     domains = (await of(run.id, "examples", { n: 16 })).domains || null;
     examples();
