@@ -13,7 +13,8 @@ from torch import Tensor
 
 from simulacra.data import derived_seed
 from simulacra.models import Round
-from simulacra.training.trainer import Trainer, random_state, seed_noise, set_random_state
+from simulacra.training.seeding import random_state, seed_noise, set_random_state
+from simulacra.training.trainer import Trainer
 
 
 @dataclass(frozen=True)
