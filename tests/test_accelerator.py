@@ -24,7 +24,9 @@ def script() -> Any:
     return module
 
 
-@pytest.mark.parametrize("step", ["families", "resume", "peak", "speed", "curves"])
+@pytest.mark.parametrize(
+    "step", ["families", "resume", "peak", "speed", pytest.param("curves", marks=pytest.mark.slow)]
+)
 def test_every_step_runs_on_the_cpu(step: str) -> None:
     result = script().STEPS[step][0](CPU, True)
     assert result["ok"], result

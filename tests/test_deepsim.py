@@ -187,6 +187,7 @@ def test_it_says_when_a_training_ends_before_the_discriminator_joins_in() -> Non
 # -------------------------------------------------------------------------------------------- learning
 
 
+@pytest.mark.slow
 def test_it_learns_where_a_square_is() -> None:
     """Bright squares at the left or at the right of a dark ground: samples show one of them, not grey in between."""
     torch.manual_seed(0)

@@ -102,11 +102,10 @@ def test_quickstart_of_a_folder_ends_with_pictures(
     assert (tmp_path / "run" / "report.html").is_file()
     command = said.split("The same as: simulacra ")[1].splitlines()[0].split()
     assert command[:3] == ["train", "pictures", "--data"]
+    _writes_its_report_again(tmp_path / "run", capsys)
 
 
-def test_a_report_can_be_written_at_any_time(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = tmp_path / "run"
-    assert cli.main(["quickstart", str(folder), "--minutes", "0.02", *WORDS, "--out", str(run)]) == 0
+def _writes_its_report_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (run / "report.html").unlink()
     assert cli.main(["report", str(run)]) == 0
     assert "nearest training images" in (run / "report.html").read_text()
@@ -115,6 +114,7 @@ def test_a_report_can_be_written_at_any_time(folder: Path, tmp_path: Path, capsy
     assert "Name the run folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_train_auto_is_the_same(folder: Path, tmp_path: Path) -> None:
     words = ["train", "auto", "--data", str(folder), "--minutes", "0.02", *WORDS, "--out", str(tmp_path / "run")]
     assert cli.main(words) == 0

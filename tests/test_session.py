@@ -147,6 +147,7 @@ def test_log_lines_after_the_checkpoint_are_not_repeated(tmp_path: Path) -> None
     assert [row["images"] for row in rows] == list(range(64, 641, 64))
 
 
+@pytest.mark.slow
 def test_attacked_trainings_end_as_undisturbed_ones(tmp_path: Path) -> None:
     """Killed at random moments and before renamings, stopped by signals, on a full disk: equal to the last bit."""
     script = Path(__file__).parent.parent / "scripts" / "kill_and_resume.py"

@@ -82,6 +82,7 @@ def test_features_and_modes_are_read_channel_by_channel() -> None:
     assert not isinstance(found, StackedDigits), "grey has no digits"
 
 
+@pytest.mark.slow
 def test_a_run_that_paints_one_mode_has_one_mode(
     data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

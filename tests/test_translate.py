@@ -45,7 +45,7 @@ SMALL: dict[str, Any] = {
 @pytest.fixture(autouse=True, scope="module")
 def quick_classifier() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domains, "IMAGES_SEEN", 3_000)
+        patch.setattr(domains, "IMAGES_SEEN", 600)
         yield
 
 
@@ -325,6 +325,7 @@ def test_evaluate_says_why_it_takes_long(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(domains, "VERSION", -1)  # none of these is in the cache
+    monkeypatch.setattr(domains, "IMAGES_SEEN", 60)
     assert run_verb("evaluate", str(run.path), "--n", "20", "--out", str(tmp_path / "e.json")) == 0
     said = capsys.readouterr()
     assert "Training a classifier that tells the two domains of shapes apart" in said.err

@@ -28,7 +28,7 @@ def small_run(data: str, out: Path) -> Run:
     return train("gan", data=data, out=out, changes=CHANGES)
 
 
-@pytest.fixture(scope="module", params=["shapes", "emoji"])
+@pytest.fixture(scope="module", params=["shapes", pytest.param("emoji", marks=pytest.mark.slow)])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     data = "shapes"
     if request.param == "emoji":
