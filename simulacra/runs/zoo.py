@@ -19,7 +19,10 @@ CARD, MODEL = "card.json", "model.safetensors"
 
 @dataclass(frozen=True)
 class Shipped:
-    """What is known about a shipped model; ``score`` is the value of ``metric`` that its recipe reached."""
+    """What is known about a shipped model; ``score`` is the value of ``metric`` on so many test ``images``.
+
+    ``changes`` are the options of `simulacra train` by which it differs from its recipe.
+    """
 
     name: str
     recipe: str
@@ -28,6 +31,8 @@ class Shipped:
     metric: str
     unit: str
     score: float
+    images: int
+    changes: str
     licence: str
     size: int  # bytes of the model file
 
