@@ -16,7 +16,7 @@ from torch import Tensor
 from simulacra.errors import ConfigError
 from simulacra.images import from_bytes, to_bytes, to_unit
 from simulacra.operations import COMPOSITIONS, OPERATIONS, Parameter, Range, Step, operation, steps
-from simulacra.transforms import Pipeline, apply, colour, filters, geometry, inpaint, movement
+from simulacra.transforms import Pipeline, apply, colour, filters, geometry, inpaint, lab, movement
 from simulacra.transforms.pipeline import function
 
 PLAIN = [name for name, one in OPERATIONS.items() if not one.needs_picture]
@@ -290,6 +290,19 @@ def test_four_corners_say_where_the_image_goes() -> None:
     assert torch.allclose(moving.points(source), target, atol=1e-3)
 
 
+def test_a_homography_is_the_one_that_made_the_points() -> None:
+    wanted = torch.tensor([[1.1, 0.2, 5.0], [-0.1, 0.9, 3.0], [0.002, -0.001, 1.0]], dtype=torch.float64)
+    source = torch.tensor([[10.0, 10.0], [200.0, 20.0], [180.0, 150.0], [0.0, 130.0]], dtype=torch.float64)
+    moved = torch.cat([source, torch.ones(4, 1, dtype=torch.float64)], 1) @ wanted.T
+    found = geometry.homography(source[None], (moved[:, :2] / moved[:, 2:])[None])[0]
+    assert torch.allclose(found / found[2, 2], wanted, atol=1e-9)
+    straight = source.clone()
+    straight[1] = (straight[0] + straight[2]) / 2
+    for points in ((straight, source), (source, straight)):
+        with pytest.raises(ConfigError, match="three of the four points lie on a line"):
+            geometry.homography(points[0][None], points[1][None])
+
+
 # ---------------------------------------------------------------------------------------------------- means
 
 
@@ -434,6 +447,40 @@ def test_canny_finds_the_border_of_a_square() -> None:
         torch.minimum((columns - 7.5).abs(), (columns - 15.5).abs())
     )
     assert float(near.max()) < 2
+
+
+def test_canny_keeps_weak_edges_that_touch_strong_ones_only() -> None:
+    x = -torch.ones(1, 1, 30, 30)
+    x[..., 15:] += 2 * (1 - torch.arange(30.0).view(-1, 1) / 30)  # a step that gets lower from row to row ...
+    x[..., 18:21, :] = -1  # ... and is cut here
+    found = filters.canny(x, low=0.3, high=2.5, sigma=0.5)[0, 0] > 0
+    assert found[1:15, 12:18].sum(1).eq(1).all(), "one pixel thick, down to where it is weak"
+    assert not found[23:].any()
+    assert not (filters.canny(x, low=2.4, high=2.5, sigma=0.5)[0, 0] > 0)[13:].any()
+
+
+@pytest.mark.parametrize(
+    ("rgb", "expected"),
+    [
+        ((1.0, 1.0, 1.0), (100.0, 0.0, 0.0)),
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+        ((1.0, 0.0, 0.0), (53.24, 80.09, 67.20)),
+        ((0.0, 1.0, 0.0), (87.73, -86.18, 83.18)),
+        ((0.0, 0.0, 1.0), (32.30, 79.19, -107.86)),
+        ((0.5, 0.5, 0.5), (53.39, 0.0, 0.0)),
+    ],
+)
+def test_lab_of_known_colours(rgb: tuple[float, ...], expected: tuple[float, ...]) -> None:
+    x = torch.tensor(rgb).view(1, 3, 1, 1)
+    found = lab.from_rgb(x)
+    assert torch.allclose(found.flatten(), torch.tensor(expected), atol=0.02)
+    assert torch.allclose(lab.to_rgb(found), x, atol=1e-5)
+
+
+def test_lab_agrees_with_scikit_image() -> None:
+    color = pytest.importorskip("skimage.color")
+    x = to_unit(noise(1, 3, 20, 30))
+    assert np.abs(numpy(lab.from_rgb(x)) - color.rgb2lab(numpy(x))).max() < 0.02
 
 
 # -------------------------------------------------------------------------------------------------- inpaint

@@ -10,6 +10,7 @@ from torch import Tensor
 from simulacra import parallel
 from simulacra.errors import ConfigError
 from simulacra.images import from_unit, luma, to_bytes, to_unit
+from simulacra.transforms import lab
 from simulacra.transforms.common import CHUNK, Amount, clamped, in_chunks, per_image
 
 LEVELS = 256
@@ -143,11 +144,9 @@ def transfer(x: Tensor, reference: Tensor) -> Tensor:
     """
     if x.shape[1] == 1 or not x.numel():
         return clamped(_like(x, luma(reference))) if x.numel() else x
-    from kornia.color import lab_to_rgb, rgb_to_lab
-
     _refuse_other_channels(x)
-    wanted = rgb_to_lab(to_unit(reference).clamp(0, 1).expand(-1, 3, -1, -1))
-    return clamped(from_unit(lab_to_rgb(_like(rgb_to_lab(to_unit(x).clamp(0, 1)), wanted))))
+    wanted = lab.from_rgb(to_unit(reference).clamp(0, 1).expand(-1, 3, -1, -1))
+    return clamped(from_unit(lab.to_rgb(_like(lab.from_rgb(to_unit(x).clamp(0, 1)), wanted))))
 
 
 def _like(values: Tensor, wanted: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from simulacra.errors import ConfigError
+from simulacra.images import luma
 from simulacra.transforms.common import (
     Amount,
     by_value,
@@ -21,6 +22,7 @@ from simulacra.transforms.common import (
     weigh,
 )
 from simulacra.transforms.median import median
+from simulacra.transforms.ridges import connected, ridges
 
 __all__ = [
     "bilateral",
@@ -164,25 +166,30 @@ def _divergence(field: Tensor, dim: int) -> Tensor:
 
 def edges(x: Tensor) -> Tensor:
     """Return the length of each channel's slope (Sobel): -1 where flat, 1 at a step from black to white."""
-    smooth, slope = x.new_tensor([[0.25, 0.5, 0.25]]), x.new_tensor([[-0.5, 0.0, 0.5]])
-    down, right = weigh(weigh(x, slope, -2), smooth, -1), weigh(weigh(x, smooth, -2), slope, -1)
+    down, right = _slopes(x)
     return clamped(2 * torch.sqrt(down.square() + right.square() + 1e-12) - 1)
+
+
+def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
+    """By how much each channel rises from a pixel to the next one, down and to the right (Sobel)."""
+    smooth, slope = x.new_tensor([[0.25, 0.5, 0.25]]), x.new_tensor([[-0.5, 0.0, 0.5]])
+    return weigh(weigh(x, slope, -2), smooth, -1), weigh(weigh(x, smooth, -2), slope, -1)
 
 
 def canny(x: Tensor, low: float = 0.1, high: float = 0.2, sigma: float = 1.0) -> Tensor:
     """Return thin edges, 1 on -1, of the grey image: slopes above ``high``, and those above ``low`` that touch them.
 
-    Through kornia. Source: A Computational Approach to Edge Detection (1986), https://doi.org/10.1109/TPAMI.1986.4767851
+    Slopes are Sobel's, of values in [0, 1], so a step from black to white has a slope of 4 before smoothing.
+    Source: A Computational Approach to Edge Detection (1986), https://doi.org/10.1109/TPAMI.1986.4767851
     """
-    from kornia.filters import canny as kornia_canny
-
     if not 0 < low < high:
         raise ConfigError(f"canny: low must lie between 0 and high, not {low:g} and {high:g}.")
     if not x.numel():
         return x[:, :1]
-    grey = gaussian((x + 1) / 2, sigma)
-    _, found = kornia_canny(grey, low, high, (1, 1), (1.0, 1.0))
-    return 2 * found.to(x.dtype) - 1
+    down, right = (8 * slope for slope in _slopes(luma(gaussian((x + 1) / 2, sigma))))
+    length = torch.sqrt(down.square() + right.square())
+    ridge = ridges(length, down, right)
+    return 2 * connected(ridge & (length > high), ridge & (length > low)).to(x.dtype) - 1
 
 
 # --------------------------------------------------------------------------------------------- morphology

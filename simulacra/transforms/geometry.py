@@ -185,18 +185,42 @@ def perspective_movement(
 
 
 def from_corners(x: Tensor, source: Tensor, target: Tensor, after: Size | None = None) -> Projective:
-    """The movement that takes four points ``source`` to ``target``, each ``(B, 4, 2)``, through kornia.
+    """The movement that takes four points ``source`` to ``target``, each ``(B, 4, 2)`` as (x, y) in pixels.
 
     Raises `ConfigError` where three of them lie on a line.
     """
-    from kornia.geometry.transform import get_perspective_transform
-
-    try:
-        matrix = get_perspective_transform(source.double(), target.double())
-    except RuntimeError:
-        raise ConfigError("from_corners: three of the four points lie on a line.") from None
+    matrix = homography(source.double().cpu(), target.double().cpu())
     before = (x.shape[-2], x.shape[-1])
-    return Projective(matrix.expand(len(x), 3, 3).cpu(), before, after or before)
+    return Projective(matrix.expand(len(x), 3, 3), before, after or before)
+
+
+def homography(source: Tensor, target: Tensor) -> Tensor:
+    """Return the matrices ``(B, 3, 3)`` that take four points to four others, ``(B, 4, 2)`` in float64.
+
+    Two linear equations a point, about the middle of the source, which no such movement takes to infinity. Raises
+    `ConfigError` where three points lie on a line. Source: Multiple View Geometry in Computer Vision (2004), chapter 4.
+    """
+    if any(_on_a_line(points) for points in (source, target)):
+        raise ConfigError("from_corners: three of the four points lie on a line.")
+    middle = source.mean(1, keepdim=True)
+    (x, y), (u, v) = (source - middle).unbind(-1), target.unbind(-1)
+    one, none = torch.ones_like(x), torch.zeros_like(x)
+    across = torch.stack([x, y, one, none, none, none, -x * u, -y * u], -1)
+    along = torch.stack([none, none, none, x, y, one, -x * v, -y * v], -1)
+    solved = torch.linalg.solve(torch.cat([across, along], 1), torch.cat([u, v], 1))
+    matrix = torch.cat([solved, one[:, :1]], 1).view(-1, 3, 3)
+    return matrix @ _shift(-middle[:, 0, 0], -middle[:, 0, 1], len(source))
+
+
+def _on_a_line(points: Tensor) -> bool:
+    """Whether three of four points enclose no area, as far as their precision tells."""
+    size = (points - points.mean(1, keepdim=True)).abs().amax((1, 2)).clamp(min=1e-12)
+    for left_out in range(4):
+        a, b, c = (points[:, index] for index in range(4) if index != left_out)
+        area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+        if bool((area.abs() < 1e-9 * size**2).any()):
+            return True
+    return False
 
 
 def _matrices(x_size: int, rows: list[list[Tensor | float]]) -> Tensor:
