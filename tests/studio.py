@@ -15,14 +15,16 @@ from simulacra import config, images, models
 from simulacra.images import Shape
 from simulacra.runs import model_file
 
+MLP = {"kind": "mlp", "hidden": [16]}
 CLASSES = [str(k) for k in range(10)]
 
 
 def untrained(folder: Path, family: str, **model: Any) -> Path:
     """A run of digits whose weights are random: a config, a model, a log of two lines and a sheet."""
+    networks = {} if "generator" in model else {"network": MLP}
     values = config.parse({
         "recipe": "tests", "data": {"name": "digits", "size": 8, "channels": 1},
-        "model": {"family": family, "network": {"kind": "mlp", "hidden": [16]}, **model}, "train": {"images": 128},
+        "model": {"family": family, **networks, **model}, "train": {"images": 128},
     })  # fmt: skip
     torch.manual_seed(0)
     folder.mkdir(parents=True)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from simulacra import cli, data, images
+from simulacra import cli, config, data, images
 from simulacra.runs import zoo
 from simulacra.runs.run import Run
 from tests import studio
@@ -308,6 +308,27 @@ def test_a_job_that_fails_says_why(tmp_path: Path) -> None:
     assert ended.state == "failed"
     assert (jobs.error(ended) or "").startswith("Unknown verb 'rehearse'.")
     jobs.close()
+
+
+def test_the_watchdog_s_remedies_are_commands_that_one_press_starts(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "tick", lambda _: None)  # nothing is trained here
+    run = studio.untrained(tmp_path / "gan", "gan", latent=4, generator=studio.MLP, discriminator=studio.MLP)
+    with TestClient(build(Settings(tmp_path)), base_url="http://localhost") as client:
+        assert client.get("/api/runs/gan").json()["remedies"] == []
+        with (run / "metrics.jsonl").open("a") as log:
+            log.write(json.dumps({"step": 3, "images": 192, "seconds": 3.0, "warning": "samples look alike"}) + "\n")
+        names = {one["name"]: one for one in client.get("/api/runs/gan").json()["remedies"]}
+        assert list(names) == ["roll-back", "steady", "slower", "seed"]
+        assert names["roll-back"]["command"].endswith("gan --resume --train.collapse=roll_back")
+        job = client.post("/api/jobs/remedy", json={"run": "gan", "remedy": "steady"})
+        assert (job.status_code, job.json()["run"]) == (201, "gan-steady")
+        changed = config.override(
+            {word[2:].partition("=")[0]: word.partition("=")[2] for word in names["steady"]["options"].split()}
+        )
+        assert config.parse(config.merge(json.loads(Run.open(run).config.model_dump_json()), changed))
+        assert client.post("/api/jobs/remedy", json={"run": "gan", "remedy": "pray"}).status_code == 422
 
 
 def test_a_server_that_starts_anew_finds_its_jobs(home: Path, tmp_path: Path) -> None:

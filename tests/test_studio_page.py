@@ -24,7 +24,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 PAGE = Path(__file__).parent.parent / "simulacra" / "studio" / "page"
 ROOMS = (
-    "runs", "explore", "draw", "between", "train", "play", "pictures", "mend", "translate", "darkroom", "measure",
+    "runs", "explore", "draw", "between", "train", "play", "lessons",
+    "pictures", "mend", "translate", "darkroom", "measure",
 )  # fmt: skip
 PATIENCE = 60_000  # milliseconds, on a machine that does much else
 
@@ -92,6 +93,25 @@ def test_every_text_is_there_in_both_languages() -> None:
     assert used <= set(english)
 
 
+def lesson_steps(name: str, step: str) -> dict[str, int]:
+    """How many steps each lesson has in a file."""
+    text = (PAGE / "lessons" / f"{name}.js").read_text("utf-8")
+    begun = re.split(r'\n  (?:\{ id: "(\w+)", steps: \[|(\w+): \{ title)', text)[1:]
+    return {
+        first or second: len(re.findall(step, body.partition("\n  try:")[0]))
+        for first, second, body in zip(begun[::3], begun[1::3], begun[2::3], strict=True)
+    }
+
+
+def test_every_step_of_a_lesson_is_told_in_both_languages() -> None:
+    shown = lesson_steps("plan", r"\{ room: ")
+    assert len(shown) == 8
+    assert lesson_steps("en", r'\n    "') == lesson_steps("zh", r'\n    "') == shown
+    for language in ("en", "zh"):
+        told = (PAGE / "lessons" / f"{language}.js").read_text("utf-8")
+        assert [told.count(f"{part}: ") for part in ("try", "question", "answer")] == [8, 8, 8]
+
+
 def test_every_room_opens_at_every_width_without_a_complaint(page: Any, address: str) -> None:
     for room in ROOMS:
         enter(page, address, room)
@@ -135,6 +155,19 @@ def test_chinese_and_a_phone(browser: Any, address: str) -> None:
     assert page.inner_text("h1") == words("zh")["room.explore"]
     assert page.get_attribute("html", "lang") == "zh"
     context.close()
+
+
+@pytest.mark.slow
+def test_every_step_of_a_lesson_leads_to_what_it_speaks_of(page: Any, address: str) -> None:
+    for lesson, count in lesson_steps("plan", r"\{ room: ").items():
+        enter(page, address, "lessons")
+        page.locator("ol.lessons button").nth(list(lesson_steps("plan", "x")).index(lesson)).click()
+        for step in range(count):
+            page.wait_for_selector(f".guide .num:text-is('Step {step + 1} of {count}')")
+            page.wait_for_selector(".lit, .guide pre", state="attached")  # what is spoken of, or how to get a model
+            page.get_by_role("button", name=words("en")["lessons.next" if step < count - 1 else "lessons.end"]).click()
+        page.wait_for_selector('main[data-room="lessons"] h1')
+    assert page.locator("ol.lessons span").all_inner_texts() == ["✓ done"] * 8
 
 
 @pytest.mark.slow

@@ -8,9 +8,9 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Response
 
 from simulacra import config
-from simulacra.studio import asks, learn, pictures, shelf
+from simulacra.studio import asks, learn, pictures, remedies, shelf
 from simulacra.studio.commands import command, python
-from simulacra.studio.gallery import Found
+from simulacra.studio.gallery import Found, shipped
 from simulacra.studio.house import Home, House, Json
 from simulacra.version import __version__
 
@@ -39,6 +39,12 @@ def _runs(house: House) -> list[Json]:
     return [shelf.summary(found, notes) for found in house.gallery.all().values()]
 
 
+@router.get("/shipped")
+async def models_that_come_along() -> list[Json]:
+    """Every model that comes with the package."""
+    return await asyncio.to_thread(lambda: [shelf.summary(found, {}) for found in shipped().values()])
+
+
 @router.get("/runs/{run}")
 async def run_facts(run: str, house: Home) -> Json:
     """One run: its facts, its config, and how to open it."""
@@ -50,7 +56,8 @@ def _one(house: House, run: str) -> Json:
     values = shelf.config_of(found)
     return {
         **shelf.summary(found, house.notes.all()), "config": config.dumps(values),
-        "busy": house.jobs.busy(found.name), "python": python(found.path), "command": _report(found),
+        "busy": house.jobs.busy(found.name),
+        "remedies": remedies.shown(found, house.settings.runs), "python": python(found.path), "command": _report(found),
     }  # fmt: skip
 
 

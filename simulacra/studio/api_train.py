@@ -12,7 +12,8 @@ from fastapi.responses import StreamingResponse
 
 from simulacra.errors import ConfigError, SimulacraError
 from simulacra.runs.folder import CONFIG
-from simulacra.studio import asks, learn, shelf
+from simulacra.studio import asks, learn, remedies, shelf
+from simulacra.studio.gallery import Found
 from simulacra.studio.house import Home, House, Json
 from simulacra.studio.jobs import QUEUED, RUNNING, Job
 from simulacra.studio.settings import STREAMS
@@ -57,6 +58,21 @@ def _resume(house: House, ask: asks.Resume) -> Json:
     return _shown(house, house.jobs.add(learn.resuming(found, ask.images), found.name, f"{found.name}"))
 
 
+@router.post("/remedy", status_code=201)
+async def remedy(ask: asks.Remedied, house: Home) -> Json:
+    """Try a remedy for what the watchdog saw in a run."""
+    return await asyncio.to_thread(_remedy, house, ask)
+
+
+def _remedy(house: House, ask: asks.Remedied) -> Json:
+    found = house.found(ask.run)
+    chosen = remedies.chosen(found, ask.remedy)
+    words, name = chosen.words(found, house.settings.runs)
+    if house.jobs.busy(name):
+        raise ConfigError(f"A training of {name} goes on already.")
+    return _shown(house, house.jobs.add(words, name, f"{found.name}: {chosen.name}"))
+
+
 @router.get("/{number}")
 async def job(number: int, house: Home) -> Json:
     """One training."""
@@ -74,11 +90,20 @@ def _shown(house: House, job: Job) -> Json:
     path = house.settings.runs / job.run
     run = next((one for one in house.gallery.all().values() if one.path == path), None)
     facts = {key: value for key, value in asdict(job).items() if key not in ("pid", "words")}
-    found = {"run_id": None, "total": None} if run is None else {"run_id": run.id, "total": shelf.length(run)}
+    found: Json = {"run_id": None, "total": None, "remedies": []}
+    if run is not None:
+        found = {"run_id": run.id, "total": shelf.length(run), "remedies": _remedies_of(house, run)}
     return {
         **facts, **found, "command": learn.written(job.words), "error": house.jobs.error(job),
         "lines": house.jobs.lines(job.number),
     }  # fmt: skip
+
+
+def _remedies_of(house: House, run: Found) -> list[Json]:
+    try:
+        return remedies.shown(run, house.settings.runs)
+    except SimulacraError:  # half a line, or a folder that is being made
+        return []
 
 
 # ------------------------------------------------------------------------------------------------------ events

@@ -163,6 +163,13 @@ class Resume(Ask):
     images: Annotated[int, Field(gt=0, lt=2**53)] | None = None
 
 
+class Remedied(Ask):
+    """A run, and the remedy to try."""
+
+    run: Name
+    remedy: Name
+
+
 class Plan(Ask):
     """What to train on uploaded pictures in so many minutes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import typing
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,11 @@ def unused(runs: Path, name: str) -> str:
     refuse_name(name)
     names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
     return next(one for one in names if not (runs / one).exists())
+
+
+def component_of(name: str) -> str:
+    """A run's name, which may hold the folders that it lies in, as a name without them."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:70]
 
 
 def written(words: list[str] | tuple[str, ...]) -> str:

@@ -48,7 +48,8 @@ def _facts(found: Found) -> dict[str, Any]:
     data = Path(values.data.name).name
     return {
         "id": found.id, "name": found.name, "ready": found.ready, "recipe": values.recipe, "data": data,
-        "family": values.model.family, "abilities": abilities(values, found),
+        "family": values.model.family, "latent": getattr(values.model, "latent", None),
+        "abilities": abilities(values, found),
         "images": rows[-1]["images"] if rows else 0,
         "total": values.train.images, "seconds": rows[-1]["seconds"] if rows else 0.0, "scores": _scores(values, rows),
         "sheets": {kind: steps(found, kind) for kind in KINDS}, "warning": _warning(rows),

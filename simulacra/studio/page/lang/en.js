@@ -6,7 +6,7 @@ export default {
   "time.hours": "{h} h {m} min", "time.minutes": "{m} min {s} s", "time.seconds": "{s} s",
 
   "room.runs": "Runs", "room.explore": "Explore", "room.draw": "Draw", "room.between": "Between", "room.train": "Train", "room.pictures": "Your pictures",
-  "room.play": "Play", "room.mend": "Mend", "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
+  "room.play": "Play", "room.lessons": "Lessons", "room.mend": "Mend", "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
 
   "copy.command": "Copy as command", "copy.python": "Copy as Python", "copy.link": "Copy link", "copy.done": "Copied.",
   "picture.drop": "Drop or paste a picture here.", "picture.choose": "Choose a picture", "picture.save": "Save picture",
@@ -80,4 +80,8 @@ export default {
   "plane.penalty": "Penalty for {objective}", "plane.covered": "{n} % reached", "plane.over": "diverged", "plane.step": "step {n}",
   "objective.saturating": "Saturating", "objective.non_saturating": "Non-saturating", "objective.least_squares": "Least squares", "objective.hinge": "Hinge", "objective.wasserstein": "Wasserstein", "objective.relativistic": "Relativistic pairing",
   "penalty.none": "no penalty", "penalty.gradient_penalty": "gradient penalty", "penalty.dragan": "DRAGAN", "penalty.r1": "R1", "penalty.r2": "R2", "penalty.r1_r2": "R1 and R2",
+  "lessons.lead": "Eight short walks through the rooms: what to look at, what to press, and a question at the end.", "lessons.start": "Start", "lessons.done": "done", "lessons.steps": "{n} steps", "lessons.panel": "Lesson", "lessons.at": "Step {n} of {m}",
+  "lessons.back": "Back", "lessons.next": "Next", "lessons.end": "Finish", "lessons.there": "Take me there", "lessons.close": "Close the lesson", "lessons.fold": "Fold or unfold the lesson", "lessons.try": "Try it:", "lessons.train": "Train it here",
+  "lessons.missing": "This step needs a model that is not here yet. It can be trained here, or with this command. You can also go on without it.",
+  "remedy.try": "Remedies:", "remedy.roll-back": "Go on; roll back when it happens again", "remedy.steady": "Anew, with relativistic pairing, R1 and R2", "remedy.cycle": "Anew, with twice the weight of the cycle", "remedy.slower": "Anew, at half the learning rate", "remedy.seed": "Anew, with another seed",
 };

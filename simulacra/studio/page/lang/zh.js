@@ -4,7 +4,7 @@ export default {
   "error.status": "服务器返回了 {status}。", "error.gone": "连不上工作室。它还在运行吗？", "error.file": "无法读取此文件。", "error.title": "无法打开此页面", "error.again": "重试",
   "time.hours": "{h} 小时 {m} 分", "time.minutes": "{m} 分 {s} 秒", "time.seconds": "{s} 秒",
 
-  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.play": "博弈", "room.mend": "修补", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
+  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.play": "博弈", "room.lessons": "课程", "room.mend": "修补", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
 
   "copy.command": "复制为命令", "copy.python": "复制为 Python", "copy.link": "复制链接", "copy.done": "已复制。",
   "picture.drop": "把图片拖放或粘贴到这里。", "picture.choose": "选择图片", "picture.save": "保存图片", "run.choose": "模型", "scrub.label": "训练时刻",
@@ -62,4 +62,8 @@ export default {
   "plane.penalty": "{objective} 的惩罚项", "plane.covered": "已到达 {n} %", "plane.over": "已发散", "plane.step": "第 {n} 步",
   "objective.saturating": "饱和", "objective.non_saturating": "非饱和", "objective.least_squares": "最小二乘", "objective.hinge": "合页", "objective.wasserstein": "Wasserstein", "objective.relativistic": "相对配对",
   "penalty.none": "无惩罚", "penalty.gradient_penalty": "梯度惩罚", "penalty.dragan": "DRAGAN", "penalty.r1": "R1", "penalty.r2": "R2", "penalty.r1_r2": "R1 与 R2",
+  "lessons.lead": "八段简短的导览：看什么、按什么，最后有一个问题。", "lessons.start": "开始", "lessons.done": "已完成", "lessons.steps": "{n} 步", "lessons.panel": "课程", "lessons.at": "第 {n} 步，共 {m} 步",
+  "lessons.back": "上一步", "lessons.next": "下一步", "lessons.end": "完成", "lessons.there": "带我去", "lessons.close": "关闭课程", "lessons.fold": "折叠或展开课程", "lessons.try": "试一试：", "lessons.train": "在此训练",
+  "lessons.missing": "这一步需要的模型还不在这里。可以在此训练，或使用下面的命令；也可以跳过它继续。",
+  "remedy.try": "补救办法：", "remedy.roll-back": "继续；再次发生时回退", "remedy.steady": "重来：相对配对与 R1、R2", "remedy.cycle": "重来：循环权重加倍", "remedy.slower": "重来：学习率减半", "remedy.seed": "重来：换一个种子",
 };

@@ -83,7 +83,8 @@ export function dropping(box, ondrop) {
 
 /* The runs that can do something, one of them chosen and kept in the address. */
 export async function pickRun(able, onrun) {
-  const all = await get("runs");
+  const [own, shipped] = await Promise.all([get("runs"), get("shipped")]);
+  const all = [...own, ...shipped.filter(one => !own.some(run => run.id === one.id))];
   const runs = all.filter(run => run.ready && !run.broken && able.some(name => run.abilities.includes(name)));
   if (!runs.length) return { runs, picker: null, chosen: null };
   const asked = place().params.get("run");

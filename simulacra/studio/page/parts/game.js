@@ -12,7 +12,7 @@ export async function game(box) {
   const families = await get("play"), params = place().params;
   let family = families.find(one => one.name === params.get("family")) || families.find(one => one.name === "gan"), data = params.get("data") || "digits", seed = Number(params.get("seed")) || 0;
   let state = null, rows = [], still = new Set(), playing = false, left = false, pace = Number(params.get("pace")) || 1, tops = {};
-  const players = h("div", { class: "stack" }), pictures = h("div", { class: "stack" }), charts = h("div", {}), copy = copying(), told = h("p", { class: "small num", role: "status" });
+  const players = h("div", { class: "stack" }), pictures = h("div", { class: "stack", id: "pictures" }), charts = h("div", {}), copy = copying(), told = h("p", { class: "small num", role: "status" });
 
   const begin = async () => {
     stop();
@@ -49,7 +49,7 @@ export async function game(box) {
     }
   };
   const stop = () => { playing = false; play.textContent = `▶ ${t("play.play")}`; play.setAttribute("aria-pressed", "false"); };
-  const play = h("button", { type: "button", "aria-pressed": "false", onclick: () => { if (playing) stop(); else { playing = true; play.textContent = `❚❚ ${t("play.pause")}`; play.setAttribute("aria-pressed", "true"); loop(); } } }, `▶ ${t("play.play")}`);
+  const play = h("button", { type: "button", id: "play", "aria-pressed": "false", onclick: () => { if (playing) stop(); else { playing = true; play.textContent = `❚❚ ${t("play.pause")}`; play.setAttribute("aria-pressed", "true"); loop(); } } }, `▶ ${t("play.play")}`);
   const next = h("button", { type: "button", class: "main", id: "next-round", onclick: () => { stop(); turn(); } }, t("play.next"));
   const only = h("div", { class: "group", id: "only" });
 

@@ -79,7 +79,7 @@ function enter(body, run) {
       card(t("between.keys"), strip, h("p", { class: "small" }, t("between.hint")), h("div", { class: "row" }, h("button", { type: "button", onclick: () => random() }, t("between.random")),
         h("button", { type: "button", class: "plain", onclick: () => { stops = []; forget(run.id); draw(); random(3); } }, t("between.afresh"))),
       pictureIn(url => add({ picture: url, image: url }), { label: t("between.drop") })),
-      card(t("between.route"), choose(ROUTES.map(name => [name, t(`route.${name}`)]), route, value => { route = value; keep({ route }); hint.textContent = t(`routehint.${value}`); asked(); }, t("between.route")), hint,
+      card(t("between.route"), h("div", { id: "route" }, choose(ROUTES.map(name => [name, t(`route.${name}`)]), route, value => { route = value; keep({ route }); hint.textContent = t(`routehint.${value}`); asked(); }, t("between.route"))), hint,
         slider({ label: t("between.steps"), low: 4, high: 48, step: 1, value: steps, long: true, show: v => v, oninput: value => { steps = value; keep({ steps }); asked(); } })))));
   if (stops.length < 2) random(3 - stops.length); else draw();
   return pause;

@@ -39,7 +39,7 @@ async function enter(body, run) {
   const sheet = paper({ ink: grey ? "#ffffff" : "#222222", ground: grey ? "#000000" : "#ffffff", onchange: url => { picture = url; if (url && encodes) ask(); } });
   const given = url => sheet.show(url).then(() => { picture = url; if (encodes) ask(); });
   const drop = pictureIn(given, { label: t("draw.drop") });
-  const example = h("button", { type: "button", onclick: async () => {
+  const example = h("button", { type: "button", id: "example", onclick: async () => {
     try { const found = await of(run.id, "examples", { n: 1, seed: Math.floor(Math.random() * 1e6) }); await given(found.images[0]); } catch (failed) { toast(failed.message); }
   } }, t("draw.example"));
 
@@ -49,7 +49,7 @@ async function enter(body, run) {
     row.latent = axis.latent;
     return row;
   });
-  const edit = h("section", { class: "card stack hidden" }, h("h2", {}, t("draw.edit")), h("div", { class: "stage small" }, changed), h("div", { class: "sliders" }, rows),
+  const edit = h("section", { class: "card stack hidden", id: "edit" }, h("h2", {}, t("draw.edit")), h("div", { class: "stage small" }, changed), h("div", { class: "sliders" }, rows),
     h("div", { class: "row" }, h("button", { type: "button", onclick: () => { remember(run.id, { latent: [...z], image: changed.src }); toast(t("draw.kept"), 3); } }, t("explore.keep")),
       h("button", { type: "button", onclick: () => go("between", { run: run.id }) }, t("explore.walk")), saveButton(() => changed.src, `${run.name}.png`)));
 
@@ -72,6 +72,6 @@ async function enter(body, run) {
   const paste = event => drop.paste(event);
   document.addEventListener("paste", paste);
   fill(body, h("div", { class: "hands" }, card(null, sheet.canvas, sheet.tools, h("div", { class: "row" }, example, search)),
-    h("div", { class: "stack" }, card(t("draw.result"), trio, error), edit, directions, copy), drop));
+    h("div", { class: "stack" }, card(t("draw.result"), h("div", { id: "result" }, trio), error), edit, directions, copy), drop));
   return () => document.removeEventListener("paste", paste);
 }

@@ -55,14 +55,14 @@ class Canvas {
   stage() {
     const keepButton = h("button", { type: "button", onclick: () => { remember(this.run.id, { latent: [...this.z], image: this.image.src }); toast(t("explore.kept", { n: kept(this.run.id).length }), 3); } }, t("explore.keep"));
     return h("div", { class: "stack" }, h("div", { class: "stage" }, this.image),
-      h("div", { class: "row" }, this.about.draws ? h("button", { class: "main", type: "button", onclick: () => this.draws(Math.floor(Math.random() * 1e6)) }, t("explore.new")) : null, keepButton,
+      h("div", { class: "row" }, this.about.draws ? h("button", { class: "main", type: "button", id: "new-sample", onclick: () => this.draws(Math.floor(Math.random() * 1e6)) }, t("explore.new")) : null, keepButton,
         h("button", { type: "button", onclick: () => go("between", { run: this.run.id }) }, t("explore.walk")), saveButton(() => this.image.src, `${this.run.name}.png`)));
   }
 
-  below() { return h("div", { class: "stack" }, card(t("explore.variations"), this.varied), card(t("explore.near"), this.near), this.comparing(), this.copy); }
+  below() { return h("div", { class: "stack" }, card(t("explore.variations"), h("div", { id: "variations" }, this.varied)), card(t("explore.near"), this.near), this.comparing(), this.copy); }
 
   right() {
-    return h("div", { class: "stack" }, this.about.codes.length ? card(t("explore.codes"), this.about.codes.map(code => this.code(code))) : null,
+    return h("div", { class: "stack" }, this.about.codes.length ? card(t("explore.codes"), h("div", { class: "tight", id: "codes" }, this.about.codes.map(code => this.code(code)))) : null,
       this.rows.length >= 2 ? this.padCard() : null,
       card(t("explore.sliders"), h("div", { class: "sliders" }, this.rows), h("button", { class: "plain mini", type: "button", onclick: () => { this.z = [...this.about.origin]; this.moved(); } }, t("explore.reset"))),
       this.about.draws ? card(t("explore.draw"), this.seedRow()) : null);

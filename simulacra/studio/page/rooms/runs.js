@@ -3,6 +3,7 @@ import { count, duration, fill, go, h, keep, short, toast } from "../parts/dom.j
 import { get, post, put, sheet } from "../parts/api.js";
 import { card, copying, head, scrubber } from "../parts/bits.js";
 import { curves } from "../parts/curves.js";
+import { warned } from "../parts/warned.js";
 import { t } from "../parts/words.js";
 
 export async function show(root, params) {
@@ -71,7 +72,7 @@ async function one(root, id) {
     h("div", { class: "stack" },
       h("div", { class: "row" }, rooms.map(([room]) => h("a", { class: room === rooms[0][0] ? "button main" : "button", href: `#${room}?run=${encodeURIComponent(id)}` }, t(`room.${room}`))),
         run.pages.map(page => h("a", { class: "button", target: "_blank", rel: "noopener", href: `/api/runs/${encodeURIComponent(id)}/pages/${page}` }, t(`measure.${page}`)))),
-      run.warning ? h("div", { class: "warn" }, run.warning) : null,
+      warned(run.warning, run.busy ? [] : run.remedies, id),
       h("div", { class: "facts" }, run.images ? [fact(count(run.images), t("facts.images")), fact(duration(run.seconds), t("facts.time"))] : null, Object.entries(run.scores).map(([name, value]) => fact(short(value), name))),
       h("div", { class: "split" }, film[0], h("div", { class: "stack" }, film[1], rows.length > 1 ? card(t("train.curves"), curves(rows)) : null)),
       card(null, text, h("details", {}, h("summary", {}, t("runs.config")), h("pre", {}, run.config)), copy)));

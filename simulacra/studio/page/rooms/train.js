@@ -3,6 +3,7 @@ import { count, duration, fill, go, h, keep, place, toast } from "../parts/dom.j
 import { get, post, sheet } from "../parts/api.js";
 import { card, copying, head, scrubber, select } from "../parts/bits.js";
 import { curves } from "../parts/curves.js";
+import { warned } from "../parts/warned.js";
 import { t } from "../parts/words.js";
 
 const BASIC = ["train.images", "train.minutes", "model.latent", "data.size"];
@@ -74,7 +75,7 @@ function listing(box, jobs, watch) {
 /* Follow a training by its events; a stream that broke, as when the server was started anew, is opened again. */
 function follow(box, number, changed) {
   const samples = scrubber(item => t("runs.step", { n: count(item.step) })), repeats = scrubber(item => t("runs.step", { n: count(item.step) }));
-  const state = h("div", { class: "stack" }), charts = h("div", {}), copy = copying();
+  const state = h("div", { class: "stack" }), charts = h("div", { id: "charts" }), copy = copying();
   let rows = [], job = null, before = null;
   const progress = () => {
     if (!job) return;
@@ -86,7 +87,7 @@ function follow(box, number, changed) {
     fill(state, card(null, h("div", { class: "row ends" }, h("h2", {}, job.run), h("span", { class: "badge" }, t(`state.${job.state}`))),
       total && last ? h("progress", { max: total, value: done, "aria-label": t("train.progress") }) : active ? h("progress", { "aria-label": t("train.progress") }) : null,
       h("p", { class: "small num" }, last ? [t("runs.images", { n: count(done) + (total ? ` / ${count(total)}` : "") }), duration(last.seconds), active && Number.isFinite(left) ? t("train.left", { time: duration(left) }) : ""].filter(Boolean).join(" · ") : t(`statehint.${job.state}`)),
-      job.error ? h("div", { class: "warn" }, job.error) : null, warning ? h("div", { class: "warn" }, warning) : null,
+      job.error ? h("div", { class: "warn" }, job.error) : null, warned(warning, job.remedies, job.run_id),
       h("div", { class: "row" }, viewing ? null : ["running", "queued"].includes(job.state) ? button(t("train.stop"), stop) : job.state === "stopped" && job.run_id ? button(t("train.resume"), again, true) : null,
         job.state === "done" && job.run_id ? [h("a", { class: "button main", href: `#explore?run=${encodeURIComponent(job.run_id)}` }, t("room.explore")), h("a", { class: "button", href: `#between?run=${encodeURIComponent(job.run_id)}` }, t("room.between"))] : null,
         job.run_id ? h("a", { class: "button", href: `#runs?run=${encodeURIComponent(job.run_id)}` }, t("train.open")) : null),

@@ -33,8 +33,8 @@ async function enter(body, run) {
   if (!run.directions.includes(to)) to = run.directions[0];
   const direction = choose(run.directions.map(name => [name, t(name === "B" ? "translate.ab" : "translate.ba")]), to, value => { to = value; keep({ to }); examples(); ask(); }, t("translate.direction"));
   fill(body, h("div", { class: "hands" },
-    h("div", { class: "stack" }, card(t("translate.direction"), direction), card(t("translate.examples"), strip)),
-    h("div", { class: "stack" }, card(t("translate.result"), result, h("div", { class: "row" }, saveButton(() => last, "translated.png"))), copy),
+    h("div", { class: "stack" }, card(t("translate.direction"), h("div", { id: "direction" }, direction)), card(t("translate.examples"), h("div", { id: "examples" }, strip))),
+    h("div", { class: "stack" }, card(t("translate.result"), h("div", { id: "result" }, result), h("div", { class: "row" }, saveButton(() => last, "translated.png"))), copy),
     h("div", { class: "stack" }, card(t("translate.draw"), sheet.canvas, sheet.tools), pictureIn(url => { sheet.show(url); picture = url; ask(); }))));
   try {
     domains = (await of(run.id, "examples", { n: 16 })).domains || null;
