@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulacra.config import Train
 
 ROOT_VARIABLE = "SIMULACRA_DATA"
+SILENT = ("ORT_DISABLE_TELEMETRY", "1")  # else onnxruntime reports to its makers, and leaves a file in /tmp
 TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD = -1, -2, -3  # of mallopt, in bytes; the last one is 32 MB at most
 
 
@@ -196,6 +197,7 @@ def _cpuinfo(key: str) -> str:
 
 def extra(module: str, user: str, name: str = "evaluate") -> Any:
     """Import a module of an optional package; ``user`` is what needs it, ``name`` the extra that brings it."""
+    os.environ.setdefault(*SILENT)
     try:
         return import_module(module)
     except ImportError:

@@ -62,7 +62,7 @@ def load_file(path: Path) -> None:
         spec.loader.exec_module(sys.modules[name])
     except BaseException as error:
         del sys.modules[name]
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | SystemExit):
             raise
         raise _failed(f"--plugin {path}", error) from error
 
@@ -77,7 +77,7 @@ def load_installed() -> None:
             thing = entry.load()
             if entry.group != TRANSFORMS:  # these have registered themselves, by the decorator of `transforms.register`
                 register(thing)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _failed(f"The plug-in {entry.name} ({entry.value})", error) from error
 
 
@@ -87,6 +87,6 @@ def installed() -> list[EntryPoint]:
     return [entry for group in GROUPS for entry in found.select(group=f"simulacra.{group}")]
 
 
-def _failed(what: str, error: Exception) -> ConfigError:
+def _failed(what: str, error: BaseException) -> ConfigError:
     reason = str(error) if isinstance(error, SimulacraError) else f"{type(error).__name__}: {error}"
     return ConfigError(f"{what} failed: {reason}")

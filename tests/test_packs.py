@@ -126,11 +126,32 @@ def no_json(content: bytearray) -> None:
     content[8] = 0
 
 
+def header_alone(content: bytearray) -> None:
+    del content[packs.HEADER // 2 :]
+
+
+def nameless(content: bytearray) -> None:
+    content[:] = content.replace(b'"simpack": "1"', b'"sampack": "1"')
+
+
 def deep(content: bytearray) -> None:
     content[8 : 8 + 60_000] = b"[" * 60_000
 
 
-DAMAGE = (shorter, longer, changed, other, empty, larger_header, other_shape, other_version, no_json, deep)
+DAMAGE = (
+    shorter,
+    longer,
+    changed,
+    other,
+    empty,
+    larger_header,
+    other_shape,
+    other_version,
+    no_json,
+    deep,
+    header_alone,
+    nameless,
+)
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
@@ -139,8 +160,22 @@ def test_damaged_packs_are_refused_by_name(folder: Path, damage: Callable[[bytea
     content = bytearray(pack.read_bytes())
     damage(content)
     pack.write_bytes(content)
-    with pytest.raises(DataError, match=r"photos.simpack cannot be read as a pack: .* make it again: simulacra pack"):
+    with pytest.raises(DataError, match=r"photos.simpack cannot be read as a pack: .* Make another: simulacra pack"):
         loaded(pack)
+
+
+def test_what_is_wrong_with_a_pack_is_said_in_words(folder: Path) -> None:
+    pack = packed(folder)
+    content = bytearray(pack.read_bytes())
+    for damage, words in ((header_alone, "it ends in its header"), (nameless, "it lacks 'simpack'")):
+        damaged = bytearray(content)
+        damage(damaged)
+        pack.write_bytes(damaged)
+        with pytest.raises(DataError, match=words):
+            loaded(pack)
+    pack.unlink()
+    with pytest.raises(DataError, match=r"There is no pack .*photos.simpack\. Make it: simulacra pack PATH"):
+        packs.Opened(pack)
 
 
 def test_what_interrupts_packing_leaves_nothing_behind(folder: Path) -> None:

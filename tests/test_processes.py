@@ -22,7 +22,7 @@ from simulacra.config import Optimizer, Train
 from simulacra.data import ImageLoader
 from simulacra.errors import ConfigError, LostProcess, UserError
 from simulacra.testing import small
-from simulacra.training import Trainer, follower, processes, setup, team
+from simulacra.training import Trainer, follower, setup, team
 from simulacra.training.session import Session
 from simulacra.training.team import Team
 from tests.processes import together
@@ -270,4 +270,3 @@ def test_a_process_that_stands_still_ends_the_job(torchrun: Start, tmp_path: Pat
     said, _ = job.communicate(timeout=200)
     assert time.monotonic() - stopped < 90
     assert "has not answered for 10 seconds" in said
-    assert processes.SILENCE == 60.0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, refuse_existing, say, show
-from simulacra.cli.parser import Verbs, add_out, count, natural, positive
+from simulacra.cli.parser import Verbs, add_out, count, natural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from simulacra.steering.anomaly import Anomaly
 
+FORMULA = ("=", "+", "-", "@")  # begin what a spreadsheet computes
 NORMALS = 1_000  # held-out images at most that set the threshold
 
 
@@ -25,7 +27,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub = verbs.add_on_run("anomaly", _anomaly, "Find pictures that are unlike those a model was trained on.")
     sub.add_argument("images", type=Path, metavar="IMAGES", help="an image, a folder or a zip")
     sub.add_argument(
-        "--rate", type=positive, default=0.01, metavar="R",
+        "--rate", type=share, default=0.01, metavar="R",
         help="share of normal pictures that may be flagged by mistake (default: 0.01)",
     )  # fmt: skip
     sub.add_argument(
@@ -79,8 +81,10 @@ def _rows(x: Tensor, found: Anomaly, chosen: Tensor, limit: float) -> Sequence[t
 def _write_scores(path: Path, names: Sequence[str], scores: Tensor, limit: float) -> None:
     from simulacra.storage import atomic
 
-    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["name", "score", "anomalous"])
-        for name, score in sorted(zip(names, scores.tolist(), strict=True), key=lambda row: -row[1]):
-            writer.writerow([name, f"{score:.6g}", int(score > limit)])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["name", "score", "anomalous"])
+    for name, score in sorted(zip(names, scores.tolist(), strict=True), key=lambda row: -row[1]):
+        writer.writerow([f"./{name}" if name[:1] in FORMULA else name, f"{score:.6g}", int(score > limit)])
+    with atomic(path) as temporary:
+        temporary.write_bytes(text.getvalue().encode("utf-8", "backslashreplace"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulacra import config
 from simulacra.cli.output import refuse_existing, refuse_picture_name, say, show, tell
-from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive
+from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive, source
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_verbs(verbs: Verbs) -> None:
         metavar="OP,...",
         help="operations that change images at random, such as 'flip, rotate degrees=-15..15'",
     )
-    sub.add_argument("--run", type=Path, metavar="RUN", help="run whose model generates images")
+    sub.add_argument("--run", type=source, metavar="RUN", help="run whose model generates images")
     sub.add_argument(
         "--per-class", type=count, metavar="N", help="number of images of each class (default: twice the largest class)"
     )

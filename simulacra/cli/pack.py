@@ -26,7 +26,9 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
+    pairs = {f"data.{key}": getattr(options, f"data.{key}") for key in KEYS}
     if options.check:
+        _refuse_ignored({"out": options.out, "force": options.force or None, **pairs})
         _check(options.source)
         return
     from simulacra.data import packing, packs
@@ -35,7 +37,6 @@ def _pack(options: argparse.Namespace) -> None:
     if out is None or not packs.is_pack(out.name) or out.is_dir():
         raise ConfigError("pack needs the name of a file that ends in .simpack: --out photos.simpack")
     refuse_existing(out, options.force)
-    pairs = {f"data.{key}": getattr(options, f"data.{key}") for key in KEYS}
     read = config.override({key: text for key, text in pairs.items() if text is not None})
     values = config.merge(read, {"data": {"name": str(options.source)}, "model": {"family": "vae"}})
     data = config.parse(values, prefix="--").data  # any family: it is not looked at
@@ -45,6 +46,12 @@ def _pack(options: argparse.Namespace) -> None:
     channels, size, _ = done.shape
     counts = ", ".join(f"{count:,} for {split}" for split, count in done.counts.items())
     say(out, f"{counts}, of {channels} x {size} x {size}; {done.size / 1e9:,.3f} GB")
+
+
+def _refuse_ignored(given: dict[str, object]) -> None:
+    name = next((name for name, value in given.items() if value is not None), None)
+    if name is not None:
+        raise ConfigError(f"--check only reads a pack, so --{name} has no meaning beside it. Leave it out.")
 
 
 def _check(path: Path) -> None:

@@ -16,6 +16,7 @@ from simulacra.errors import ConfigError, nearest
 
 Verb = Callable[[argparse.Namespace], None]
 LARGEST = 2**63 - 1
+ZOO = "zoo:"  # stands before the name of a model that comes along
 PLAIN = [  # the parser's own messages, and the same in sentences
     (r"argument ([^:]+): expected one argument", r"\1 needs a value"),
     (r"argument ([^:]+): expected at least one argument", r"\1 needs at least one value"),
@@ -208,7 +209,15 @@ def changes(text: str) -> str:
 
 
 def path(text: str) -> Path:
-    """A path that the system can at least look at; raises `ConfigError` for one that it cannot."""
+    """A path that the system can at least look at, and that is not the name of a model that comes along."""
+    if text.startswith(ZOO):
+        raise argparse.ArgumentTypeError(
+            f"cannot be '{text}': names that begin with {ZOO} are for the models that come along. Name a path"
+        )
+    return _looked_at(text)
+
+
+def _looked_at(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("is empty. Type . for the working folder")
     try:
@@ -222,8 +231,8 @@ def path(text: str) -> Path:
 
 
 def source(text: str) -> str:
-    """A name or a path, with the check of `path`, as it was written."""
-    path(text)
+    """A name or a path that the system can at least look at, as it was written."""
+    _looked_at(text)
     return text
 
 
@@ -276,6 +285,14 @@ def positive(text: str) -> float:
     value = number(text)
     if value <= 0:
         raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
+    return value
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1, neither of them."""
+    value = number(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, such as 0.01, not at {text}")
     return value
 
 

@@ -50,6 +50,7 @@ def _quickstart(options: argparse.Namespace) -> None:
 def pictures(path: str, minutes: float, pairs: dict[str, str], out: Path | None, *, dry_run: bool = False) -> None:
     """Propose what to train on a folder of pictures, train it, and draw a walk between samples."""
     from simulacra.cli.train import follow, refuse_unknown
+    from simulacra.runs.folder import RunFolder
     from simulacra.training import proposal
     from simulacra.training.session import Session
 
@@ -57,8 +58,10 @@ def pictures(path: str, minutes: float, pairs: dict[str, str], out: Path | None,
     where = Path(path)
     if not where.exists():
         raise ConfigError(f"There is no folder or zip {path}. Type the path of one that holds your pictures.")
-    proposed = proposal.propose(where, minutes, changes)
     folder = out or unused(Path("runs") / where.resolve().stem)
+    if not dry_run:
+        RunFolder(folder).holds_a_run(resume=False)  # before the speed is measured
+    proposed = proposal.propose(where, minutes, changes)
     for line in proposed.lines(folder):
         show(line)
     if dry_run:

@@ -33,6 +33,8 @@ def add_verbs(verbs: Verbs) -> None:
 def _studio(options: argparse.Namespace) -> None:
     if options.port > PORTS:
         raise ConfigError(f"--port must be from 1 to {PORTS}, not {options.port}.")
+    if not options.host.strip():
+        raise ConfigError("--host is empty. Type an address, such as 127.0.0.1 for this machine alone.")
     if options.runs.exists() and not options.runs.is_dir():
         raise ConfigError(f"{options.runs} is not a folder. Name the folder that holds your runs.")
     _refuse_without_extra()

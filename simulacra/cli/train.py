@@ -63,7 +63,7 @@ def add_verbs(verbs: Verbs) -> None:
 
 def explained(words: list[str]) -> list[str]:
     """Let ``RECIPE --help`` explain the recipe rather than the verb."""
-    if not {"-h", "--help"} & set(words[1:]):
+    if AUTO in words or not {"-h", "--help"} & set(words[1:]):
         return words
     return [word for word in words if word not in ("-h", "--help")] + [EXPLAIN]
 
@@ -113,7 +113,19 @@ def _train_auto(options: argparse.Namespace) -> None:
 
     if options.data is None:
         raise ConfigError("train auto needs pictures: simulacra train auto --data PATH --minutes N")
+    _refuse_beside_auto(options)
     pictures(options.data, options.minutes or 20.0, options.pairs, options.out)
+
+
+def _refuse_beside_auto(options: argparse.Namespace) -> None:
+    """Refuse options that would be ignored: those that do not bear on what is chosen."""
+    ignored = ("resume", "init", "augment", "preview", "seed", "data_root")
+    name = next((name for name in ignored if getattr(options, name) not in (None, False)), None)
+    if name is not None:
+        raise ConfigError(
+            f"--{name.replace('_', '-')} is not for the recipe auto, which prints the command that it stands for: "
+            "add the option to that one. To see it: simulacra quickstart PATH --dry-run"
+        )
 
 
 def _preview(options: argparse.Namespace, recipe: config.Recipe) -> None:

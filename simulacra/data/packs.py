@@ -22,12 +22,13 @@ from simulacra import machine
 from simulacra.config import Data
 from simulacra.data.dataset import Dataset, Parts
 from simulacra.errors import ConfigError, DataError
+from simulacra.images.find import PACK
 
-ENDING = ".simpack"
 VERSION = "1"
 HEADER = 1 << 16  # bytes before the pixels
 BLOCK = 1 << 20  # bytes that have a digest of their own
 DIGEST = 16  # bytes of it
+MAKE = "simulacra pack PATH --out FILE.simpack"
 CHECKED = 32  # blocks that are compared whenever a pack is opened
 RESIDENT_SHARE = 0.5  # of the free memory, which a set that is held in memory may take
 SPLITS = ("train", "test", "validation")
@@ -35,7 +36,7 @@ SPLITS = ("train", "test", "validation")
 
 def is_pack(name: str) -> bool:
     """Whether the name of a data set is that of a pack."""
-    return name.lower().endswith(ENDING)
+    return name.lower().endswith(PACK)
 
 
 def load(path: Path, data: Data) -> Parts:
@@ -67,7 +68,7 @@ def _refuse_other_options(opened: Opened, data: Data, *, resident: bool) -> None
     if not resident and (other or data.binarize_once):
         raise ConfigError(
             f"{opened.path} holds pictures of {channels} x {size} x {size}, which are read where they lie, so they "
-            f"cannot be resized or binarised as a whole. Make another pack: simulacra pack PATH --out FILE{ENDING} "
+            f"cannot be resized or binarised as a whole. Make another pack: simulacra pack PATH --out FILE{PACK} "
             f"--data.size {data.size or size} --data.channels {data.channels or channels}"
         )
 
@@ -84,7 +85,13 @@ class Opened:
             self._map = np.frombuffer(self._file, np.uint8, offset=HEADER)
             self.shape: tuple[int, int, int] = tuple(self.tensors["train.images"]["shape"][1:])
             self._refuse_odd_shapes()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except FileNotFoundError:
+            raise DataError(f"There is no pack {path}. Make it: {MAKE}") from None
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+        except KeyError as error:
+            raise self._damaged(f"it lacks {error}") from None
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise self._damaged(str(error).splitlines()[0]) from None
 
     def _read_header(self) -> None:
@@ -92,8 +99,11 @@ class Opened:
             length = int.from_bytes(file.read(8), "little")
             if length != HEADER - 8:
                 raise ValueError("it does not begin as a pack does")
-            header = json.loads(file.read(length))
+            content = file.read(length)
             end = file.seek(0, 2) - HEADER
+        if end < 0:
+            raise ValueError("it ends in its header")
+        header = json.loads(content)
         metadata = header.pop("__metadata__")
         if metadata["simpack"] != VERSION:
             raise ValueError(f"it is of version {metadata['simpack']!r:.20}; this program reads version {VERSION}")
@@ -171,6 +181,6 @@ class Opened:
 
     def _damaged(self, reason: str) -> DataError:
         return DataError(
-            f"{self.path} cannot be read as a pack: {reason}. It is damaged, was cut short or is something else; make "
-            f"it again: simulacra pack PATH --out {self.path}"
+            f"{self.path} cannot be read as a pack: {reason}. It is damaged, was cut short or is something else. Make "
+            f"another: {MAKE}"
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simulacra import images
+from simulacra.errors import printable
 from simulacra.evaluation import scores as evaluated
 from simulacra.models import Generative, Translating
 from simulacra.runs.card import shown
@@ -32,10 +33,14 @@ def write(run: Run, path: Path, licence: str, address: str | None = None) -> lis
 
     ``address`` is what opens the model, when that is not its file. Raises `StorageError`.
     """
-    picture = _picture(run, path.with_name(SAMPLES))
+    pictures = shown(run, SHOWN)
+    picture = None if pictures is None else path.with_name(SAMPLES)
+    text = "\n".join(map(printable, _lines(run, licence, picture, address or run.file.name))) + "\n"
     with atomic(path) as temporary:
-        temporary.write_text("\n".join(_lines(run, licence, picture, address or run.file.name)) + "\n", "utf-8")
-    return [path] if picture is None else [path, picture]
+        temporary.write_text(text, "utf-8")
+    if pictures is None or picture is None:
+        return [path]
+    return [path, images.save(images.grid(images.magnified(pictures), 8), picture)]
 
 
 def _lines(run: Run, licence: str, picture: Path | None, address: str) -> Iterator[str]:
@@ -101,8 +106,3 @@ def _scores(run: Run) -> Iterator[str]:
     yield from (f"- {name}: {value:.4g}" for name, value in logged.items())
     if not logged:
         yield "Not measured yet: `simulacra evaluate RUN`."
-
-
-def _picture(run: Run, path: Path) -> Path | None:
-    pictures = shown(run, SHOWN)
-    return None if pictures is None else images.save(images.grid(images.magnified(pictures), 8), path)

@@ -23,6 +23,7 @@ UNREAD = frozenset({
     ".pbm", ".pcx", ".pfm", ".pgm", ".pic", ".pnm", ".ppm", ".ps", ".psd", ".qoi", ".raf", ".rw2", ".sgi", ".svg",
     ".svgz", ".tga", ".wmf", ".xbm", ".xcf", ".xpm",
 })  # fmt: skip  # endings of pictures that are not read
+PACK = ".simpack"  # ending of a file of pixels, which `data.packs` reads
 LARGEST_MEMBER = 256 << 20  # bytes of one unpacked zip member
 LARGEST_SMALL_ZIP = 512 << 20  # bytes that any zip may unpack to
 LARGEST_GROWTH = 20  # times the size of its file, to which a larger zip may unpack
@@ -167,6 +168,8 @@ def _in_zip(path: Path) -> list[Entry]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        if path.suffix.lower() == PACK:
+            raise DataError(f"{path} is a pack, from which only train reads. Name the pictures themselves.") from None
         raise DataError(f"{path} is neither a folder, nor an image, nor a zip that can be read: {error}.") from None
     infos = [info for info in _named(archive) if not info.is_dir() and _is_picture(inside(info.filename))]
     _refuse_bombs(path, [info for info in infos if inside(info.filename).suffix.lower() in ENDINGS])

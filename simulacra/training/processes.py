@@ -19,10 +19,10 @@ from typing import Any
 from torch.distributed.distributed_c10d import PrefixStore, _get_default_store
 
 from simulacra.errors import LostProcess, SimulacraError, printable
-from simulacra.training.team import ALONE, Team, adopt_slurm, asked_for, join
+from simulacra.training.team import ALONE, Team, adopt_slurm, asked_for, join, whole
 
 BEAT = 1.0  # seconds between two beats
-SILENCE = float(os.environ.get("SIMULACRA_SILENCE", "60"))  # seconds after which a process counts as lost
+SILENCE = "SIMULACRA_SILENCE"  # names the seconds after which a process counts as lost
 CERTAIN = 2.5  # seconds in which a living process beats at least once
 GRACE = 10.0  # seconds between a request to end and the end, outside of steps
 CONTINUE = "The last checkpoint is kept. To continue, type the same command with --resume."
@@ -31,7 +31,7 @@ ATTEMPT = "TORCHELASTIC_RESTART_COUNT"  # how often torchrun has started the job
 
 def restarted() -> bool:
     """Whether ``torchrun`` has started this job again after a failure, so that it goes on by itself."""
-    return asked_for() and int(os.environ.get(ATTEMPT, "0")) > 0
+    return asked_for() and whole(ATTEMPT, 0) > 0
 
 
 @contextmanager
@@ -111,10 +111,11 @@ class Pulse(threading.Thread):
         self._store: Any = PrefixStore(f"pulse{os.environ.get(ATTEMPT, '0')}", _get_default_store())
         self._others = [rank for rank in range(team.count) if rank != team.rank] if team.leads else [0]
         self._done = threading.Event()
+        self._silence = whole(SILENCE, 60, least=1)
 
     def run(self) -> None:
         """Beat until the end; end the process where another one has been silent for too long."""
-        heard = {rank: (0, time.monotonic()) for rank in self._others}
+        heard, silence = {rank: (0, time.monotonic()) for rank in self._others}, self._silence
         while not self._done.wait(BEAT):
             try:
                 self._store.add(str(self.team.rank), 1)
@@ -125,8 +126,8 @@ class Pulse(threading.Thread):
             for rank, count in beats.items():
                 if count != heard[rank][0]:
                     heard[rank] = (count, now)
-                elif now - heard[rank][1] > SILENCE and not self._done.is_set():
-                    _end(f"{_gone([rank], self.team, '')} It has not answered for {SILENCE:.0f} seconds. {CONTINUE}")
+                elif now - heard[rank][1] > silence and not self._done.is_set():
+                    _end(f"{_gone([rank], self.team, '')} It has not answered for {silence} seconds. {CONTINUE}")
 
     def stop(self) -> None:
         """Beat no longer."""

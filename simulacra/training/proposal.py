@@ -98,7 +98,8 @@ def propose(path: Path, minutes: float, changes: dict[str, Any]) -> Proposal:
     found = survey(path)
     readable = found.count - len(found.damaged)
     if readable < FEWEST:
-        raise DataError(f"{path} holds {readable} pictures, and a model needs at least {FEWEST}. Add more.")
+        pictures = "1 picture" if readable == 1 else f"{readable} pictures"
+        raise DataError(f"{path} holds {pictures} that can be read, and a model needs at least {FEWEST}. Add more.")
     chosen = config.merge(_by_the_pictures(found, minutes), changes)
     values = config.parse(config.merge(config.recipe(RECIPE).values, chosen))
     alone, rate = speeds(values)

@@ -183,11 +183,11 @@ def check_parts(values: Config, team: Team) -> None:
     batch, pack, parts = values.train.batch, getattr(values.model, "packing", 1), values.train.accumulate
     unit = team.count * parts * pack
     if unit > pack and batch % unit:
-        shares = [f"{team.count} processes"] * (team.count > 1) + [f"{parts} parts each"] * (parts > 1)
+        shares = [f"{team.count} processes"] * (team.count > 1) + [f"{parts} parts"] * (parts > 1)
         packs = f" of packs of {pack} images" if pack > 1 else ""
         fitting = [size for size in (batch // unit * unit, (batch // unit + 1) * unit) if size]
         raise ConfigError(
-            f"A batch of {batch} images cannot be divided equally among {' and '.join(shares)}{packs}. "
+            f"A batch of {batch} images cannot be divided equally among {' with '.join(shares)}{packs}. "
             f"Set --train.batch {' or '.join(map(str, fitting))}, or use another number."
         )
     if team.count > 1 and values.train.minutes is not None:

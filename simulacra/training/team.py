@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from simulacra.errors import LostProcess, SimulacraError, UserError
+from simulacra.errors import ConfigError, LostProcess, SimulacraError, UserError
 from simulacra.parallel import Part, sent
 
 PATIENCE = timedelta(days=1)  # of a process that waits for the others: those who died are noticed at once, see `Pulse`
@@ -137,7 +137,24 @@ ALONE = Team()
 
 def asked_for() -> bool:
     """Whether ``torchrun`` or a scheduler has started this program as one of several processes."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+    if "RANK" not in os.environ or whole("WORLD_SIZE", 1, least=1) == 1:
+        return False
+    whole("RANK", 0, most=whole("WORLD_SIZE", 1) - 1)
+    whole("MASTER_PORT", 0, most=65_535)
+    if "MASTER_ADDR" not in os.environ or "MASTER_PORT" not in os.environ:
+        raise ConfigError("RANK and WORLD_SIZE are set, but not MASTER_ADDR and MASTER_PORT. Start it with torchrun.")
+    return True
+
+
+def whole(name: str, default: int, *, least: int = 0, most: int = 1_000_000) -> int:
+    """Return the whole number that an environment variable of a job holds. Raises `ConfigError`."""
+    text = os.environ.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
+        raise ConfigError(
+            f"The environment variable {name} must be a whole number from {least} to {most}, not '{text}'. torchrun "
+            f"sets it; to train in one process: unset {name}"
+        )
+    return int(text)
 
 
 def adopt_slurm(environment: MutableMapping[str, str]) -> None:
@@ -160,11 +177,9 @@ def adopt_slurm(environment: MutableMapping[str, str]) -> None:
 def join() -> Team:
     """Meet the other processes. Raises `LostProcess` where they do not come."""
     if not dist.is_initialized():
-        several_cards = torch.cuda.is_available() and torch.cuda.device_count() >= int(
-            os.environ.get("LOCAL_WORLD_SIZE", "1")
-        )
+        several_cards = torch.cuda.is_available() and torch.cuda.device_count() >= whole("LOCAL_WORLD_SIZE", 1)
         if several_cards:
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+            torch.cuda.set_device(whole("LOCAL_RANK", 0))
         dist.init_process_group("cpu:gloo,cuda:nccl" if several_cards else "gloo", timeout=PATIENCE)
     return Team(dist.get_rank(), dist.get_world_size())
 

@@ -25,7 +25,7 @@ from simulacra.transforms.moving import (
 )
 
 LINES = 256  # rows or columns whose displacements are found at once
-BLOCK = 1 << 20  # pixels whose displacements are found at once
+BLOCK = 1 << 18  # pixels whose displacements are found at once
 BICUBIC = 0.86  # root mean square of a bicubic surface through independent normal knots
 
 

@@ -21,7 +21,7 @@ from simulacra.transforms.resizing import Resizing
 
 LARGE = 1 << 23  # values of a picture, from which on it is worked on in parts
 STRIP = 1 << 21  # values of one strip
-BAND = 1 << 20  # pixels of a result that are looked up at once
+BAND = 1 << 18  # pixels of a result that are looked up at once
 
 Operate = Callable[[Tensor], Tensor]
 

@@ -87,7 +87,7 @@ class _Overseer:
                 self._text += part
                 continue
             now = self._ticks()
-            idle += POLL if now == last and self._state() in "SDT" else 0.0
+            idle += POLL if now == last and not self._wants_to_run() else 0.0
             last = now
             used = idle + (now - ticks) / os.sysconf("SC_CLK_TCK")
             if used > SECONDS:
@@ -120,8 +120,13 @@ class _Overseer:
             return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return ["Z"] + ["0"] * 40
 
-    def _state(self) -> str:
-        return self._stat()[0]
+    def _wants_to_run(self) -> bool:
+        """Whether a thread waits for nothing but a processor, which others may hold."""
+        states = []
+        for task in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError):
+                states.append(task.read_text().rpartition(")")[2].split()[0])
+        return "R" in states
 
     def _ticks(self) -> int:
         return int(self._stat()[11]) + int(self._stat()[12])
