@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch._dynamo  # which optimizers need: once, and not in each process
 
 from simulacra import Run, images
 from simulacra.errors import SimulacraError

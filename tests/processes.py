@@ -15,9 +15,7 @@ import torch.distributed as dist
 from simulacra.training.team import Team
 
 CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(  # an optimizer imports torch._dynamo, which takes 3 seconds, in every process otherwise
-    ["tests.processes", "simulacra.testing.small", "torch._dynamo", "simulacra.training.session", "pytest"]
-)
+CONTEXT.set_forkserver_preload(["tests.processes", "simulacra.testing.small", "simulacra.training.session", "pytest"])
 
 
 def together(count: int, work: Callable[..., Any], *arguments: Any, seconds: float = 300.0) -> list[Any]:

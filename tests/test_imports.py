@@ -14,7 +14,7 @@ LAYERS = [  # a module may import from its own layer and those above it in this 
     {"errors", "version"},
     {"operations"},
     {"config", "storage"},
-    {"machine", "images", "parallel", "tensors"},
+    {"machine", "images", "optimizers", "parallel", "tensors"},
     {"transforms", "networks", "distributions", "metrics"},
     {"adversarial", "data", "priors"},
     {"models"},

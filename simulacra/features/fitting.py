@@ -12,7 +12,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from simulacra import images
+from simulacra import images, optimizers
 from simulacra.data import Dataset
 from simulacra.features.base import CHUNK
 
@@ -29,7 +29,7 @@ def fit_classifier(
 
     AdamW; its learning rate rises for a tenth of the steps, then falls as a cosine. Returns the network in eval mode.
     """
-    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    optimizer = optimizers.AdamW(network.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=WARMUP)
     for x, y in batches:
         optimizer.zero_grad()

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simulacra import optimizers
 from simulacra.distributions import normal
 from simulacra.machine import extra
 from simulacra.priors.base import Prior, standardised
@@ -59,7 +60,7 @@ def fit_flow(codes: Tensor, *, steps: int = STEPS, seed: int = 0) -> Flow:
         prior = Flow(mean, scale)
     generator = torch.Generator().manual_seed(seed)
     parameters = list(prior.flow.parameters())
-    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
+    optimizer = optimizers.Adam(parameters, lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         batch = x[torch.randint(len(x), (BATCH,), generator=generator)]

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from simulacra import optimizers
 from simulacra.distributions import standard_normal_log_density
 from simulacra.errors import ConfigError
 from simulacra.images import to_unit
@@ -163,7 +164,7 @@ def _descend(
     training = model.training
     generator: Any = model.eval()
     z = z.clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([z], lr=RATE, betas=(0.9, 0.99))
+    optimizer = optimizers.Adam([z], lr=RATE, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     wanted = None if features is None else features(x).detach()
     best, least, curve = z.detach().clone(), torch.full((len(z),), torch.inf, device=z.device), []

@@ -9,14 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from simulacra import optimizers
 from simulacra.config import Optimizer, Schedule
 from simulacra.runs.model_file import is_like
 
 MOMENTS: dict[type[torch.optim.Optimizer], set[str]] = {  # what each keeps of a parameter
-    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
-    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
-    torch.optim.RMSprop: {"step", "square_avg"},
-    torch.optim.SGD: {"momentum_buffer"},
+    optimizers.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    optimizers.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    optimizers.RMSprop: {"step", "square_avg"},
+    optimizers.SGD: {"momentum_buffer"},
 }
 
 
@@ -24,7 +25,7 @@ def build(values: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.
     """Build one player's optimizer; Adam runs as one fused kernel."""
     parameters = list(parameters)
     if values.kind in ("adam", "adamw"):
-        kind = torch.optim.Adam if values.kind == "adam" else torch.optim.AdamW
+        kind = optimizers.Adam if values.kind == "adam" else optimizers.AdamW
         fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
         return kind(
             parameters,
@@ -35,10 +36,10 @@ def build(values: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.
             fused=fused,
         )
     if values.kind == "rmsprop":
-        return torch.optim.RMSprop(
+        return optimizers.RMSprop(
             parameters, values.learning_rate, eps=values.epsilon, weight_decay=values.weight_decay
         )
-    return torch.optim.SGD(parameters, values.learning_rate, momentum=values.betas[0], weight_decay=values.weight_decay)
+    return optimizers.SGD(parameters, values.learning_rate, momentum=values.betas[0], weight_decay=values.weight_decay)
 
 
 def factor(schedule: Schedule, images: int, total: int) -> float:
@@ -73,9 +74,9 @@ def restore(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
     optimizer.load_state_dict({"state": moments, "param_groups": own["param_groups"]})
 
 
-def refuse_unmoved(optimizers: Iterable[torch.optim.Optimizer], saved: Iterable[Any], steps: int) -> None:
+def refuse_unmoved(own: Iterable[torch.optim.Optimizer], saved: Iterable[Any], steps: int) -> None:
     """Raise ValueError for saved states without any moments after some steps; plain gradient descent has none."""
-    keep = [not isinstance(optimizer, torch.optim.SGD) for optimizer in optimizers]
+    keep = [not isinstance(optimizer, optimizers.SGD) for optimizer in own]
     if steps and any(keep) and not any(one["state"] for one in saved):
         raise ValueError(f"its optimizers have not moved in {steps:,} steps.")
 
