@@ -165,7 +165,7 @@ def sent(send: Callable[[], object]) -> None:
     try:
         send()
     except (RuntimeError, ValueError) as error:
-        raise LostProcess(f"A process of this training is gone: {str(error).splitlines()[0]:.200}") from None
+        raise LostProcess(f"A process of this training has ended: {str(error).splitlines()[0]:.200}") from None
 
 
 class _Mean(torch.autograd.Function):

@@ -287,7 +287,7 @@ def test_colour_wins_where_nearly_all_are_in_colour_and_that_is_said(made: Make)
     path = made({f"{i:03}.png": colour(i) for i in range(98)} | {"x.png": grey(100), "y.png": grey(50)})
     splits = data.load(Data(name=str(path)))
     assert splits.train.images.shape[1] == 3
-    assert "2 of 100 pictures are grey, and are taken as colour" in splits.describe()
+    assert "2 of 100 pictures are grey, and are treated as colour" in splits.describe()
     assert not data.load(Data(name=str(path), channels=3)).remarks[:-1], "said only where it was not asked for"
 
 

@@ -79,7 +79,7 @@ def _dies(arguments: Sequence[str]) -> int:
 LINE = "simulacra: There is no file x. Name another one."
 BAD: dict[str, tuple[str, Program]] = {
     "an exception": ("traceback", _raises),
-    "the last resort": ("traceback", _says("simulacra: This is a fault of the program: KeyError in x.py, line 3: 5.")),
+    "the last resort": ("traceback", _says("simulacra: This is a bug in simulacra: KeyError in x.py, line 3: 5.")),
     "an odd status": ("status", _says(LINE, status=7)),
     "no line": ("silent", _says()),
     "a line of somebody else": ("silent", _says("error: no")),

@@ -105,7 +105,7 @@ def test_masks_of_a_folder_go_by_name_and_size(tmp_path: Path) -> None:
     speck = Image.new("L", (100, 100))
     speck.putpixel((3, 3), 255)
     speck.save(tmp_path / "one.png")
-    with pytest.raises(DataError, match="marks nothing once it is brought to 8 x 8 pixels"):
+    with pytest.raises(DataError, match="marks nothing once it is resized to 8 x 8 pixels"):
         Masks(tmp_path / "one.png").of("a.png", (8, 8), "crop")
 
 

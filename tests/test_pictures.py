@@ -221,7 +221,7 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "out", "message"),
     [
-        (["a.png", "b.png"], "one.png", "names one file, for 2 images"),
+        (["a.png", "b.png"], "one.png", "is one file, but there are 2 images"),
         (["a.png"], "all.zip", "not a zip"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A training that goes on with another number of processes, and a job of ``torchrun`` whose processes fail."""
+"""A training that continues with another number of processes, and a job of ``torchrun`` whose processes fail."""
 
 from __future__ import annotations
 

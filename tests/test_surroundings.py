@@ -179,7 +179,7 @@ def _deep() -> list[str]:
         (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "x.png"), 2, "x.png: Permission denied."),
         (UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed"), 2, "not valid in UTF-8"),
         (RecursionError("maximum recursion depth exceeded"), 2, "nested too deeply"),
-        (KeyError("x"), 2, "This is a fault of the program: KeyError in"),
+        (KeyError("x"), 2, "This is a bug in simulacra: KeyError in"),
         (KeyboardInterrupt(), 130, "Interrupted."),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,

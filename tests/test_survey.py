@@ -81,7 +81,7 @@ def test_a_picture_that_was_saved_again_smaller_or_softer_is_a_twin(tmp_path: Pa
     found = survey(tmp_path)
     assert found.twins == 3
     assert found.twin == ("000.png", "x.jpg")
-    assert "3 show the same as another, such as x.jpg and 000.png" in found.describe()
+    assert "3 show the same as another picture, such as x.jpg and 000.png" in found.describe()
 
 
 def test_pictures_are_upright_and_damaged_ones_are_named(tmp_path: Path) -> None:

@@ -317,7 +317,7 @@ def test_a_run_has_cycle_sheets_and_says_its_channels(run: Run) -> None:
     ]
     text = (run.path / "config.toml").read_text()
     assert text.count("channels_b = 3") == 2
-    assert "Translations, as they formed" in (run.path / "report.html").read_text()
+    assert "Translations during the training" in (run.path / "report.html").read_text()
     assert {"to_b/likeness", "critics/accuracy_a", "translators/cycle_b"} <= run.history()[-1].keys()
 
 

@@ -187,7 +187,7 @@ def test_rolling_back_goes_to_the_best_weights(tmp_path: Path, monkeypatch: pyte
     found = notices(session)
     assert len(found) == 1
     assert "Training collapsed: samples get worse" in found[0]
-    assert "Rolled back to step 4; going on with 0.5 of the learning rate." in found[0]
+    assert "Rolled back to step 4; continuing with 0.5 times the learning rate." in found[0]
     assert session.trainer.retry == 1
     log = Run.open(tmp_path / "a").history()
     assert [row["images"] for row in log] == [64, 128, 128, *range(192, 641, 64)]

@@ -1,4 +1,4 @@
-"""Models that come along: small, true to their cards, usable wherever a run is, and never written to."""
+"""Models in the package: small, true to their cards, usable wherever a run is, and never written to."""
 
 from __future__ import annotations
 

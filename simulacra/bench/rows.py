@@ -26,7 +26,9 @@ class Row(Section):
 
     name: str
     title: str = Field(description="what is repeated")
-    published: float | None = Field(None, description="the figure of the source; absent: there is none to compare with")
+    published: float | None = Field(
+        None, description="the figure of the source; default: there is none to compare with"
+    )
     unit: str = Field(description="unit of the figure")
     better: Literal["lower", "higher"]
     source: str = Field(description="where the figure stands: title (year), table, address")
@@ -36,7 +38,9 @@ class Row(Section):
     size: Literal["cpu", "hours"] = Field("cpu", description="minutes on 2 cores; or hours, or a GPU")
     measure: str = Field(description="a key of simulacra.bench.measures.MEASURES, or a mixture")
     seeds: Annotated[int, Field(gt=0)] = Field(1, description="trainings, with seeds 0, 1, ...")
-    recipe: str | None = Field(None, description="the shipped recipe that the tables change; absent: they are one")
+    recipe: str | None = Field(
+        None, description="the shipped recipe that the tables change; default: the tables are the recipe"
+    )
     values: dict[str, Any] = Field({}, description="the tables of the recipe")
 
     def config(self, seed: int) -> Config:

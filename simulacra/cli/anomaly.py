@@ -39,7 +39,7 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument(
         "--steps", type=count, default=200, metavar="N",
-        help="steps of gradient descent for models without an encoder (default: 200)",
+        help="number of steps of gradient descent for models without an encoder (default: 200)",
     )  # fmt: skip
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="random seed of the inversion (default: 0)")
     add_out(sub, "FILE.png", "sheet of originals, redrawn pictures and heat maps; all scores go beside it, as FILE.csv")

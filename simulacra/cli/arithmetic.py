@@ -20,12 +20,24 @@ ENCODED, INVERTED = 1_000, 32  # images of a group at most, with an encoder and 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
     sub = verbs.add_on_run(
-        "arithmetic", _arithmetic, "Add to images the difference between two groups of images, in latent space."
+        "arithmetic", _arithmetic, "Add the difference between two groups of images to other images, in latent space."
     )
     group = "image, folder, zip, or class of the run's data"
     metavar = "IMAGES|CLASS"
-    sub.add_argument("--plus", type=source, required=True, metavar=metavar, help=f"group to become more like: {group}")
-    sub.add_argument("--minus", type=source, required=True, metavar=metavar, help=f"group to become less like: {group}")
+    sub.add_argument(
+        "--plus",
+        type=source,
+        required=True,
+        metavar=metavar,
+        help=f"group that the images should resemble more: {group}",
+    )
+    sub.add_argument(
+        "--minus",
+        type=source,
+        required=True,
+        metavar=metavar,
+        help=f"group that the images should resemble less: {group}",
+    )
     sub.add_argument(
         "--images", type=Path, metavar="PATH", help="images to change (default: test images, of the class --minus)"
     )

@@ -64,9 +64,9 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _augment(options: argparse.Namespace) -> None:
     if (options.out is None) == (options.preview is None):
-        raise ConfigError("augment needs either --out DIR, or --preview FILE.png for a look first.")
+        raise ConfigError("augment needs --out DIR, or --preview FILE.png to look first.")
     if not options.classical and options.run is None:
-        raise ConfigError("augment needs to know how images are made: --classical affine, or --run RUN, or both.")
+        raise ConfigError("augment needs a source of new images: --classical affine, --run RUN, or both.")
     if options.preview is not None:
         refuse_picture_name(options.preview, option="--preview")
         refuse_existing(options.preview, options.force)
@@ -177,8 +177,12 @@ def _generator(run: Run) -> dict[str, Any]:
 
 def _report(made: Enlarged, path: Path, real: int) -> None:
     total = len(made.records)
-    say(path, f"{total:,} training images: {real:,} real, {total - real:,} added; where each is from: manifest.jsonl")
+    say(
+        path,
+        f"{total:,} training images: {real:,} real, {total - real:,} added; manifest.jsonl says where each comes from",
+    )
     for name, lacking in made.missing.items():
         show(
-            f"  {name or 'all'}: {lacking:,} fewer than asked for, as further draws gave duplicates. Lower --duplicate."
+            f"  {name or 'all'}: {lacking:,} fewer than asked for, because further draws were duplicates. Lower "
+            "--duplicate."
         )

@@ -23,7 +23,7 @@ SPEEDRUN_SEEDS = 3
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
     sub = verbs.add(
-        "bench", _bench, "Repeat published results: train and measure the rows of a table, and write it as a page."
+        "bench", _bench, "Reproduce published results: train and measure the rows of a table, and write it as a page."
     )
     sub.add_argument(
         "what",
@@ -86,7 +86,7 @@ def _speedrun(options: argparse.Namespace) -> None:
 
     goals = speedrun.goals(options.rows)
     if options.page or options.out:
-        raise ConfigError("The speed run prints its table and keeps no runs. Leave --page and --out out.")
+        raise ConfigError("The speed run prints its table and keeps no runs: leave out --page and --out.")
     if options.list:
         show_rows(
             ("recipe", "score", "below", "source"),

@@ -12,10 +12,12 @@ from simulacra.errors import ConfigError
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
     sub = verbs.add_on_run(
-        "card", _card, "Write a model card in Markdown: what a run makes, how it was made, scores, samples, limits."
+        "card",
+        _card,
+        "Write a model card in Markdown: what a model generates, how it was trained, scores, samples, limits.",
     )
     sub.add_argument("--licence", default="not stated", metavar="TEXT", help="licence of the weights")
-    add_out(sub, "FILE.md", "card to write, its picture beside it (default: RUN/MODEL_CARD.md)")
+    add_out(sub, "FILE.md", "card to write, with its picture beside it (default: RUN/MODEL_CARD.md)")
 
 
 def _card(options: argparse.Namespace) -> None:

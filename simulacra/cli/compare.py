@@ -18,7 +18,7 @@ DEFAULT = "compare.html"
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    sub = verbs.add("compare", _compare, "Show runs that were evaluated alike side by side: a table and a page.")
+    sub = verbs.add("compare", _compare, "Compare runs that were evaluated in the same way: a table and a page.")
     sub.add_argument(
         "runs", nargs="+", type=Path, metavar="RUN", help="run folder, .safetensors file, or hub:OWNER/NAME@REVISION"
     )

@@ -25,10 +25,12 @@ from simulacra.operations import COMPOSITIONS
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    verb = verbs.add("compose", _compose, "Make one picture of several: overlays, seams, seamless cloning, collages.")
+    verb = verbs.add(
+        "compose", _compose, "Make one picture from several: overlays, blends, seamless cloning, collages."
+    )
     operations = Operations(verb)
     add_operations(operations, COMPOSITIONS, _compose)
-    sub = operations.add("collage", _collage, "Lay pictures out in rows on one sheet, none of them cut.")
+    sub = operations.add("collage", _collage, "Lay pictures out in rows on one sheet, without cropping them.")
     add_paths(sub)
     sub.add_argument(
         "--width", type=count, default=1200, metavar="N", help="width of the sheet in pixels (default: 1200)"
@@ -43,7 +45,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument(
         "--gap", type=natural, default=4, metavar="N", help="white pixels between the pictures (default: 4)"
     )
-    add_out(sub, "FILE.png", required=True)
+    add_out(sub, "FILE.png", "sheet to write", required=True)
     add_limit(sub)
 
 

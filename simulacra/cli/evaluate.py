@@ -29,7 +29,7 @@ def add_verbs(verbs: Verbs) -> None:
         type=count,
         default=10_000,
         metavar="N",
-        help="largest number of test images, and of samples (default: 10,000)",
+        help="maximum number of test images, and of samples (default: 10,000)",
     )
     sub.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="random seed of the samples and the noise (default: 0)"

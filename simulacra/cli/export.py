@@ -21,8 +21,7 @@ RANGES = ("unit", "symmetric", "uint8")
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
     sub = verbs.add_on_run(
-        "export", _export, "Write a trained model as files for other programs, each compared with the model before it "
-        "counts.",
+        "export", _export, "Write a trained model as files for other programs, each checked against the model.",
     )  # fmt: skip
     sub.add_argument(
         "--format",
@@ -44,7 +43,9 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--int8", action="store_true", help="quantise weights to 8 bits, and measure what that costs")
     sub.add_argument("--licence", default="not stated", metavar="TEXT", help="licence of the weights, for the README")
     add_prior(sub)
-    add_out(sub, "DIR|FILE", "folder, or a file for a single part (default: RUN/export-FORMAT; of html RUN/page.html)")
+    add_out(
+        sub, "DIR|FILE", "folder, or a file for a single part (default: RUN/export-FORMAT, or RUN/page.html for html)"
+    )
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -20,7 +20,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--components",
         type=count,
         metavar="N",
-        help="number of Gaussians (default: 10 for gmm, 1 for each class of per-class)",
+        help="number of Gaussians (default: 10 for gmm, 1 for each class for per-class)",
     )
     sub.add_argument("--seed", type=natural, default=0, metavar="N", help="random seed of the fit (default: 0)")
     add_out(sub, "FILE.safetensors", "file to write (default: RUN/prior.safetensors)")

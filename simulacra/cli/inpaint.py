@@ -21,17 +21,18 @@ def add_verbs(verbs: Verbs) -> None:
     repair = verbs.add_on_run("repair", _repair, "Find what the model cannot explain in images, and replace it.")
     for sub in (inpaint, repair):
         sub.add_argument("images", type=Path, metavar="IMAGES", help="image, folder or zip")
-        sub.add_argument("--n", type=count, default=12, metavar="N", help="largest number of images (default: 12)")
+        sub.add_argument("--n", type=count, default=12, metavar="N", help="maximum number of images (default: 12)")
         sub.add_argument(
-            "--steps", type=count, default=200, metavar="N", help="steps of gradient descent (default: 200)"
+            "--steps", type=count, default=200, metavar="N", help="number of steps of gradient descent (default: 200)"
         )
         sub.add_argument(
             "--seed", type=natural, default=0, metavar="N", help="random seed of the latents to start from (default: 0)"
         )
         add_out(sub, "FILE.png|DIR", "sheet that shows every stage, or folder for the results alone")
     inpaint.add_argument(
-        "--mask", type=Path, metavar="MASK", help="mask that marks the missing pixels, white on black: one image, or a "
-        "folder or zip with equal names (default: a square in the middle)",
+        "--mask", type=Path, metavar="MASK", help="mask that marks the missing pixels, white on black: one image, or "
+                                                  "a folder or zip with the same file names (default: a square in "
+                                                  "the middle)",
     )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def _inpaint(options: argparse.Namespace) -> None:
     known = _known(run, options.mask, names)
     y = run.inpaint(x, known, steps=options.steps, seed=options.seed)
     _save([("original", x), ("known", x * known), ("filled in", y)], names, path)
-    show(f"mean squared difference to what the mask hides: {inpaint.masked_error(x, y, known).mean():.4f}")
+    show(f"mean squared error of the masked pixels: {inpaint.masked_error(x, y, known).mean():.4f}")
 
 
 def _repair(options: argparse.Namespace) -> None:

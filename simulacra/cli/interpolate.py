@@ -38,9 +38,17 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("--steps", type=count, default=10, metavar="N", help="number of images on the way (default: 10)")
     sub.add_argument(
-        "--seed", type=natural, default=0, metavar="N", help="random seed for ends that are not given (default: 0)"
+        "--seed",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="random seed for choosing the images that are not given (default: 0)",
     )
-    add_out(sub, "FILE.png|.gif|.mp4|DIR", "strip, film or folder of single frames (default: RUN/interpolate.png)")
+    add_out(
+        sub,
+        "FILE.png|.gif|.mp4|DIR",
+        "strip of images, film, or folder for single frames (default: RUN/interpolate.png)",
+    )
 
 
 def _interpolate(options: argparse.Namespace) -> None:

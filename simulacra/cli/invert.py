@@ -16,7 +16,9 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument("images", type=Path, metavar="IMAGES", help="image, folder or zip")
     sub.add_argument("--n", type=count, default=12, metavar="N", help="maximum number of images (default: 12)")
-    sub.add_argument("--steps", type=count, default=200, metavar="N", help="steps of gradient descent (default: 200)")
+    sub.add_argument(
+        "--steps", type=count, default=200, metavar="N", help="number of steps of gradient descent (default: 200)"
+    )
     sub.add_argument(
         "--seed", type=natural, default=0, metavar="N", help="random seed of the latents to start from (default: 0)"
     )

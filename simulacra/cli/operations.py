@@ -42,7 +42,7 @@ def add_limit(sub: Parser) -> None:
     """Add the size beyond which a picture is left out."""
     sub.add_argument(
         "--max-megapixels", type=positive, default=32.0, metavar="N",
-        help="largest picture to read; larger ones are left out unread (default: 32)",
+        help="limit on the megapixels of a picture; larger ones are left out unread (default: 32)",
     )  # fmt: skip
 
 
@@ -60,13 +60,19 @@ def add_common(sub: Parser) -> None:
     add_limit(sub)
     sub.add_argument(
         "--range", type=_grey_range, metavar="auto|LOW..HIGH",
-        help="values that are black and white in grey files of more than 8 bits (default: those of its type)",
+        help="values to show as black and as white in grey files with more than 8 bits (default: the full range of "
+             "the file's type)",
     )  # fmt: skip
-    sub.add_argument("--workers", type=count, metavar="N", help="files worked on at once (default: one for each core)")
     sub.add_argument(
-        "--preview", type=Path, metavar="FILE.png", help="draw only the first pictures, before and after, on one sheet"
+        "--workers", type=count, metavar="N", help="number of files processed at once (default: one for each core)"
     )
-    sub.add_argument("--report", type=Path, metavar="FILE.json", help="file for what became of every picture")
+    sub.add_argument(
+        "--preview",
+        type=Path,
+        metavar="FILE.png",
+        help="write only a preview: the first pictures before and after, on one sheet",
+    )
+    sub.add_argument("--report", type=Path, metavar="FILE.json", help="file that lists what became of every picture")
 
 
 def _grey_range(text: str) -> GreyRange | None:

@@ -15,7 +15,9 @@ KEYS = ("size", "channels", "fit", "background", "range", "corrupt", "max_megapi
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    sub = verbs.add("pack", _pack, "Decode a folder or zip of pictures once, into one file for data beyond the memory.")
+    sub = verbs.add(
+        "pack", _pack, "Decode a folder or zip of pictures once into one file, for data sets larger than memory."
+    )
     sub.add_argument("source", type=Path, metavar="PATH", help="folder or zip of pictures; with --check, a pack")
     sub.add_argument("--out", type=Path, metavar="FILE.simpack", help="file for the pack")
     sub.add_argument("--check", action="store_true", help="compare every block of a pack with its digest")
@@ -57,4 +59,4 @@ def _refuse_ignored(given: dict[str, object]) -> None:
 def _check(path: Path) -> None:
     from simulacra.data import packs
 
-    say(path, f"all {packs.Opened(path).check():,} blocks of its pixels are as they were packed")
+    say(path, f"all {packs.Opened(path).check():,} blocks of its pixels match their digests")

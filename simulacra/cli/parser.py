@@ -113,7 +113,7 @@ class Verbs:
             "run",
             type=source,
             metavar="RUN",
-            help="a run folder, a .safetensors file, zoo:NAME for a model that comes along, or hub:OWNER/NAME@REVISION",
+            help="a run folder, a .safetensors file, zoo:NAME for a model in the package, or hub:OWNER/NAME@REVISION",
         )
         add_data_root(sub)
         return sub
@@ -137,7 +137,7 @@ class Operations:
 
 def add_data_root(parser: Parser) -> None:
     """Add the option --data-root."""
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder to look for data sets in first")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="folder that is searched first for data sets")
 
 
 def add_out(parser: Parser, metavar: str, help_: str | None = None, *, required: bool = False) -> None:
@@ -203,7 +203,7 @@ def changes(text: str) -> str:
     from simulacra.operations import refuse_reshaping, steps
 
     if not steps(text):
-        raise argparse.ArgumentTypeError("names no operation, such as affine or 'flip, rotate degrees=-15..15'")
+        raise argparse.ArgumentTypeError("must name operations, such as affine or 'flip, rotate degrees=-15..15'")
     refuse_reshaping(text)
     return text
 

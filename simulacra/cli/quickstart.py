@@ -27,7 +27,7 @@ def add_verbs(verbs: Verbs) -> None:
         "--minutes",
         type=positive,
         metavar="N",
-        help="minutes of training, at the speed that is measured now (default: 20)",
+        help="minutes of training, planned from the speed that is measured first (default: 20)",
     )
     sub.add_argument("--dry-run", action="store_true", help="show the proposal and stop")
     sub.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: a new one under runs/)")

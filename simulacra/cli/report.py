@@ -11,7 +11,7 @@ from simulacra.errors import RunError
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    verbs.add_on_run("report", _report, "Write the report of a run, also of one that is not finished.")
+    verbs.add_on_run("report", _report, "Write the report of a run, finished or not.")
 
 
 def _report(options: argparse.Namespace) -> None:
@@ -20,5 +20,7 @@ def _report(options: argparse.Namespace) -> None:
 
     run = open_run(options)
     if not run.path.is_dir() or run.results != run.path:
-        raise RunError(f"{options.run} is a model alone: a report tells of a training. Name the run folder.")
+        raise RunError(
+            f"{options.run} is a model without the log of its training, which a report needs. Name the run folder."
+        )
     say(report.write(run, run.splits, run.path / REPORT))

@@ -14,20 +14,24 @@ PORTS = 65_535
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
     sub = verbs.add(
-        "studio", _studio, "Open a page in the browser to train models, steer them and draw into them. "
-        "It works without the internet.",
+        "studio", _studio, "Open a page in the browser for training models, steering them and drawing with them. It "
+                           "works offline.",
     )  # fmt: skip
     sub.add_argument(
         "runs", nargs="?", type=Path, default=Path("runs"), metavar="RUNS",
         help="folder of runs, or one run (default: runs)",
     )  # fmt: skip
-    sub.add_argument("--port", type=natural, default=0, metavar="N", help="port (default: first free from 8420)")
+    sub.add_argument(
+        "--port", type=natural, default=0, metavar="N", help="port (default: the first free one from 8420)"
+    )
     sub.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS",
-        help="address to listen at; with any other than this machine's own, a token is needed (default: 127.0.0.1)",
+        help="address to listen on; any other than this machine's own requires a token (default: 127.0.0.1)",
     )  # fmt: skip
-    sub.add_argument("--view", action="store_true", help="let nobody train, upload or write, as for a class room")
-    sub.add_argument("--no-browser", action="store_true", help="print the address and open no browser")
+    sub.add_argument(
+        "--view", action="store_true", help="allow only viewing, for a classroom: nobody can train, upload or write"
+    )
+    sub.add_argument("--no-browser", action="store_true", help="print the address without opening a browser")
 
 
 def _studio(options: argparse.Namespace) -> None:

@@ -115,7 +115,7 @@ def explained(error: BaseException) -> tuple[str, int]:
     if isinstance(error, UnicodeError):
         return f"A name or a text is not valid in UTF-8: {error}. Rename the file, or save the text as UTF-8.", 2
     return (
-        f"This is a fault of the program: {type(error).__name__} {_place(error)}: {error}. Add --debug to see more.",
+        f"This is a bug in simulacra: {type(error).__name__} {_place(error)}: {error}. Add --debug to see more.",
         2,
     )
 

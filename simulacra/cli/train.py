@@ -41,7 +41,7 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("--seed", type=natural, metavar="N", help="random seed of weights, order and noise (default: 0)")
     sub.add_argument("--resume", action="store_true", help="continue the run in --out")
     sub.add_argument(
-        "--init", type=source, metavar="RUN", help="run whose weights to start from, as far as they fit this recipe"
+        "--init", type=source, metavar="RUN", help="run whose weights to start from, as far as they fit the recipe"
     )
     sub.add_argument(
         "--augment", metavar="STEPS", help="random changes of training images, such as 'flip, rotate degrees=-15..15'; "

@@ -26,11 +26,11 @@ def add_verbs(verbs: Verbs) -> None:
     )
     sub.add_argument(
         "--max-megapixels", type=positive, metavar="N",
-        help="largest picture to read; larger ones are refused unread (default: that of the run)",
+        help="limit on the megapixels of a picture; larger ones are refused unread (default: that of the run)",
     )  # fmt: skip
     sub.add_argument(
         "--range", metavar="auto|LOW..HIGH",
-        help="values that are black and white in grey files of more than 8 bits (default: those of the run)",
+        help="values to show as black and as white in grey files with more than 8 bits (default: those of the run)",
     )  # fmt: skip
     add_out(sub, "DIR", "folder for the translations (default: RUN/translated-B)")
 

@@ -18,7 +18,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("train", "Train a recipe, on its own data or on yours."),
         "report": ("report", "Write the report of a run, finished or not."),
         "recipes": ("recipes", "List the recipes, with the score and the time to expect."),
-        "zoo": ("zoo", "List the trained models that come along."),
+        "zoo": ("zoo", "List the trained models in the package."),
         "data": ("data", "List the data sets that have a name, and where they are."),
     },
     "Use a trained model": {
@@ -39,19 +39,19 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "card": ("card", "Write a model card in Markdown."),
         "push": ("push", "Publish a run on the Hugging Face Hub."),
     },
-    "See and steer in the browser": {
-        "studio": ("studio", "Train, steer and draw on a page in the browser, offline."),
+    "Work in the browser": {
+        "studio": ("studio", "Train, steer and draw on a page in your browser, offline."),
     },
     "Work on pictures and data sets": {
         "transform": ("transform", "Change pictures by one operation or a random pipeline."),
         "compose": ("compose", "Combine pictures: overlays, seamless cloning, collages."),
-        "pack": ("pack", "Decode a data set once, into one file for data beyond the memory."),
+        "pack": ("pack", "Decode a data set once into one file, for data larger than memory."),
         "augment": ("augment", "Write a data set enlarged by changed and generated images."),
     },
     "Measure": {
         "evaluate": ("evaluate", "Measure a run on held-out images."),
-        "compare": ("compare", "Compare runs that were evaluated alike, on one page."),
-        "bench": ("bench", "Repeat published results and write the ledger."),
+        "compare": ("compare", "Compare runs that were evaluated in the same way."),
+        "bench": ("bench", "Reproduce published results and write the ledger."),
     },
 }
 PLACES = {name: module for verbs in GROUPS.values() for name, (module, _) in verbs.items()}
@@ -92,7 +92,7 @@ def overview() -> Iterator[str]:
     yield "options:"
     yield "  -h, --help   Show this text; after a verb, the verb's options."
     yield "  --version    Show the version."
-    yield "  --plugin     After a verb: a Python file of yours with more families or metrics."
+    yield "  --plugin     After a verb: load your own families or metrics from a Python file."
     yield "  --debug      After an error, show where in the code it occurred."
     yield ""
     yield "Start with: simulacra quickstart"

@@ -10,7 +10,7 @@ from simulacra.cli.parser import Verbs
 
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb of this module."""
-    verbs.add("zoo", _zoo, "List the trained models that come along; every verb takes zoo:NAME for a RUN.")
+    verbs.add("zoo", _zoo, "List the trained models in the package; every verb takes zoo:NAME for a RUN.")
 
 
 def _zoo(_: argparse.Namespace) -> None:

@@ -38,26 +38,28 @@ class Data(Section):
 
     name: str = Field("digits", description="known data set (simulacra data), or path of a folder or zip of images")
     size: Annotated[int, Field(ge=8, le=1024)] | None = Field(
-        None, description="side of the images in pixels, or their height beside a width; absent: that of the source"
+        None,
+        description="side of the images in pixels, or their height if a width is given; default: that of the source",
     )
     width: Annotated[int, Field(ge=8, le=1024)] | None = Field(
         None,
-        description="width of images that are not square; absent: that of squares where a size is given, else by "
-        "the proportions that most files share",
+        description="width of images that are not square; default: a square where a size is given, else the "
+        "proportions that most files share",
     )
     channels: Literal[1, 3, 4] | None = Field(
         None,
-        description="channels: 1 grey, 3 colour, 4 colour and opacity; absent: grey or colour, as the source has it",
+        description="number of channels: 1 for grey, 3 for colour, 4 for colour and opacity; default: grey or colour, "
+        "as the source has it",
     )
     channels_b: Literal[1, 3] | None = Field(
-        None, description="colour channels of domain B, for sets with two domains; absent: those of the source"
+        None, description="number of channels of domain B, for data with two domains; default: those of the source"
     )
     pairs: tuple[str, ...] = Field(
         (),
-        description="operations that make domain A from the pictures, which are domain B, such as noise deviation=0.1: "
-        "a translator learns to undo them",
+        description="operations that turn the pictures (domain B) into domain A, such as noise deviation=0.1; a "
+        "translator learns to undo them",
     )
-    swap: bool = Field(False, description="exchange domains A and B, for sets with two domains")
+    swap: bool = Field(False, description="swap domains A and B, for data with two domains")
     fit: Literal["crop", "pad", "stretch"] = Field(
         "crop", description="method that brings files to the size of the images: centre crop, padding or distortion"
     )
@@ -68,16 +70,18 @@ class Data(Section):
         "refuse", description="treatment of unreadable files: refuse stops with an error, skip leaves them out"
     )
     max_megapixels: Annotated[float, Field(gt=0)] = Field(
-        32.0, description="largest number of megapixels of a file; larger ones are refused or left out unread"
+        32.0, description="limit on the megapixels of a file; larger ones are refused or left out unread"
     )
     range: str | None = Field(
-        None, description="values shown as black and as white in deep grey files: auto or LOW..HIGH; absent: by type"
+        None,
+        description="values to show as black and as white in grey files with more than 8 bits: auto or LOW..HIGH; "
+        "default: the full range of the file's type",
     )
     resident: Literal["auto", "true", "false"] = Field(
-        "auto", description="holding the pixels of a pack in memory; auto: where they take less than half of it"
+        "auto", description="hold the pixels of a pack in memory; auto: if they take less than half of what is free"
     )
     per_class: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="number of training images kept of each class; absent: all"
+        None, description="number of training images kept of each class; default: all"
     )
     per_class_seed: Annotated[int, Field(ge=0)] = Field(
         0, description="random seed for choosing the images that per_class keeps"

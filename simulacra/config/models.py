@@ -89,15 +89,15 @@ class DeePSiM(Perceptual):
     )
     loss: PairLoss = Field("non_saturating", description="adversarial objective")
     penalty: Penalty = Penalty()
-    heads: Width = Field(64, description="channels of the discriminator's layers on what a fixed network sees")
+    heads: Width = Field(64, description="channels of the discriminator's layers on the features of a fixed network")
     discriminator: AnyNetwork = Conv(activation="leaky_relu")
     augment: tuple[Literal["colour", "translation", "cutout"], ...] = Field(
         ("colour", "translation"), description="differentiable augmentations of the images that the discriminator sees"
     )
     overfitting: Fraction = Field(
         0.6,
-        description="overfitting of the discriminator above which its images are augmented more often; it is measured "
-        "where data.validation is above 0",
+        description="overfitting of the discriminator above which its images are augmented more often; it is "
+        "measured if data.validation is above 0",
     )
 
     @model_validator(mode="after")
@@ -137,7 +137,7 @@ class VAEGAN(Family):
     latent: Width = Field(32, description="dimensions of the latent")
     gamma: Weight = Field(1e-2, description="weight of the feature error, summed over features, in the decoder's loss")
     layer: PositiveInt | None = Field(
-        None, description="hidden layer of the discriminator in which images are compared; absent: the last one"
+        None, description="hidden layer of the discriminator in which images are compared; default: the last one"
     )
     loss: PairLoss = Field("non_saturating", description="adversarial objective")
     penalty: Penalty = Penalty()
@@ -215,7 +215,7 @@ class InfoGAN(Family):
     def _there_are_more_clusters(self) -> InfoGAN:
         if self.clusters and not self.categorical:
             raise ValueError(
-                "clusters anchor a categorical code, and there is none: set categorical, or set clusters to 0"
+                "clusters need a categorical code to anchor, and there is none: set categorical, or set clusters to 0"
             )
         if self.clusters and self.clusters < (most := next(iter(self.categorical.values()))):
             raise ValueError(
@@ -238,7 +238,7 @@ class CGAN(Adversarial):
 
     family: Literal["cgan"] = Field("cgan", description="family of the model")
     latent: Width = Field(100, description="dimensions of the noise beside the label")
-    classes: tuple[str, ...] = Field((), description="names of the classes; absent: those of the data")
+    classes: tuple[str, ...] = Field((), description="names of the classes; default: those of the data")
     features: Width = Field(128, description="features of an image that the discriminator compares with each class")
 
 
@@ -247,7 +247,7 @@ class CVAE(Family):
 
     family: Literal["cvae"] = Field("cvae", description="family of the model")
     latent: Width = Field(16, description="dimensions of the latent beside the label")
-    classes: tuple[str, ...] = Field((), description="names of the classes; absent: those of the data")
+    classes: tuple[str, ...] = Field((), description="names of the classes; default: those of the data")
     likelihood: Likelihood = Field("bernoulli", description="distribution of a pixel given the latent and the label")
     features: Width = Field(128, description="features of an image to which the encoder adds the label")
     network: AnyNetwork = Conv()

@@ -52,7 +52,9 @@ class Mlp(Network):
         0.1, description="weight of the newest batch in the running statistics (1 minus the momentum of Keras)"
     )
     fourier_features: Annotated[int, Field(ge=0, le=16)] = Field(
-        0, description="octaves of sines and cosines of each pixel that encoders and discriminators see beside it"
+        0,
+        description="number of octaves of sines and cosines of each pixel, given to encoders and discriminators as "
+        "further inputs",
     )
 
 
@@ -62,10 +64,12 @@ class Conv(Network):
     kind: Literal["conv"] = Field("conv", description="kind of network: mlp, conv or resnet")
     widths: Widths = Field((32, 64, 128), description="channels of each layer")
     strides: Annotated[tuple[Literal[1, 2], ...], Field(max_length=MOST_LAYERS)] = Field(
-        (), description="stride of each layer; absent: all 2"
+        (), description="stride of each layer; default: 2 for all"
     )
     kernel: Literal[3, 4] = Field(
-        4, description="kernel size of layers with stride 2 (4 leaves no checkerboard); layers of stride 1 have 3"
+        4,
+        description="kernel size of layers with stride 2 (4 avoids checkerboard artefacts); layers with stride 1 "
+        "have 3",
     )
     upsampling: Literal["transposed", "bilinear"] = Field(
         "transposed",
@@ -73,7 +77,7 @@ class Conv(Network):
         "a convolution of kernel 3, which is smoother",
     )
     dense: Width | None = Field(
-        None, description="width of a dense layer between the convolutions and the output; absent: none"
+        None, description="width of a dense layer between the convolutions and the output; default: no such layer"
     )
     activation: Activation = Field("relu", description="activation function; leaky_relu has slope 0.2")
     norm: Literal["none", "batch", "group", "spectral"] = Field(
@@ -132,7 +136,7 @@ class ResnetTranslator(Translator):
         6, description="residual blocks at the smallest side (the paper has 6, or 9 for 256 pixels)"
     )
     kernel: Literal[3, 4] = Field(
-        4, description="kernel size of the downsamplings; 4 leaves no checkerboard, 3 gives the paper's layers"
+        4, description="kernel size of the downsamplings; 4 avoids checkerboard artefacts, 3 gives the paper's layers"
     )
     norm: Literal["none", "instance"] = Field(
         "instance", description="normalisation after each convolution but the last"
@@ -148,7 +152,7 @@ class Unet(Translator):
     kind: Literal["unet"] = Field("unet", description="kind of translator: resnet, unet or subpixel")
     width: Width = Field(64, description="channels of the first layer; they double up to eightfold")
     downsamplings: Annotated[int, Field(gt=0, le=8)] | None = Field(
-        None, description="number of times that the side is halved; absent: down to 2 pixels or an odd number of them"
+        None, description="number of times that the side is halved; default: down to 2 pixels or an odd number of them"
     )
     dropout: Fraction = Field(
         0.5, description="share of features dropped in training, in the three upsamplings next to the innermost"
@@ -170,7 +174,7 @@ class Subpixel(Translator):
     kind: Literal["subpixel"] = Field("subpixel", description="kind of translator: resnet, unet or subpixel")
     width: Width = Field(48, description="channels of the residual blocks")
     downsamplings: Annotated[int, Field(ge=0, le=4)] = Field(
-        1, description="how often 2 x 2 pixels are folded into channels; 2 suits an enlargement by 4"
+        1, description="number of times that 2 x 2 pixels are folded into channels; 2 suits an enlargement by 4"
     )
     blocks: Annotated[int, Field(gt=0, le=256)] = Field(6, description="residual blocks")
     norm: Literal["none"] = Field("none", description="normalisation; these networks have none")

@@ -40,7 +40,7 @@ class Schedule(Section):
     """The learning rate over time: a linear warm-up, then constant or falling to zero at the end."""
 
     kind: Literal["constant", "linear", "cosine"] = Field(
-        "constant", description="schedule by which the learning rate falls to zero"
+        "constant", description="schedule of the learning rate; linear and cosine fall to zero"
     )
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="images over which the learning rate rises from 0")
     start: Fraction = Field(0.0, description="share of the training after which linear or cosine begins to fall")
@@ -51,28 +51,31 @@ class Train(Section):
 
     images: PositiveInt = Field(600_000, description="length of the training in images")
     epochs: Positive | None = Field(
-        None, description="length of the training in passes over its images, in place of images"
+        None, description="length of the training in passes over the training images; replaces images"
     )
     minutes: Positive | None = Field(
-        None, description="length of the training in minutes on this machine, in place of images; measured at the start"
+        None,
+        description="length of the training in minutes, converted by the speed measured at the start; replaces images",
     )
     leg_start: Annotated[int, Field(ge=0)] = Field(
-        0, description="images seen before the present leg of the training, set when a finished run goes on (--resume)"
+        0,
+        description="images seen before the current leg of the training; set when a finished run is continued with "
+        "--resume",
     )
     batch: Annotated[int, Field(gt=0, le=65_536)] = Field(128, description="batch size")
     accumulate: PositiveInt = Field(
         1, description="number of parts of a batch that are computed one after the other, for cards with little memory"
     )
     optimizer: Optimizer = Optimizer()
-    players: dict[str, OptimizerChange] = Field({}, description="changes to the optimizer of single players")
+    players: dict[str, OptimizerChange] = Field({}, description="changes to the optimizer for individual players")
     freeze: dict[str, PositiveInt] = Field(
         {},
-        description="number of first layers of single players that keep the weights of the run given with --init, such "
-        "as discriminator = 2",
+        description="number of first layers of individual players that keep the weights of the run given with "
+        "--init, such as discriminator = 2",
     )
     schedule: Schedule = Schedule()
     clip: Positive | None = Field(
-        None, description="largest norm of a player's gradient, above which it is scaled down; absent: no clipping"
+        None, description="largest norm of a player's gradient, above which it is scaled down; default: no clipping"
     )
     ema: Annotated[int, Field(ge=0)] = Field(
         0, description="half-life of the averaged weights in images; 0: no averaging"
@@ -86,7 +89,8 @@ class Train(Section):
     sheet: PositiveInt = Field(50_000, description="images between two sheets of samples")
     sheets: Literal["even", "doubling"] = Field(
         "even",
-        description="moments of the sheets: every train.sheet images, or after 1, 2, 4, 8, ... times train.log images",
+        description="times at which sheets are drawn: every train.sheet images, or after 1, 2, 4, 8, ... times "
+        "train.log images",
     )
     samples: Annotated[int, Field(gt=0, le=10_000)] = Field(64, description="number of images on a sheet of samples")
     score: PositiveInt = Field(100_000, description="images between two measurements on held-out images")
@@ -102,7 +106,7 @@ class Train(Section):
     verify: Annotated[int, Field(ge=0)] = Field(
         0, description="steps between two checks that all processes hold the same weights; 0: no checks"
     )
-    tensorboard: bool = Field(False, description="write TensorBoard event files too")
+    tensorboard: bool = Field(False, description="also write TensorBoard event files")
 
     def optimizer_of(self, player: str) -> Optimizer:
         """Return the optimizer of one player: the common one with that player's changes."""

@@ -20,7 +20,9 @@ class CycleGAN(Family):
     """Translation between two domains, learned without pairs (Zhu et al. 2017)."""
 
     family: Literal["cyclegan"] = Field("cyclegan", description="family of the model")
-    channels_b: Channels | None = Field(None, description="channels of domain B's images; absent: those of the data")
+    channels_b: Channels | None = Field(
+        None, description="number of channels of domain B's images; default: those of the data"
+    )
     loss: TranslatorLoss = Field("least_squares", description="adversarial objective")
     adversarial: Weight = Field(1.0, description="weight of the adversarial loss")
     cycle_a: Weight = Field(10.0, description="weight of the cycle consistency loss A to B to A, in L1")
@@ -33,7 +35,7 @@ class CycleGAN(Family):
         1.0, description="ratio of the size of objects in B to that in A; 0: measured on the training images"
     )
     pool: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
-        50, description="number of earlier translations that are shown to the critics again"
+        50, description="number of earlier translations that are kept to be shown to the critics again"
     )
     generator: AnyTranslator = ResnetTranslator()
     discriminator: Patch = Patch()
@@ -48,7 +50,9 @@ class Pix2Pix(Family):
     """Translation of images, learned from pairs (Isola et al. 2017)."""
 
     family: Literal["pix2pix"] = Field("pix2pix", description="family of the model")
-    channels_b: Channels | None = Field(None, description="channels of domain B's images; absent: those of the data")
+    channels_b: Channels | None = Field(
+        None, description="number of channels of domain B's images; default: those of the data"
+    )
     loss: TranslatorLoss = Field("non_saturating", description="adversarial objective")
     adversarial: Weight = Field(1.0, description="weight of the adversarial loss")
     l1: Weight = Field(100.0, description="weight of the mean absolute error (L1)")

@@ -127,7 +127,7 @@ class Dataset:
     def few(self, per_class: int, seed: int) -> Dataset:
         """So many images of each class (or all there are), drawn at random, in their order. Raises `DataError`."""
         if self.labels is None:
-            raise DataError(f"{self.name} has no classes, of which to keep {per_class} images each.")
+            raise DataError(f"{self.name} has no classes, so data.per_class cannot keep {per_class} images of each.")
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
         kept = [order[self.labels[order] == k][:per_class] for k in range(len(self.classes))]
         return self.take(torch.cat(kept).sort().values)

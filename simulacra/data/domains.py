@@ -1,7 +1,7 @@
 """Images of two domains: folders or zips of your own, and sets with a name.
 
 Domains are told by folders, ``trainA trainB testA testB`` or ``A B`` (with the splits' names above or below), or lie
-side by side in each picture, A at the left. In folders equal names are pairs.
+side by side in each picture, A on the left. In folders, files of the same name are pairs.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _source(name: str, root: Path | None) -> Path:
         return Path(name)
     names = ", ".join(["shapes", *ARCHIVES])
     raise DataError(
-        f"There is no data set of two domains, or path, '{name}'.{nearest(name, ['shapes', *ARCHIVES])} "
+        f"There is no data set with two domains, and no path, called '{name}'.{nearest(name, ['shapes', *ARCHIVES])} "
         f"Names: {names}; or a folder or a zip. {LAYOUTS}"
     )
 

@@ -176,7 +176,9 @@ def _proportioned(x: Tensor, ratio: float, data: Data) -> Tensor:
 def _collected(source: TorchDataset[Any]) -> tuple[Tensor, list[Any] | None]:
     """The images of a data set of PyTorch as one tensor, and their labels where it yields any."""
     if not hasattr(source, "__len__"):
-        raise DataError("A data set of PyTorch needs a length (__len__) to be trained on: take so many of its images.")
+        raise DataError(
+            "A data set of PyTorch needs a length (__len__) to be trained on: take a fixed number of its images first."
+        )
     items = [source[index] for index in range(len(source))]
     labels = [item[1] for item in items if isinstance(item, tuple | list) and len(item) > 1]
     x = [_tensor(_array(item[0] if isinstance(item, tuple | list) else item)) for item in items]

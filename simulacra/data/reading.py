@@ -193,10 +193,12 @@ def remarks(read: Read, channels: int, data: Data) -> list[str]:
     lines = []
     if read.cut > MUCH_CUT:
         shape = "squares" if _is_square(read) else "common proportions"
-        lines.append(f"cut to {shape}, the pictures lose {read.cut:.0%} of their pixels (keep all: --data.fit pad)")
+        lines.append(
+            f"the pictures are cut to {shape} and lose {read.cut:.0%} of their pixels (to keep all: --data.fit pad)"
+        )
     grey = sum(pixels.ndim == 2 for pixels in read.pixels if pixels is not None)
     if channels == 3 and grey and data.channels is None:
-        lines.append(f"{grey:,} of {len(read.pixels):,} pictures are grey, and are taken as colour")
+        lines.append(f"{grey:,} of {len(read.pixels):,} pictures are grey, and are treated as colour")
     return lines
 
 

@@ -68,7 +68,7 @@ class Survey:
             f"{self.flat:.0%}"
         )
         if self.twin is not None:
-            lines.append(f"{self.twins:,} show the same as another, such as {self.twin[1]} and {self.twin[0]}")
+            lines.append(f"{self.twins:,} show the same as another picture, such as {self.twin[1]} and {self.twin[0]}")
         if self.damaged:
             lines.append(f"{len(self.damaged):,} cannot be read, such as: {self.damaged[0]}")
         return [*lines, *self.left_out]

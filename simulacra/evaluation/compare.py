@@ -202,7 +202,7 @@ def _other_images(a: Entry, b: Entry) -> tuple[str, str] | None:
     same_shape = a.run.shape == b.run.shape
     if a.domains != b.domains and not (same_shape and a.digest == b.digest):
         return (
-            f"one learns from {a.domains}, the other from {b.domains}",
+            f"one was trained on {a.domains}, the other on {b.domains}",
             "Compare translators with translators of the same kind, and generators with generators.",
         )
     if not same_shape:
@@ -218,15 +218,15 @@ def _other_images(a: Entry, b: Entry) -> tuple[str, str] | None:
     if a.digest == b.digest:
         return None
     if one != two:
-        return f"one learned from {one}, the other from {two}", "Train both on the same images: --data NAME"
+        return f"one was trained on {one}, the other on {two}", "Train both on the same images: --data NAME"
     return (
-        f"both learned from {one}, but its images, or their division into training and test images, differ",
+        f"both were trained on {one}, but its images, or their division into training and test images, differ",
         "Train both with the same --data.test, --data.validation, --data.per_class and --data.draw.",
     )
 
 
 def _refuse_other_measurements(entries: Sequence[Entry]) -> None:
-    """Refuse scores of one name that were measured otherwise: once evaluated alike, they would compare."""
+    """Refuse scores of one name that were measured differently; evaluated in the same way, they can be compared."""
     for a, b in itertools.combinations(entries, 2):
         common = [metric for metric in a.scores if metric in b.scores]
         reasons = {m: reason for m in common if (reason := scores.comparable(a.scores[m], b.scores[m]))}
@@ -238,7 +238,7 @@ def _refuse_other_measurements(entries: Sequence[Entry]) -> None:
 
 
 def _remedy(a: Entry, b: Entry) -> str:
-    """What to type so that two runs are measured alike."""
+    """What to type so that two runs are measured in the same way."""
     if a.count == b.count:
         return f"Type: {a.command} and {b.command}"
     return f"Type: {max(a, b, key=lambda entry: entry.count).command} --n {min(a.count, b.count)}"

@@ -23,7 +23,7 @@ SAMPLES_PER_IMAGE = 2.6  # 26,000 samples, as in the literature, for 10,000 test
 # fmt: off
 MODES = declare(
     "modes", KINDS, "modes",
-    "Modes of stacked-mnist, of 1,000, that are the likeliest of at least one sample.", "higher",
+    "Number of the 1,000 modes of stacked-mnist to which the classifier assigns at least one sample.", "higher",
 )
 # fmt: on
 

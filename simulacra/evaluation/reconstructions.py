@@ -20,7 +20,7 @@ Measure = Callable[[Tensor, Tensor], Tensor]
 # fmt: off
 CLASS_AGREEMENT = declare(
     "class_agreement", IMAGES, "share",
-    "Share of test images whose reconstruction the data set's classifier takes for the same class.", "higher",
+    "Share of test images whose reconstruction the data set's classifier assigns to the same class.", "higher",
 )
 # fmt: on
 

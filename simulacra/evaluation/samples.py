@@ -40,7 +40,7 @@ MAX_LABELLED_SAMPLES = 1_000  # samples of classes that are asked for
 # fmt: off
 LABEL_AGREEMENT = declare(
     "label_agreement", KINDS, "share",
-    "Share of samples that the data set's classifier takes for the class that was asked for.", "higher",
+    "Share of samples that the data set's classifier assigns to the class that was asked for.", "higher",
 )
 # fmt: on
 

@@ -23,7 +23,7 @@ from simulacra.steering import translate
 # fmt: off
 DOMAIN_ACCURACY = declare(
     "domain_accuracy", IMAGES, "share",
-    "Share of translations that a classifier of the two real domains takes for the target domain.", "higher",
+    "Share of translations that a classifier of the two real domains assigns to the target domain.", "higher",
 )
 DOMAIN_ACCURACY_FLOOR = declare(
     "domain_accuracy_floor", IMAGES, "share",

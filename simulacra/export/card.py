@@ -23,7 +23,7 @@ UNSTATED = "not stated"
 IDENTIFIERS = {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "unknown"}
 SHOWN = 32  # images on the card
 LIMITS = (
-    "It draws nothing that its training images did not show, and repeats their biases.",
+    "It cannot draw what its training images did not show, and it repeats their biases.",
     "It was trained and measured at one size; scores hold for that size, those images and those features.",
 )
 
@@ -78,7 +78,7 @@ def _makes(run: Run) -> str:
         return "It translates images of one domain to another."
     if isinstance(run.model, Generative):
         return "It draws new images from noise."
-    return "It encodes images into latents and draws them again."
+    return "It encodes images into latents and reconstructs them."
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str]]:

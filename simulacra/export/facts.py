@@ -16,7 +16,7 @@ from simulacra.version import __version__
 __all__ = ["ENDINGS", "facts", "readme"]
 
 ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx", "torch-export": ".pt2"}
-TRUNCATION = "For samples that are more typical and less varied, draw values beyond a threshold such as 0.7 again."
+TRUNCATION = "For samples that are more typical and less varied, redraw values beyond a threshold such as 0.7."
 
 
 def facts(run: Run, part: Part, convention: Range, licence: str) -> dict[str, str]:

@@ -125,7 +125,7 @@ class _Trace(TorchFunctionMode):
 
     def _remember(self, value: Tensor, name: str) -> str:
         if value.ndim == 0 or value.shape[0] != TRACED:
-            raise CapabilityError("A part of this model mixes the images of a batch, which this format cannot say.")
+            raise CapabilityError("A part of this model mixes the images of a batch, which this format cannot express.")
         self.kept.append(value)
         self.names[id(value)] = name
         self.program.shapes[name] = tuple(value.shape[1:])

@@ -87,7 +87,7 @@ class Given:
         together, alone = self.features(x), torch.cat([self.features(image) for image in torch.split(x, 1)])
         if float((together - alone).abs().max()) > TOLERANCE * float(together.abs().max()):
             raise ConfigError(
-                f"{self.name} gives an image other features when it is given alone. "
+                f"{self.name} gives an image different features when the image is given alone. "
                 "Put it into eval mode, module.eval(), before it is used or exported."
             )
         return together

@@ -92,7 +92,7 @@ def plan(
     """
     if out.suffix.lower() in FORMATS and not out.is_dir():
         if len(entries) > 1:
-            raise ConfigError(f"--out {out} names one file, for {len(entries)} images. Name a folder.")
+            raise ConfigError(f"--out {out} is one file, but there are {len(entries):,} images. Name a folder.")
         jobs = [Job(entries[0], out)]
     elif out.suffix.lower() == ".zip":
         raise ConfigError(f"--out {out}: results are written to a folder, not a zip. Name a folder.")

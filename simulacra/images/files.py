@@ -86,7 +86,7 @@ def read(
     with images.opened(entry.source(), name, max_megapixels=max_megapixels, remedy="--max-megapixels") as opened:
         count = getattr(opened, "n_frames", 1) if opened.format != "MPO" else 1
         kept = "all are kept" if frames == "all" else "the first is taken"
-        notes = [] if count == 1 else [f"of {count} frames {kept}"]
+        notes = [] if count == 1 else [f"{count} frames: {kept}"]
         count = count if frames == "all" else 1
         images.refuse_huge(opened.width * opened.height * count, name, max_megapixels, "--max-megapixels")
         stored = images.kind_of_depth(opened)

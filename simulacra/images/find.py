@@ -64,7 +64,7 @@ class Others:
         total = sum(count for _, count in self.counts)
         kinds = ", ".join(f"{count:,} {ending}" for ending, count in self.counts)
         files = "picture was" if total == 1 else "pictures were"
-        return f"{total:,} {files} passed over, as such files are not read: {kinds} (such as {self.example})."
+        return f"{total:,} {files} left out, because such files are not read: {kinds} (such as {self.example})."
 
 
 def find(path: Path) -> list[Entry]:
@@ -187,7 +187,7 @@ def _refuse_bombs(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
     for first, second in itertools.pairwise(placed):
         if second.header_offset < first.header_offset + LOCAL_HEADER + first.compress_size:
             names = f"{inside(first.filename)} and {inside(second.filename)}"
-            raise DataError(f"{path}: the members {names} overlap, as in no sound zip. Pack the folder again.")
+            raise DataError(f"{path}: the members {names} overlap, which no valid zip has. Pack the folder again.")
     total = sum(min(info.file_size, LARGEST_MEMBER) for info in members)
     limit = max(LARGEST_SMALL_ZIP, LARGEST_GROWTH * path.stat().st_size)
     if total > limit:

@@ -109,6 +109,6 @@ class Masks:
         if bool(found.all()) or not bool(found.any()):
             share = "everything" if found.any() else "nothing"
             raise DataError(
-                f"The mask {entry.name} marks {share} once it is brought to {sides[0]} x {sides[1]} pixels."
+                f"The mask {entry.name} marks {share} once it is resized to {sides[0]} x {sides[1]} pixels."
             )
         return found

@@ -23,7 +23,7 @@ ACTIVE_UNITS = declare(
 )
 KL_MUTUAL_INFORMATION = declare(
     "kl_mutual_information", LATENTS, "nats",
-    "Part of the KL divergence that tells images apart; at most log n.",
+    "Part of the KL divergence by which the code tells images apart; at most log n.",
 )
 KL_TOTAL_CORRELATION = declare(
     "kl_total_correlation", LATENTS, "nats",

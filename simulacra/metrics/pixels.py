@@ -26,7 +26,7 @@ L1 = declare(
 )
 PSNR = declare(
     "psnr", IMAGES, "dB",
-    "Peak signal-to-noise ratio: the mean over images of -10 log10(mean squared error), at most 100.", "higher",
+    "Peak signal-to-noise ratio: mean over images of -10 log10(mean squared error), at most 100.", "higher",
 )
 SSIM = declare(
     "ssim", IMAGES, "index",

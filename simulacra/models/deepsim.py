@@ -106,8 +106,8 @@ class DeePSiM(Perceptual):
         if self.options.start < steps:
             return []
         return [
-            f"The discriminator joins in after {self.options.start:,} steps, and this training has {steps:,}: it stays "
-            f"a VAE, soft in its details. Set --model.start {steps * 3 // 4}."
+            f"The discriminator joins in after {self.options.start:,} steps, and this training has {steps:,}: the "
+            f"model stays a VAE, whose details are soft. Set --model.start {steps * 3 // 4}."
         ]
 
     def diagnose(self, means: Mapping[str, float]) -> list[str]:
@@ -116,7 +116,7 @@ class DeePSiM(Perceptual):
         if means.get(PROBABILITY, 0.0) < 0.99 * MOST or overfitting < self.options.overfitting:
             return []
         return [
-            f"the discriminator has learned the training pictures by heart (overfitting {overfitting:.2f}, target "
+            f"the discriminator has memorised the training pictures (overfitting {overfitting:.2f}, target "
             f"{self.options.overfitting:g}), and augmentation is at its largest probability: stop here, or add pictures"
         ]
 

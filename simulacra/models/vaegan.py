@@ -1,4 +1,4 @@
-"""VAE-GAN: a VAE that compares images by what a discriminator sees in them, with a decoder that also deceives it.
+"""VAE-GAN: a VAE that compares images by a discriminator's features, with a decoder that is also its adversary.
 
 D_l(x) is the output of the discriminator's l-th hidden layer; x~ = Dec(z) with z ~ q(z | x), x_p with z ~ p(z).
 
@@ -8,7 +8,7 @@ D_l(x) is the output of the discriminator's l-th hidden layer; x~ = Dec(z) with 
 
     encoder: L_prior + L_llike        decoder: gamma L_llike - L_GAN        discriminator: L_GAN + penalty
 
-Any objective and any penalty on the discriminator's slope may stand for the paper's: see `simulacra.adversarial`.
+Any objective and any penalty on the discriminator's gradient may replace the paper's: see `simulacra.adversarial`.
 
 Source: Autoencoding beyond pixels using a learned similarity metric (2016), algorithm 1,
 https://arxiv.org/abs/1512.09300

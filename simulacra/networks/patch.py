@@ -23,8 +23,8 @@ GROWTH = 8  # the first layer's channels, at most so many times
 def critic(network: Patch, shape: Shape) -> Network:
     """Build a critic ``(B, C, H, W) -> (B, 1, H', W')`` of logits, one a patch; its output is float32.
 
-    ``halvings`` layers of kernel 4 and stride 2, two of stride 1; without halvings three of kernel 1, which see a pixel
-    each. Raises `ConfigError` for a side below the least.
+    ``downsamplings`` layers of kernel 4 and stride 2, two of stride 1; without downsamplings three of kernel 1, which
+    see a pixel each. Raises `ConfigError` for a side below the least.
     """
     _check(network, shape.size)
     if network.downsamplings == 0:
@@ -51,7 +51,7 @@ def critic(network: Patch, shape: Shape) -> Network:
 
 
 def field_of_view(network: Patch) -> int:
-    """Return the side in pixels of what one logit sees: 70 after three halvings."""
+    """Return the side in pixels of what one logit sees: 70 after three downsamplings."""
     view = 1 if network.downsamplings == 0 else 7
     for _ in range(network.downsamplings):
         view = 2 * view + 2
@@ -59,10 +59,10 @@ def field_of_view(network: Patch) -> int:
 
 
 def _check(network: Patch, size: int) -> None:
-    """The last map needs a pixel: of a side n, ``n / 2^halvings - 2`` are left."""
+    """The last map needs a pixel: of a side n, ``n / 2^downsamplings - 2`` are left."""
     least = _least(network.downsamplings)
     if size < least:
-        fewer = max(halvings for halvings in range(network.downsamplings) if _least(halvings) <= size)
+        fewer = max(count for count in range(network.downsamplings) if _least(count) <= size)
         view = field_of_view(network)
         raise ConfigError(
             f"Images of {size} x {size} are too small for a critic of {view} x {view} patches, which needs {least} "
@@ -71,8 +71,8 @@ def _check(network: Patch, size: int) -> None:
         )
 
 
-def _least(halvings: int) -> int:
-    return 3 * 2**halvings if halvings else 1
+def _least(count: int) -> int:
+    return 3 * 2**count if count else 1
 
 
 def _norm(network: Patch, width: int) -> list[nn.Module]:

@@ -214,13 +214,13 @@ def _block(width: int, norm: str) -> nn.Module:
 
 def _unet(network: Unet, source: Shape, outputs: int) -> nn.Sequential:
     """Levels inside each other, from the image itself down, and a ``3 x 3`` layer that sees both at full size."""
-    halvings = stride_of(network, source).bit_length() - 1
-    widths = [network.width * min(GROWTH, 2**index) for index in range(halvings)]
+    times = stride_of(network, source).bit_length() - 1
+    widths = [network.width * min(GROWTH, 2**index) for index in range(times)]
     inside: nn.Module = nn.Identity()
-    for index in reversed(range(1, halvings)):
-        inside = _level(network, widths[index - 1], widths[index], innermost=index == halvings - 1, inside=inside,
-                        dropout=index >= max(1, halvings - 4) and index < halvings - 1)  # fmt: skip
-    seen = 2 * widths[0] if halvings > 1 else widths[0]
+    for index in reversed(range(1, times)):
+        inside = _level(network, widths[index - 1], widths[index], innermost=index == times - 1, inside=inside,
+                        dropout=index >= max(1, times - 4) and index < times - 1)  # fmt: skip
+    seen = 2 * widths[0] if times > 1 else widths[0]
     width, plain = network.width, network.norm == "none"
     first = initialise(nn.Conv2d(source.channels, width, 4, 2, 1), "leaky_relu")
     up = nn.Sequential(nn.ReLU(), *_double(seen, width, 4, "relu", bias=plain), *_after(width, network.norm))

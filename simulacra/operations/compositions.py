@@ -10,7 +10,9 @@ _OPTIONAL = Parameter(
     "", "mask of the other picture's size that marks what is taken; without it, its opaque part", kind="picture"
 )
 _PLACE = {
-    "top": Parameter(0, "row of the other picture's first pixel, which may lie outside", -1e6, 1e6, kind="whole"),
+    "top": Parameter(
+        0, "row of the other picture's first pixel, which may lie outside the picture", -1e6, 1e6, kind="whole"
+    ),
     "left": Parameter(0, "column of the other picture's first pixel", -1e6, 1e6, kind="whole"),
     "scale": Parameter(1.0, "factor of the other picture's size", 0.001, 1000),
 }
@@ -23,7 +25,8 @@ COMPOSITIONS: dict[str, Operation] = {
     "blend": Operation(
         "composition", "Join each picture with another; the seam is wide for coarse and narrow for fine detail.",
         {"with": _WITH, "mask": _SEAM,
-         "levels": Parameter(6, "most levels of detail; 0 is a plain cut", 0, 30, kind="whole")}, home="layers.blend",
+         "levels": Parameter(6, "maximum number of levels of detail; 0 is a plain cut", 0, 30, kind="whole")},
+        home="layers.blend",
     ),
     "clone": Operation(
         "composition", "Paste the gradients of another picture without a seam (Poisson).",
@@ -35,7 +38,7 @@ COMPOSITIONS: dict[str, Operation] = {
         {"with": _WITH, "weight": Parameter(0.5, "weight of the picture itself", 0, 1)}, home="layers.mixup",
     ),
     "cutmix": Operation(
-        "composition", "Replace a rectangle of each picture by that of another, at a random place.",
+        "composition", "Replace a rectangle at a random place of each picture by that of another.",
         {"with": _WITH, "share": Parameter(0.25, "share of the area that is replaced", 0, 1)},
         draws=True, home="layers.cutmix",
     ),

@@ -51,10 +51,11 @@ class Parameter:
             return "true or false"
         if self.choices:
             return ", ".join(self.choices)
-        numbers = {"odd": "odd, ", "whole": "whole, "}.get(self.kind, "")
+        numbers = {"odd": "odd number, ", "whole": "whole number, "}.get(self.kind, "")
         if math.isinf(self.low) and math.isinf(self.high):
             return f"{numbers}any".removesuffix(", any")
-        above = f"{self.low:g} to {self.high:g}" if math.isfinite(self.high) else f"{self.low:g} or more"
+        low = _plain(self.low)
+        above = f"{low} to {_plain(self.high)}" if math.isfinite(self.high) else f"{low} or more"
         return numbers + above
 
     def parse(self, text: str, name: str) -> Value:
@@ -91,10 +92,15 @@ class Parameter:
         """The numbers that may be given, as the end of a sentence."""
         number = {"odd": "an odd number", "whole": "a whole number"}.get(self.kind, "a number")
         if math.isfinite(self.high):
-            return f"{number} from {self.low:g} to {self.high:g}"
+            return f"{number} from {_plain(self.low)} to {_plain(self.high)}"
         if math.isfinite(self.low):
-            return f"{number} of at least {self.low:g}"
+            return f"{number} of at least {_plain(self.low)}"
         return "a finite number" if self.kind == "number" else number
+
+
+def _plain(number: float) -> str:
+    """A number as people write it: 1,000,000, not 1e+06."""
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:g}"
 
 
 def _one_of(text: str, allowed: Mapping[str, Value], name: str) -> Value:

@@ -39,7 +39,7 @@ def _factor(default: float, meaning: str, drawn: Range, low: float = 0.0) -> Par
 
 def _sampled(outside: str = "black") -> dict[str, Parameter]:
     return {
-        "outside": _choice(outside, OUTSIDE, "content beyond the border"),
+        "outside": _choice(outside, OUTSIDE, "content shown beyond the border"),
         "interpolation": _choice("bilinear", INTERPOLATIONS, "interpolation between pixels"),
     }
 
@@ -82,8 +82,11 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "bilateral": Operation(
         _BLUR, "Average over neighbours of similar colour: removes noise and keeps edges.", {
-            "colour": Parameter(0.2, "difference that counts; white minus black is 2", 0.001, 10, Range(0.1, 0.4)),
-            "sigma": Parameter(1.5, "distance that counts, in pixels", 0.1, 100, Range(0.5, 2)),
+            "colour": Parameter(
+                0.2, "difference in colour over which the weight falls; white minus black is 2", 0.001, 10,
+                Range(0.1, 0.4),
+            ),
+            "sigma": Parameter(1.5, "distance in pixels over which the weight falls", 0.1, 100, Range(0.5, 2)),
             "size": Parameter(7, "side of the window in pixels", 1, 99, kind="odd"),
         }, alpha="moved", home="filters.bilateral", reach=_around("size"),
     ),
@@ -120,9 +123,9 @@ OPERATIONS: dict[str, Operation] = {
         _GEOMETRY, "Add rows and columns around the image.", {
             "top": Parameter(0, "rows added above", 0, 1e5, kind="whole"),
             "bottom": Parameter(0, "rows added below", 0, 1e5, kind="whole"),
-            "left": Parameter(0, "columns added at the left", 0, 1e5, kind="whole"),
-            "right": Parameter(0, "columns added at the right", 0, 1e5, kind="whole"),
-            "outside": _choice("black", OUTSIDE, "content of what is added"),
+            "left": Parameter(0, "columns added on the left", 0, 1e5, kind="whole"),
+            "right": Parameter(0, "columns added on the right", 0, 1e5, kind="whole"),
+            "outside": _choice("black", OUTSIDE, "content of the added pixels"),
         }, geometric=True, reshapes=True, alpha="moved", home="geometry.padding",
     ),
     "resize": Operation(
@@ -147,7 +150,7 @@ OPERATIONS: dict[str, Operation] = {
     "shift": Operation(
         _GEOMETRY, "Move the image by whole pixels.", {
             "right": _share("share of the width", 0.125), "down": _share("share of the height", 0.125),
-            "outside": _choice("edge", OUTSIDE, "content beyond the border"),
+            "outside": _choice("edge", OUTSIDE, "content shown beyond the border"),
         }, geometric=True, alpha="moved", home="geometry.shifting",
     ),
     "affine": Operation(
@@ -160,7 +163,7 @@ OPERATIONS: dict[str, Operation] = {
         }, geometric=True, alpha="moved", home="geometry.affine_movement",
     ),
     "perspective": Operation(
-        _GEOMETRY, "Show the image as it looks from the side.", {
+        _GEOMETRY, "Show the image as it looks when seen at an angle.", {
             "tilt": _degrees(0, 25, "angle in degrees by which the top leans back", 59),
             "swing": _degrees(0, 25, "angle in degrees by which the right side turns back", 59), **_sampled(),
         }, geometric=True, alpha="moved", home="geometry.perspective_movement",
@@ -173,12 +176,12 @@ OPERATIONS: dict[str, Operation] = {
         }, geometric=True, draws=True, alpha="moved", home="geometry.elastic_movement",
     ),
     "brightness": Operation(
-        _COLOUR, "Add light.",
+        _COLOUR, "Make the image brighter or darker.",
         {"amount": Parameter(0.1, "light added; 1 leads from black to white", -1, 1, Range(-0.2, 0.2))},
         home="colour.brightness", reach=_point,
     ),
     "contrast": Operation(
-        _COLOUR, "Spread values away from their mean.",
+        _COLOUR, "Spread values away from their mean, or draw them towards it.",
         {"factor": _factor(1.2, "factor of the contrast; 0 gives a flat image", Range(0.67, 1.5))},
         alpha="counted", home="colour.contrast",
     ),
@@ -221,16 +224,16 @@ OPERATIONS: dict[str, Operation] = {
         draws=True, home="noise.salt_and_pepper", reach=_point,
     ),
     "erase": Operation(
-        _NOISE, "Cover a rectangle of the image with grey, at a random place.",
+        _NOISE, "Cover a rectangle at a random place with grey.",
         {"share": Parameter(0.1, "share of the area that is covered", 0, 1, Range(0.02, 0.2))},
         draws=True, home="noise.erase",
     ),
     "edges": Operation(_EDGES, "Show the magnitude of the gradient (Sobel).", home="filters.edges", reach=_next),
     "canny": Operation(
         _EDGES, "Draw thin edges of the grey image (Canny).", {
-            "low": Parameter(0.1, "gradient that continues an edge", 0.0001, 10),
-            "high": Parameter(0.2, "gradient that starts an edge", 0.0001, 10),
-            "sigma": Parameter(1.0, "standard deviation of the blur before, in pixels", 0, 100),
+            "low": Parameter(0.1, "gradient above which an edge continues", 0.0001, 10),
+            "high": Parameter(0.2, "gradient above which an edge starts", 0.0001, 10),
+            "sigma": Parameter(1.0, "standard deviation in pixels of the blur that comes first", 0, 100),
         }, reshapes=True, home="filters.canny",
     ),
     "dilate": Operation(

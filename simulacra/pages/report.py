@@ -56,7 +56,7 @@ def _warnings(rows: Sequence[Mapping[str, Any]]) -> str:
     """The warnings of the training, if there are any."""
     found = [row for row in rows if WARNING in row]
     said = layout.table([layout.number("images"), ""], [[layout.number(f"{r['images']:,}"), r[WARNING]] for r in found])
-    return layout.section("Warnings", "What the training noticed while it ran.", said) if found else ""
+    return layout.section("Warnings", "Warnings that were given during the training.", said) if found else ""
 
 
 def _pictures(run: Run, splits: Splits) -> list[str]:
@@ -71,14 +71,14 @@ def _pictures(run: Run, splits: Splits) -> list[str]:
             "Test images, their translations, the translations back (for models that go both ways), and the true "
             "images, where they are known."
         )
-        parts.append(_film("Translations, as they formed", note, run.folder.sheets(SAMPLES), run, wide=True))
+        parts.append(_film("Translations during the training", note, run.folder.sheets(SAMPLES), run, wide=True))
     return parts
 
 
 def _of_the_prior(run: Run, latent: int) -> list[str]:
     """Samples over time, and the manifold of two latents or interpolations between samples."""
-    note = "Samples of the same latents at every stage of the training. Press play."
-    parts = [_film("Samples, as they formed", note, run.folder.sheets(SAMPLES), run)]
+    note = "Samples of the same latents at every stage of the training. Press play to see them in order."
+    parts = [_film("Samples during the training", note, run.folder.sheets(SAMPLES), run)]
     if latent == 2:
         sheet = images.grid(images.magnified(run.manifold(15), 44), 15, gap=0)
         note = "The two latents along the two axes, each at the quantiles 0.05 to 0.95 of the normal distribution."
@@ -103,7 +103,7 @@ def _of_the_encoder(run: Run, splits: Splits) -> list[str]:
     """Reconstructions over time, and interpolations between test images."""
     sheets = run.folder.sheets(RECONSTRUCTIONS if isinstance(run.model, Generative) else SAMPLES)
     note = "Test images in the upper rows, their reconstructions below."
-    parts = [_film("Reconstructions, as they formed", note, sheets, run, wide=True)]
+    parts = [_film("Reconstructions during the training", note, sheets, run, wide=True)]
     ends = images.from_bytes(splits.test.images[: 2 * PATHS])
     paths = [run.interpolate(ends[2 * i], ends[2 * i + 1], steps=14) for i in range(len(ends) // 2)]
     if paths:

@@ -157,7 +157,9 @@ class RunFolder:
             raise RunError(f"{self.path} is not empty and holds no run. Choose another folder with --out.")
         parent = next(folder for folder in (self.path, *self.path.absolute().parents) if is_folder(folder))
         if not os.access(parent, os.W_OK | os.X_OK):
-            raise RunError(f"{self.path} cannot be made: {parent} is not writable. Choose another folder with --out.")
+            raise RunError(
+                f"{self.path} cannot be created: {parent} is not writable. Choose another folder with --out."
+            )
         return False
 
     def _entries(self) -> list[Path]:
@@ -171,7 +173,9 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"{self.path} cannot be made: {error.strerror}. Choose another folder with --out.") from None
+            raise RunError(
+                f"{self.path} cannot be created: {error.strerror}. Choose another folder with --out."
+            ) from None
         for name in WRITTEN:
             path = self.place(name)
             if os.path.lexists(path) and is_folder(path) != (name in FOLDERS):

@@ -159,5 +159,5 @@ def empty(values: Config) -> Model:
 def shape_of(values: Config) -> Shape:
     """The shape of a resolved config's images."""
     if values.data.size is None or values.data.channels is None:
-        raise RunError("The config names no data.size and data.channels; a run's own config always does.")
+        raise RunError("The config does not give data.size and data.channels; a run's own config always does.")
     return Shape(values.data.channels, values.data.size, values.data.width or 0)

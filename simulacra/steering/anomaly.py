@@ -62,7 +62,7 @@ def threshold(scores: Tensor, rate: float) -> float:
     Source: Algorithmic Learning in a Random World (2005), section 2.2, on conformal prediction
     """
     if not 0 < rate < 1:
-        raise ConfigError(f"The rate of false alarms must lie between 0 and 1, not at {rate}.")
+        raise ConfigError(f"The rate of false alarms must lie between 0 and 1; got {rate}.")
     rank = math.floor(rate * (len(scores) + 1))
     if rank < 1:
         raise ConfigError(

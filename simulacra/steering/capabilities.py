@@ -31,7 +31,7 @@ def require_encoder_without_codes(model: Model, verb: str) -> Inferential:
     """Return the model if it has an encoder of latents that hold no named codes. Raises `CapabilityError`."""
     if isinstance(model, Inferential) and isinstance(model, Coded):
         raise CapabilityError(
-            f"{verb} is for latents without named codes; {_name(model)} has some and draws them itself: "
+            f"{verb} works on latents without named codes; {_name(model)} has named codes. Set them instead: "
             "simulacra sample RUN --code NAME=VALUE"
         )
     return require_encoder(model, verb)

@@ -96,7 +96,7 @@ def enlarge(
     Raises `ConfigError` where there is nothing to make images with, or nothing to add.
     """
     if not makers:
-        raise ConfigError("Nothing says how images are made: give --classical, or --run, or both.")
+        raise ConfigError("New images need a source: give --classical, --run, or both.")
     labels = torch.zeros(len(real), dtype=torch.int64) if real.labels is None else real.labels
     classes = real.classes or ("",)
     have = torch.bincount(labels, minlength=len(classes)).tolist()

@@ -103,7 +103,7 @@ def _times(a: Tensor, b: Tensor, steps: int) -> Tensor:
             f"The two images must both be (C, H, W) of one size; got {tuple(a.shape)} and {tuple(b.shape)}."
         )
     if steps < 2:
-        raise ConfigError(f"From one image to another there are at least 2 frames; got {steps}.")
+        raise ConfigError(f"An interpolation needs at least 2 frames; got {steps}.")
     return torch.linspace(0, 1, steps, dtype=a.dtype).view(-1, 1, 1, 1)
 
 

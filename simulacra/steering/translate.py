@@ -165,7 +165,7 @@ def _arranged(
         have, need = ("grey", "in colour") if grey else ("in colour", "grey")
         raise DataError(
             f"{picture.name} is {have}, and the images that this model was trained to translate are {need}. "
-            "To translate it all the same: --convert"
+            "To translate it anyway: --convert"
         )
     shown = images.picture(files.over_white(picture, data.background / 127.5 - 1)[0])
     if size is not None:

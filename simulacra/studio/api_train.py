@@ -39,7 +39,7 @@ def _start(house: House, ask: asks.Job) -> Json:
     upload = None if ask.upload is None else house.uploads[ask.upload]
     words, name, title = learn.training(ask, house.settings.runs, upload)
     if house.jobs.busy(name):
-        raise ConfigError(f"A training named {name} waits already. Give this one another name.")
+        raise ConfigError(f"A training named {name} is waiting already. Give this one another name.")
     return _shown(house, house.jobs.add(words, name, title))
 
 
@@ -52,9 +52,9 @@ async def resume(ask: asks.Resume, house: Home) -> Json:
 def _resume(house: House, ask: asks.Resume) -> Json:
     found = house.found(ask.run)
     if found.folder.file(CONFIG) is None:
-        raise ConfigError(f"{found.name} is weights alone, without checkpoints, so it cannot be continued.")
+        raise ConfigError(f"{found.name} has weights but no checkpoints, so it cannot be continued.")
     if house.jobs.busy(found.name):
-        raise ConfigError(f"A training of {found.name} goes on already.")
+        raise ConfigError(f"A training of {found.name} is running already.")
     return _shown(house, house.jobs.add(learn.resuming(found, ask.images), found.name, f"{found.name}"))
 
 
@@ -113,7 +113,7 @@ def _remedies_of(house: House, run: Found) -> list[Json]:
 async def events(number: int, request: Request, house: Home) -> StreamingResponse:
     """What happens in a training: its state, the lines of its log, its sheets; it ends with the training."""
     if house.streams >= STREAMS:
-        raise HTTPException(429, "Too many pages watch already. Close some of them.")
+        raise HTTPException(429, "Too many pages are open already. Close some of them.")
     await asyncio.to_thread(lambda: house.jobs[number])
     return StreamingResponse(
         _events(number, request, house), media_type="text/event-stream", headers={"cache-control": "no-store"}

@@ -73,7 +73,7 @@ async def _failed(_: Request, error: Exception) -> JSONResponse:
     """Tell of an error in one line, as the command line does."""
     retry = {"retry-after": "2"}
     if isinstance(error, Busy):
-        return JSONResponse({"detail": "Too many requests wait already. Try again in a moment."}, 503, headers=retry)
+        return JSONResponse({"detail": "Too many requests are waiting. Try again in a moment."}, 503, headers=retry)
     if isinstance(error, Full):
         return JSONResponse({"detail": f"The queue holds {JOBS} trainings already. Stop some of them first."}, 429)
     if isinstance(error, TimeoutError):

@@ -44,7 +44,7 @@ class Gallery:
         self.root = root
 
     def all(self) -> dict[str, Found]:
-        """Every run by its id, the newest first; where there is none, the models that come along."""
+        """Every run by its id, the newest first; where there is none, the models in the package."""
         found = [Found(_id(name), name, path) for name, path in _runs(self.root)]
         found.sort(key=lambda one: _changed(one.path), reverse=True)
         return {one.id: one for one in found[:MOST]} or shipped()

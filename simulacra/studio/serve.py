@@ -33,7 +33,7 @@ def serve(settings: Settings, *, browser: bool) -> None:
     settings = replace(settings, port=port, token=token)
     server = uvicorn.Server(_config(settings))
     show(f"The studio is at {_address(settings)}")
-    show("Press Ctrl-C to end it; a training that it started goes on.")
+    show("Press Ctrl-C to stop it; a training that it started continues.")
     if browser and _has_screen():
         threading.Thread(target=_open, args=(server, _address(settings)), daemon=True).start()
     with contextlib.suppress(KeyboardInterrupt):

@@ -67,7 +67,7 @@ def terms_are_finite_scalars(model: Model) -> None:
 
 
 def translating_has_the_shape_and_range(model: Model) -> None:
-    """Of images of any side that the halvings divide, with numbers far from those of training."""
+    """Images may have any side that the downsamplings divide, and numbers far from those of training."""
     if not isinstance(model, Translating):
         return
     model.eval()

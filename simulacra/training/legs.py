@@ -1,4 +1,4 @@
-"""Going on with a finished training: the images beyond its end are a new leg, with a learning-rate schedule of its own.
+"""A finished training continued: the images beyond its end are a new leg, with a learning-rate schedule of its own.
 
 The config says where the present leg began (``train.leg_start``), so that it is resumed as exactly as the first one.
 """

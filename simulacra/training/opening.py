@@ -126,11 +126,11 @@ def _with_earlier(now: dict[str, Any], before: dict[str, Any], step: int) -> dic
 
 
 def _told(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """What a person should know of a run that goes on with other software or on another machine."""
+    """What a person should know when a run continues with other software or on another machine."""
     changed = [f"{name} {before[name]} -> {now[name]}" for name in COMPARED if before.get(name, now[name]) != now[name]]
     if not changed:
         return ""
     return (
-        f"Note: this run was begun with something else ({'; '.join(changed)}): "
+        f"Note: this run was begun in another environment ({'; '.join(changed)}): "
         "its weights may differ in their last digits from those of an uninterrupted run."
     )

@@ -67,7 +67,7 @@ def restore(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
         or not moments.keys() <= set(range(len(parameters)))
         or [group["params"] for group in groups] != [group["params"] for group in own["param_groups"]]
     ):
-        raise ValueError("its optimizer is of other parameters.")
+        raise ValueError("its optimizer belongs to other parameters.")
     for index, values in moments.items():
         if not _fits(values, MOMENTS[type(optimizer)], parameters[index]):
             raise ValueError("its optimizer's moments are of another shape or kind.")

@@ -230,7 +230,7 @@ class Session:
         self.checkpoints.forget_after(self.trainer.step)
         self.notice = (
             f"Training {what}: {error}. Rolled back to step {self.trainer.step:,}; "
-            f"going on with {0.5**retry:g} of the learning rate."
+            f"continuing with {0.5**retry:g} times the learning rate."
         )
         trainer = self.trainer
         row = {"step": trainer.step, "images": trainer.images, "seconds": round(trainer.seconds, 3)}

@@ -66,7 +66,7 @@ def prepare(
         init = None
     if resumed and init is not None:
         raise ConfigError(
-            f"{folder.path} has begun already; a run starts from another one only once. Leave --init out."
+            f"{folder.path} has begun already, and --init sets only the weights that a run begins with. Leave it out."
         )
     family = models.FAMILIES[values.model.family]
     root = None if data_root is None else Path(data_root)
@@ -90,7 +90,7 @@ def prepare(
     inherited = None if init is None else inherit(model, init)
     check_model(values, model, splits)
     if values.train.freeze and inherited is None and not resumed:
-        raise ConfigError("train.freeze keeps layers as another run left them: name that run with --init RUN.")
+        raise ConfigError("train.freeze keeps layers of another run: name that run with --init RUN.")
     freeze(model, values.train.freeze)
     check_parts(values, team)
     if values.train.accumulate > 1:

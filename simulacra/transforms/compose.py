@@ -82,9 +82,9 @@ def over(target: Tensor, patch: Tensor, alpha: Tensor | None = None, top: int = 
 def blend(a: Tensor, b: Tensor, mask: Tensor, levels: int = 6) -> Tensor:
     """Join two images where ``mask`` says (1: ``a``), coarse structure over wide seams and fine over narrow ones.
 
-    Laplacian pyramids of the images are joined level by level by the Gaussian pyramid of the mask. ``levels`` halvings
-    at most, as many as the size allows; 0 is a plain cut. The kernel has four taps where the paper's has five, so that
-    coarse pixels lie in the middle of the fine ones and the seam stays in place for even sides, not for 2^n + 1 only.
+    Laplacian pyramids of the images are joined level by level by the Gaussian pyramid of the mask. There are at most
+    ``levels`` levels, as many as the size allows; 0 is a plain cut. The kernel has four taps where the paper's has
+    five, so that coarse pixels lie in the middle of the fine ones and the seam stays in place for even sides too.
     Source: A Multiresolution Spline with Application to Image Mosaics (1983), https://doi.org/10.1145/245.247
     """
     if a.shape[-2:] != b.shape[-2:]:

@@ -52,7 +52,7 @@ def resizing(x: Tensor, height: int = 0, width: int = 0, interpolation: Interpol
     if min(height, width) < 0 or height == width == 0:
         raise ConfigError("resize: give a height or a width of at least 1 pixel.")
     if not min(old_height, old_width):
-        raise ConfigError(f"resize: an image of {old_height} x {old_width} pixels has nothing to show.")
+        raise ConfigError(f"resize: an image of {old_height} x {old_width} pixels has nothing to resize.")
     height = height or max(1, round(width * old_height / old_width))
     width = width or max(1, round(height * old_width / old_height))
     return Resizing((old_height, old_width), (height, width), interpolation)

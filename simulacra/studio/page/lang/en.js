@@ -16,7 +16,7 @@ export default {
   "empty.quickstart": "Train a first model", "empty.own": "Use my own pictures", "empty.go": "Go to Runs", "empty.explore": "Train a model first; then you can steer it here.",
   "empty.translate": "Train a translator first, such as the recipe cyclegan or pix2pix; it turns pictures of one kind into another.",
 
-  "runs.lead": "Every model that you trained, with its latest samples.", "runs.filter": "Filter by name, family, data or note", "runs.shipped": "Trained models that come along", "runs.none": "No run matches.", "runs.new": "Train a model",
+  "runs.lead": "Every model that you trained, with its latest samples.", "runs.filter": "Filter by name, family, data or note", "runs.shipped": "Trained models in the package", "runs.none": "No run matches.", "runs.new": "Train a model",
   "runs.star": "Star {name}", "runs.samples": "Samples of {name}", "runs.nosheet": "no samples yet", "runs.images": "{n} images", "runs.step": "step {n}",
   "runs.samples2": "Samples while it learns", "runs.reconstructions": "Originals and reconstructions", "runs.back": "All runs", "runs.note": "A note about this run", "runs.config": "Full config",
   "facts.images": "images seen", "facts.time": "training time",
