@@ -52,7 +52,7 @@ def main() -> None:
     real = features(values.rows, values.width, 0.0, generator)
     fake = features(values.rows, values.width, 0.1, generator)
     ours, our_seconds = timed(frechet_distance, real, fake)
-    print(f"{values.rows} x {values.width} features a side, {torch.get_num_threads()} threads")
+    print(f"{values.rows} x {values.width} features per side, {torch.get_num_threads()} threads")
     print(f"simulacra        {ours:.12g}  {our_seconds:8.2f} s", flush=True)
     usual, usual_seconds = timed(by_matrix_root, real, fake)
     print(f"matrix root      {usual:.12g}  {usual_seconds:8.2f} s")

@@ -25,7 +25,7 @@ from simulacra.training.team import Team
 
 WARM_UP = 3  # steps
 LINKS = {"100 Gb/s": (12.5e9, 20e-6), "NVLink": (300e9, 5e-6)}  # bytes a second of each device, and seconds a message
-WORKING = 20e12  # operations a second that a device is taken to do in training; an assumption, not a measurement
+WORKING = 20e12  # operations per second that a device is taken to do in training; an assumption, not a measurement
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,8 @@ def work(recipe: str) -> tuple[float, int]:
 def predicted(work_of_step: float, sent: int, count: int, devices: int, link: tuple[float, float]) -> float:
     """Return the share of a step that is work on so many devices: the batch is divided, the messages are not.
 
-    ``t = F / (N R) + 2 (N - 1) / N S / B + 2 m l log2 N`` with F operations a step, R operations a second, S bytes and
-    m messages a step, B bytes and l seconds of a link; a ring sends each byte twice.
+    ``t = F / (N R) + 2 (N - 1) / N S / B + 2 m l log2 N`` with F operations per step, R operations per second,
+    S bytes and m messages per step, B bytes and l seconds of a link; a ring sends each byte twice.
     """
     bandwidth, latency = link
     compute = work_of_step / devices / WORKING
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=20)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    print("| recipe | processes | processor s a step | of one | s on the clock | in messages | MB sent | messages |")
+    print("| recipe | processes | processor s per step | of one | s on the clock | in messages | MB sent | messages |")
     print("|---|---|---|---|---|---|---|---|")
     found = {}
     for recipe in options.recipes:

@@ -145,7 +145,7 @@ def recipe_trainer(recipe: str, device: torch.device, options: dict[str, Any], t
 
 
 def peak(device: torch.device, tiny: bool) -> Result:
-    """The most that this device multiplies, in operations a second, in both precisions."""
+    """The most that this device multiplies, in operations per second, in both precisions."""
     side = 512 if tiny else 8_192 if device.type == "cuda" else 2_048
     kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     found = {name: _multiplied(device, side, kind) for name, kind in kinds.items()}

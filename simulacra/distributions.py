@@ -110,7 +110,7 @@ class Likelihood(nn.Module):
     def nll(self, output: Tensor, x: Tensor) -> Tensor:
         """Return ``-log p(x | output)`` in nats, summed over pixels, ``(*, B, ., H, W) -> (*, B)``.
 
-        Outputs of several latents an image share its ``x``, ``(B, C, H, W)``.
+        Outputs of several latents per image share its ``x``, ``(B, C, H, W)``.
         """
         raise NotImplementedError
 

@@ -180,7 +180,7 @@ def test_it_says_when_augmentation_no_longer_helps() -> None:
 def test_it_says_when_a_training_ends_before_the_discriminator_joins_in() -> None:
     assert small(start=99).remarks_on(100) == []
     (said,) = small(start=100).remarks_on(100)
-    assert "it stays a VAE" in said
+    assert "the model stays a VAE" in said
     assert "--model.start 75" in said
 
 

@@ -122,7 +122,7 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
 
 def test_what_makes_no_sense_is_refused() -> None:
     real = uneven()
-    with pytest.raises(ConfigError, match="how images are made"):
+    with pytest.raises(ConfigError, match="New images need a source"):
         enlarge.enlarge(real, {}, 10)
     with pytest.raises(ConfigError, match="3 images or more"):
         enlarge.enlarge(real, changed(real), 3)

@@ -295,7 +295,7 @@ def test_colour_wins_where_nearly_all_are_in_colour_and_that_is_said(made: Make)
 def test_a_crop_of_more_than_a_tenth_is_said(fit: str, width: int, told: bool, tmp_path: Path) -> None:
     path = folder_of(tmp_path, {f"{i}.png": grey(i, width, 20) for i in range(3)})
     lines = data.load(Data(name=str(path), fit=fit, size=20)).describe()
-    line = "cut to squares, the pictures lose 33% of their pixels (keep all: --data.fit pad)"
+    line = "the pictures are cut to squares and lose 33% of their pixels (to keep all: --data.fit pad)"
     assert (line in lines) == told
     assert any("cut to squares" in line for line in lines) == told
 
@@ -313,7 +313,7 @@ def test_deep_grey_is_read_by_the_range_that_is_asked_for(tmp_path: Path) -> Non
 def test_pictures_of_kinds_that_are_not_read_are_counted_by_ending(made: Make) -> None:
     members = {f"{i}.webp": encode(np.full((8, 8, 3), i, np.uint8), "WEBP", lossless=True) for i in range(3)}
     splits = data.load(Data(name=str(made(members | {"a.heic": TEXT, "b.heic": TEXT, "c.avif": TEXT, "d.txt": TEXT}))))
-    assert [line for line in splits.describe() if line.startswith("left out: 3 pictures were passed over")]
+    assert [line for line in splits.describe() if line.startswith("left out: 3 pictures are of kinds that are not read")]
     assert "2 .heic, 1 .avif (such as a.heic)" in splits.skipped[0]
 
 

@@ -77,7 +77,7 @@ def test_jpegs_by_their_other_names_are_read_and_other_kinds_are_counted(
     entries, others = find.find_with_others(folder)
     assert [entry.name.name for entry in entries] == ["a.jfif", "b.jpe", "c.JPG", "d.webp"]
     assert str(others) == (
-        "5 pictures were left out, because such files are not read: 2 .heic, 1 .avif, 1 .ppm, 1 .jp2 (such as e.heic)."
+        "5 pictures are of kinds that are not read: 2 .heic, 1 .avif, 1 .ppm, 1 .jp2 (such as e.heic)."
     )
     assert main(["transform", "invert", str(folder), "--out", str(tmp_path / "out")]) == 0
     assert str(others) in capsys.readouterr().err

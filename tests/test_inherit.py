@@ -95,4 +95,4 @@ def test_another_family_is_refused(run: Run, tmp_path: Path, capsys: pytest.Capt
 
 def test_a_run_that_has_begun_does_not_start_again(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["train", "quickstart", "--out", str(run.path), "--resume", "--init", str(run.path)]) == 2
-    assert "Leave --init out" in capsys.readouterr().err
+    assert "--init sets only the weights that a run begins with" in capsys.readouterr().err

@@ -454,11 +454,11 @@ def test_other_images_are_refused(changes: dict[str, object], reason: str, runs:
     [
         (
             Unpaired,
-            "one learns from pairs, the other from two unpaired domains",
+            "one was trained on pairs, the other on two unpaired domains",
             "translators with translators of the same",
         ),
-        (Images, "one learns from pairs, the other from images of one domain", "generators with generators"),
-        (Pairs, "both learned from shapes, but its images", "--data.test, --data.validation"),
+        (Images, "one was trained on pairs, the other on images of one domain", "generators with generators"),
+        (Pairs, "both were trained on shapes, but its images", "--data.test, --data.validation"),
     ],
 )
 def test_the_advice_about_other_images_can_be_followed(batch: type[Images], reason: str, advice: str) -> None:

@@ -139,9 +139,9 @@ def test_first_or_all_frames(tmp_path: Path) -> None:
     frames = [Image.fromarray(noise(6, 8, 3)) for _ in range(4)]
     content = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=70, lossless=True)
     first, every = opened(content), opened(content, frames="all")
-    assert first.notes == ("of 4 frames the first is taken",)
+    assert first.notes == ("4 frames: the first is taken",)
     assert first.image.shape == (1, 3, 6, 8)
-    assert every.notes == ("of 4 frames all are kept",)
+    assert every.notes == ("4 frames: all are kept",)
     assert every.image.shape == (4, 3, 6, 8)
     assert every.seconds == (0.07,) * 4
     files.write(every, tmp_path / "x.webp")

@@ -55,7 +55,7 @@ def test_the_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> None:
         (["sample", "zoo:quikstart"], "Did you mean 'zoo:quickstart'?"),
         (["sample", "zoo:"], "There is no shipped model ''."),
         (["sample", "zoo:../quickstart"], "There is no shipped model"),
-        (["report", "zoo:quickstart"], "zoo:quickstart is a model alone"),
+        (["report", "zoo:quickstart"], "zoo:quickstart is a model without the log of its training"),
     ],
 )
 def test_wrong_input_is_told_in_one_line(

@@ -1,4 +1,4 @@
-"""Random changes of what the discriminator sees, differentiable, so that the generator learns through them.
+"""Differentiable random changes of the discriminator's images, so that the generator learns through them.
 
 Applied to real and generated images, in both rounds, they keep the discriminator from learning few images by heart
 and do not leak into what is generated. ``(B, C, H, W)`` in [-1, 1] in, the same shape out.

@@ -30,7 +30,7 @@ Logits = Callable[[], Tensor]
 
 
 def unavailable() -> Tensor:
-    """Stand for logits of real images where a game has none to offer the generator."""
+    """Replace the logits of real images where a game has none for the generator."""
     raise TypeError("This objective compares with real images: call generator(fake, lambda: logits_of_real).")
 
 

@@ -46,5 +46,5 @@ class Replay(nn.Module):
         return from_bytes(parallel.own(shown)).contiguous(memory_format=torch.channels_last)
 
     def extra_repr(self) -> str:
-        """Say how many."""
+        """Return their number."""
         return f"{len(self.images)}"  # type: ignore[arg-type]

@@ -102,7 +102,7 @@ class Ledger:
         return Result(row.name, seed, figures, images, seconds, where, version, today, row.digest(seed))
 
     def _train(self, row: Row, seed: int, tell: Tell, show: Tell) -> tuple[Run, float, int]:
-        """Train, or go on, or take a finished training of the same config; rows may share one."""
+        """Train, continue, or reuse a finished training of the same config; rows may share one."""
         values = row.config(seed)
         path = self.runs / f"{values.recipe}-{seed}-{row.digest(seed)[:8]}"
         written = path.with_suffix(".toml")
@@ -121,7 +121,7 @@ class Ledger:
     def lines(self) -> Iterator[str]:
         """The page in Markdown."""
         yield from HEAD
-        yield "| row | what | published | ours | seeds | minutes a seed |"
+        yield "| row | what | published | ours | seeds | minutes per seed |"
         yield "| --- | --- | ---: | ---: | ---: | ---: |"
         for row in rows().values():
             yield f"| [`{row.name}`](#{row.name}) | {row.title} | {_published(row)} | {self._ours(row)} |"
@@ -136,7 +136,7 @@ class Ledger:
         return f"**{_spread([result.value for result in found])}** | {len(found)} | {minutes:.1f}"
 
     def _of(self, row: Row) -> list[Result]:
-        """The results that are of the row as it stands."""
+        """The results that belong to the row as it is now."""
         found = [r for r in self.results if r.row == row.name and r.config == row.digest(r.seed)]
         return sorted(found, key=lambda result: result.seed)
 

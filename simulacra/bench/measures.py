@@ -38,7 +38,7 @@ TUTORIAL_KL = 784 / 2000  # the weight of the KL term in the tutorial's loss, in
 
 @torch.no_grad()
 def nll(run: Run, *, samples: int = LATENTS_PER_IMAGE, images: int = MAX_NLL_IMAGES) -> dict[str, float]:
-    """Estimate ``-log p(x)`` of the test images in nats, with ``samples`` latents an image.
+    """Estimate ``-log p(x)`` of the test images in nats, with ``samples`` latents per image.
 
     The bound of 50 latents is taken over all test images; how much ``samples`` latents tighten it, over a thousand
     of them, where both bounds share the image and differ little. ``standard_error`` is that of the second part.

@@ -50,7 +50,7 @@ def verb_names() -> list[str]:
 
 
 def _told(error: BaseException, *, debug: bool) -> int:
-    """Tell of an error in one line; return the exit status."""
+    """Report an error in one line; return the exit status."""
     line, status = surroundings.explained(error)
     if debug:
         with contextlib.suppress(OSError):

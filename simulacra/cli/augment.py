@@ -161,7 +161,7 @@ def _about(
 
 
 def _generator(run: Run) -> dict[str, Any]:
-    """What made the generated images, and what it had seen: what it was told is in them."""
+    """Which model made the generated images, and what it was trained on, which they contain."""
     from simulacra.models import Conditional
 
     seen = run.config.data

@@ -33,7 +33,7 @@ def show(line: str = "") -> None:
 
 
 def unprinted(error: OSError) -> Exception:
-    """Return what a failed write to standard output is; a closed pipe stays what it is."""
+    """Return what a failed write to standard output is; a closed pipe stays a closed pipe."""
     if isinstance(error, BrokenPipeError):
         return error
     return StorageError(f"Standard output could not be written: {error.strerror or error}.")

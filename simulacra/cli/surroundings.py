@@ -140,6 +140,6 @@ def _place(error: BaseException) -> str:
 
 
 def discard_output() -> None:
-    """Lead standard output to nowhere, so that Python does not try once more to write what could not be written."""
+    """Point standard output to nowhere, so that Python does not try once more to write what could not be written."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -220,7 +220,7 @@ def follow(session: Session, *, resuming: bool = False) -> None:
 
 
 def _conclude(session: Session) -> None:
-    """Say what the training came to, and what to type next."""
+    """Show the result of the training, and what to type next."""
     from simulacra.models import Generative, Translating
     from simulacra.runs.folder import scores
 

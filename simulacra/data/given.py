@@ -20,7 +20,7 @@ from simulacra.data.reading import default_size
 from simulacra.errors import DataError
 
 PREFIX = "python:"  # of the name that the config of such a run has
-SMALLEST = 8  # pixels a side, by which an axis of the image is told from one of channels
+SMALLEST = 8  # pixels per side, by which an axis of the image is told from one of channels
 CHUNK = 4096  # images converted at once
 
 Source: TypeAlias = Tensor | npt.NDArray[Any] | Dataset | TorchDataset[Any]
@@ -136,7 +136,7 @@ def _channels_first(x: Tensor) -> Tensor:
         return x.permute(0, 3, 1, 2)
     raise DataError(
         f"The images have the shape {tuple(x.shape)}. It must be (N, C, H, W), (N, H, W, C) or (N, H, W), with 1 or 3 "
-        f"channels and at least {SMALLEST} pixels a side."
+        f"channels and at least {SMALLEST} pixels per side."
     )
 
 

@@ -240,7 +240,7 @@ LOADERS: dict[type[Images], type[ImageLoader]] = {
 def loader(
     batch: type[Images], dataset: Dataset, values: Data, size: int, *, seed: int = 0, device: torch.device | str = "cpu"
 ) -> ImageLoader:
-    """Return the loader of ``size`` images a batch of a kind, changed as ``values`` say. Raises `ConfigError`."""
+    """Return the loader of ``size`` images per batch of a kind, changed as ``values`` say. Raises `ConfigError`."""
     degradation = degradations.of(values)
     if degradation is not None:
         return DegradedLoader(dataset, size, degradation, seed=seed, device=device, augment=values.augment)

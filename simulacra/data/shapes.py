@@ -1,6 +1,6 @@
 """`shapes`: procedural sprites whose factors are known: shape, colour, size, angle and position.
 
-One sprite a picture, drawn with antialiased edges from its signed distance, so that it exists at any size.
+One sprite per picture, drawn with antialiased edges from its signed distance, so that it exists at any size.
 
 As two domains, A has flat sprites on black, B the same ones as drawings: with a light outline around them, on blue. The
 factors of an image in A determine the one in B, so every translation has a known truth.

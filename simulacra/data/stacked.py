@@ -23,7 +23,7 @@ TRAIN, TEST = 60_000, 10_000
 def load(root: Path | None = None) -> tuple[Dataset, Dataset]:
     """Return 60,000 stacks of MNIST's training digits and 10,000 of its test digits, ``(N, 3, 28, 28)``.
 
-    Raises `DataError` where MNIST is not to be had.
+    Raises `DataError` where MNIST is not available.
     """
     train, test = idx.load(idx.MNIST, root)
     return stack(train, TRAIN, torch.Generator().manual_seed(1)), stack(test, TEST, torch.Generator().manual_seed(2))

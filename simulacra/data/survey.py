@@ -19,7 +19,7 @@ from simulacra.images.batch import PARALLEL, each
 from simulacra.images.find import Entry, find_with_others
 
 LOOKED_AT = 4_000  # pictures, evenly spread over larger sets
-THUMBNAIL = 16  # pixels a side, by which pictures are compared
+THUMBNAIL = 16  # pixels per side, by which pictures are compared
 TWIN = 8.0  # root mean square difference of thumbnails, of 255, up to which two pictures show the same
 CORNER = 3  # pixels of 64, the side of the four corners by which a background is judged
 EVEN = 8  # grey levels from their median by which pixels of a flat background may lie

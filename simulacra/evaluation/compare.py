@@ -132,7 +132,7 @@ def compare(paths: Sequence[Path], data_root: Path | None = None) -> Comparison:
     """Open runs, or `.safetensors` files, with their scores, and lay the scores side by side.
 
     Raises `ConfigError` for fewer than two, for one named twice, for other data, for scores that were measured
-    otherwise, for none in common; `RunError` where a run is missing or was not evaluated.
+    differently, for none in common; `RunError` where a run is missing or was not evaluated.
     """
     if len(paths) < 2:
         raise ConfigError("compare needs at least two runs: simulacra compare RUN RUN ...")

@@ -1,4 +1,4 @@
-"""Whether generated images pay: a classifier trained on real images, on generated ones, on both, tested on real ones.
+"""Whether generated images help: a classifier learns from real images, generated ones or both; real ones test it.
 
 The rival is classical augmentation. What a generator was told must not be more than what the classifier is told: a
 model that saw classes is compared on its own training images only, one that did not may be shown few classes.
@@ -63,7 +63,7 @@ def measure(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, list[float]]:
-    """Return the test accuracies of each of `ARMS`, one a repeat: equal images, steps and first weights in a repeat.
+    """Return the test accuracies of each of `ARMS`, one per repeat: equal images, steps and first weights in a repeat.
 
     ``per_class`` shows the classifier so many training images of each class, drawn anew for each repeat; it is for
     models that saw no classes. Raises `ConfigError`, `DataError`, `CapabilityError`.
@@ -100,7 +100,7 @@ def accuracy(
     real: Dataset, pool: Dataset, test: Dataset, arm: str, *, steps: int = TRAINING_STEPS, augment: str = CLASSICAL,
     seed: int = 0,
 ) -> float:  # fmt: skip
-    """Return the share of test images that a classifier tells right, which learned from what an arm says."""
+    """Return the test accuracy of a classifier that was trained on what an arm says."""
     network = learning.untrained(learning.chosen(real).side, real, seed)
     batches = _batches(real, pool, ARMS[arm], steps, augment, seed)
     fitting.fit_classifier(network, batches, steps=steps, learning_rate=learning.LEARNING_RATE)

@@ -1,4 +1,4 @@
-"""What a smaller file costs: bytes, images a second, and the change of the run's own score."""
+"""What a smaller file costs: bytes, images per second, and the change of the run's own score."""
 
 from __future__ import annotations
 

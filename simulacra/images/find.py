@@ -63,8 +63,8 @@ class Others:
             return ""
         total = sum(count for _, count in self.counts)
         kinds = ", ".join(f"{count:,} {ending}" for ending, count in self.counts)
-        files = "picture was" if total == 1 else "pictures were"
-        return f"{total:,} {files} left out, because such files are not read: {kinds} (such as {self.example})."
+        files = "picture is of a kind that is" if total == 1 else "pictures are of kinds that are"
+        return f"{total:,} {files} not read: {kinds} (such as {self.example})."
 
 
 def find(path: Path) -> list[Entry]:

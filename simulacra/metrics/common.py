@@ -48,7 +48,7 @@ def integers(values: Tensor, name: str, classes: int | None = None) -> Tensor:
 def labels_of(rows: Tensor, labels: Tensor, name: str, classes: int | None = None) -> Tensor:
     """Return ``labels`` ``(N,)`` as int64, once there is one for each of ``rows`` ``(N, ...)``."""
     if labels.shape != rows.shape[:1]:
-        raise ConfigError(f"{name} must be ({len(rows)},), one a row; got shape {tuple(labels.shape)}.")
+        raise ConfigError(f"{name} must be ({len(rows)},), one per row; got shape {tuple(labels.shape)}.")
     return integers(labels, name, classes)
 
 

@@ -36,7 +36,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> float:
 
     With a sample smaller than D the last trace is the nuclear norm of ``A1 A2^T`` for any factors ``S = A^T A``,
     of which the centred sample is one: nothing of size ``D^3`` is left to do for it.
-    Raises `ConfigError` for fewer than 2 rows a side or different dimensions.
+    Raises `ConfigError` for fewer than 2 rows per side or different dimensions.
     """
     real, fake = matrices(real, fake, NAMES, at_least=2)
     if min(len(real), len(fake)) >= real.shape[1]:

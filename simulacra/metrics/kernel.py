@@ -47,7 +47,7 @@ def kernel_distance(
     The mean has the variance ``V m/n + V (1 - m/n) / subsets``, n being the smaller sample, m the subset and V the
     variance of one independent subset; subsets of one sample overlap and show only ``s^2 = V (1 - m/n)`` of it.
     So the interval, for images drawn anew, is ``mean +- 1.96 s sqrt(m / (n - m) + 1 / subsets)``.
-    In simulations with 200 to 1,000 rows a side it covers the truth in 91 to 93 % of trials, and in more at distance 0.
+    In simulations with 200 to 1,000 rows per side it covers the truth in 91 to 93 % of trials, in more at distance 0.
     Raises `ConfigError` for fewer than 2 subsets, subsets of fewer than 2, or samples smaller than two subsets.
     """
     real, fake = matrices(real, fake, ("real", "fake"))
@@ -75,7 +75,7 @@ def squared_discrepancy(first: Tensor, second: Tensor) -> float:
     """Return the unbiased squared discrepancy of ``(N, D)`` and ``(M, D)`` for the kernel ``(x . y / D + 1)^3``.
 
     ``mean_{i != j} k(x_i, x_j) + mean_{i != j} k(y_i, y_j) - 2 mean_{i, j} k(x_i, y_j)``
-    Raises `ConfigError` for fewer than 2 rows a side.
+    Raises `ConfigError` for fewer than 2 rows per side.
     """
     first, second = matrices(first, second, ("first", "second"), at_least=2)
     across = cubic_kernel(first, second).mean()

@@ -1,6 +1,6 @@
 """Image against image, pixel by pixel: inputs are ``(B, C, H, W)`` in [-1, 1], all values on the [0, 1] scale.
 
-Each returns one value an image, ``(B,)``.
+Each returns one value per image, ``(B,)``.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class CVAE(labels.LabelPrior, Model):
         networks.begin_at(self.decoder, mean, self.likelihood.output)
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """One round: the two terms of the negative bound, with one latent an image."""
+        """One round: the two terms of the negative bound, with one latent per image."""
         del step
         nll, kl = self.terms(batch)
         yield {"model": {"nll": nll.mean(), "kl": kl.mean()}}
@@ -133,6 +133,6 @@ class CVAE(labels.LabelPrior, Model):
         return parameters
 
     def score(self, batch: Images, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Return the negative bound (one latent an image) and its two terms, given the labels, in nats per image."""
+        """Return the negative bound (one latent per image) and its two terms, given the labels, in nats per image."""
         nll, kl = (term.mean() for term in self.terms(batch, generator))
         return {"negative_elbo": nll + kl, "nll": nll, "kl": kl}

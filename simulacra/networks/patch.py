@@ -21,7 +21,7 @@ GROWTH = 8  # the first layer's channels, at most so many times
 
 
 def critic(network: Patch, shape: Shape) -> Network:
-    """Build a critic ``(B, C, H, W) -> (B, 1, H', W')`` of logits, one a patch; its output is float32.
+    """Build a critic ``(B, C, H, W) -> (B, 1, H', W')`` of logits, one per patch; its output is float32.
 
     ``downsamplings`` layers of kernel 4 and stride 2, two of stride 1; without downsamplings three of kernel 1, which
     see a pixel each. Raises `ConfigError` for a side below the least.

@@ -1,4 +1,4 @@
-"""Where a run lies: in a folder or file of the user, among the models that come along, or fetched from the hub."""
+"""Where a run lies: in a folder or file of the user, among the models in the package, or fetched from the hub."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def command(*words: object) -> str:
 
 
 def named(word: object) -> str:
-    """A word as it is typed: a model that comes along by its name."""
+    """A word as it is typed: a model in the package by its name."""
     return places.name(word) if isinstance(word, Path) else str(word)
 
 

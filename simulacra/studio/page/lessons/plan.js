@@ -24,7 +24,7 @@ export const LESSONS = [
     { room: "translate", run: cyclegan, lit: ["#examples", "#result"] }, { room: "translate", run: cyclegan, lit: ["#direction", "#result"] }, { room: "play", params: { family: "cyclegan" }, lit: ["#next-round", ".player"] }] },
 ];
 
-/* The first of the runs that a step can be shown with: one's own before those that come along. */
+/* The first of the runs that a step can be shown with: one's own before those of the package. */
 export function suited(runs, need) {
   return runs.find(run => run.ready && !run.broken && need.family.includes(run.family) && need.able.every(name => run.abilities.includes(name)) && (!need.latent || run.latent === need.latent));
 }
