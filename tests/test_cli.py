@@ -698,8 +698,8 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "no images on the way": (lambda *_: ["interpolate", "--route", "fade"], "needs two images: --from IMG --to IMG"),
     "masks of other names": (
         lambda runs, t: ["inpaint", runs / "vae", _two(t), "--mask", _two(t / "masks", "b")], "no mask of this name"),
-    "nothing to add by": (lambda _, t: ["augment", "digits", "--out", t / "more"], "--classical affine, --run RUN, or both"),
-    "nowhere to add": (lambda *_: ["augment", "digits", "--classical", "flip"], "either --out DIR, or --preview"),
+    "nothing to add by": (lambda _, t: ["augment", "digits", "--out", t / "more"], "--classical affine, --run RUN, or"),
+    "nowhere to add": (lambda *_: ["augment", "digits", "--classical", "flip"], "needs --out DIR, or --preview"),
     "a change that is none": (
         lambda _, t: ["augment", "digits", "--classical", "flipp", "--out", t / "more"], "Did you mean 'flip'"),
     "samples of no class": (

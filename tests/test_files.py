@@ -313,7 +313,9 @@ def test_deep_grey_is_read_by_the_range_that_is_asked_for(tmp_path: Path) -> Non
 def test_pictures_of_kinds_that_are_not_read_are_counted_by_ending(made: Make) -> None:
     members = {f"{i}.webp": encode(np.full((8, 8, 3), i, np.uint8), "WEBP", lossless=True) for i in range(3)}
     splits = data.load(Data(name=str(made(members | {"a.heic": TEXT, "b.heic": TEXT, "c.avif": TEXT, "d.txt": TEXT}))))
-    assert [line for line in splits.describe() if line.startswith("left out: 3 pictures are of kinds that are not read")]
+    assert [
+        line for line in splits.describe() if line.startswith("left out: 3 pictures are of kinds that are not read")
+    ]
     assert "2 .heic, 1 .avif (such as a.heic)" in splits.skipped[0]
 
 
