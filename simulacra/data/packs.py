@@ -98,7 +98,7 @@ class Opened:
         with self.path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length != HEADER - 8:
-                raise ValueError("it does not begin as a pack does")
+                raise ValueError("it does not begin like a pack")
             content = file.read(length)
             end = file.seek(0, 2) - HEADER
         if end < 0:
