@@ -33,7 +33,7 @@ from simulacra.version import __version__
 
 __all__ = ["write_page"]
 
-SCRIPTS = ("network.js", "words.js", "parts.js", "generator.js", "app.js")
+SCRIPTS = ("product.js", "network.js", "words.js", "parts.js", "generator.js", "app.js")
 KINDS = frozenset(
     [
         "linear",

@@ -1,42 +1,6 @@
 "use strict";
 /* Runs a network on one image at a time. A value is {data: Float32Array, shape: [C, H, W] or [D]}. */
 
-/* C[m, n] = sum_k A[m, k] B[n, k], four rows of A and two of B at a time; sums are double, which is faster than rounding
-   each. Blocks of B stay in the cache while all of A passes by. */
-const BLOCK = 8192;
-function product(A, B, M, N, K) {
-  const C = new Float32Array(M * N), rows = Math.max(2, 2 * Math.floor(BLOCK / K / 2));
-  for (let first = 0; first < N; first += rows) {
-    const last = Math.min(N, first + rows);
-    for (let m = 0; m < M; m += 4) fourRows(A, B, C, m, M, N, K, first, last);
-  }
-  return C;
-}
-
-function fourRows(A, B, C, m, M, N, K, first, last) {
-  const a0 = m * K, a1 = Math.min(m + 1, M - 1) * K, a2 = Math.min(m + 2, M - 1) * K, a3 = Math.min(m + 3, M - 1) * K;
-  for (let n = first; n < last; n += 2) {
-    const b0 = n * K, b1 = Math.min(n + 1, N - 1) * K;
-    let s00 = 0, s01 = 0, s10 = 0, s11 = 0, s20 = 0, s21 = 0, s30 = 0, s31 = 0;
-    for (let k = 0; k < K; k++) {
-      const x = B[b0 + k], y = B[b1 + k];
-      let w = A[a0 + k];
-      s00 += w * x; s01 += w * y;
-      w = A[a1 + k];
-      s10 += w * x; s11 += w * y;
-      w = A[a2 + k];
-      s20 += w * x; s21 += w * y;
-      w = A[a3 + k];
-      s30 += w * x; s31 += w * y;
-    }
-    const two = n + 1 < N;
-    C[m * N + n] = s00; if (two) C[m * N + n + 1] = s01;
-    if (m + 1 < M) { C[(m + 1) * N + n] = s10; if (two) C[(m + 1) * N + n + 1] = s11; }
-    if (m + 2 < M) { C[(m + 2) * N + n] = s20; if (two) C[(m + 2) * N + n + 1] = s21; }
-    if (m + 3 < M) { C[(m + 3) * N + n] = s30; if (two) C[(m + 3) * N + n + 1] = s31; }
-  }
-}
-
 function transposed(data, rows, columns) {
   const out = new Float32Array(data.length);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c];
@@ -74,6 +38,9 @@ const pairwise = f => ([x, y]) => {
   return value(out, shape);
 };
 
+/* The first of the places 0 to `count` for which place * stride + offset lies in 0 to `size`, and the end of them. */
+const inside = (count, stride, offset, size) => [Math.max(0, Math.ceil(-offset / stride)), Math.min(count, Math.floor((size - 1 - offset) / stride) + 1)];
+
 function conv([x, w, b], { state, stride: [sy, sx], padding: [py, px], dilation: [dy, dx], groups }) {
   const [C, H, W] = x.shape, [M, Cg, kh, kw] = w.shape;
   const oh = Math.floor((H + 2 * py - dy * (kh - 1) - 1) / sy) + 1, ow = Math.floor((W + 2 * px - dx * (kw - 1) - 1) / sx) + 1;
@@ -82,15 +49,13 @@ function conv([x, w, b], { state, stride: [sy, sx], padding: [py, px], dilation:
   const patch = state.patch;
   for (let g = 0; g < groups; g++) {
     if (groups > 1) patch.fill(0);  // else what lies beyond the border was never written
-    for (let c = 0; c < Cg; c++) for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) {
-      const k = (c * kh + i) * kw + j, source = (g * Cg + c) * H * W;
-      for (let y = 0; y < oh; y++) {
-        const row = y * sy - py + i * dy;
-        if (row < 0 || row >= H) continue;
-        for (let z = 0; z < ow; z++) {
-          const column = z * sx - px + j * dx;
-          if (column >= 0 && column < W) patch[(y * ow + z) * K + k] = x.data[source + row * W + column];
-        }
+    for (let y = 0; y < oh; y++) for (let c = 0; c < Cg; c++) for (let i = 0; i < kh; i++) {  // a row of patches stays in the cache
+      const row = y * sy - py + i * dy, source = ((g * Cg + c) * H + row) * W;
+      if (row < 0 || row >= H) continue;
+      for (let j = 0; j < kw; j++) {
+        const offset = j * dx - px, [first, end] = inside(ow, sx, offset, W);
+        let at = (y * ow + first) * K + (c * kh + i) * kw + j, from = source + first * sx + offset;
+        for (let z = first; z < end; z++, at += K, from += sx) patch[at] = x.data[from];
       }
     }
     out.set(product(w.data.subarray(g * Mg * K, (g + 1) * Mg * K), patch, Mg, N, K), g * Mg * N);
@@ -109,10 +74,9 @@ function convTranspose([x, w, b], { state, stride: [sy, sx], padding: [py, px], 
     for (let y = 0; y < H; y++) {
       const row = y * sy - py + i;
       if (row < 0 || row >= oh) continue;
-      for (let z = 0; z < W; z++) {
-        const column = z * sx - px + j;
-        if (column >= 0 && column < ow) out[(m * oh + row) * ow + column] += columns[from + y * W + z];
-      }
+      const [first, end] = inside(W, sx, j - px, ow);
+      let at = (m * oh + row) * ow + first * sx + j - px;
+      for (let z = first; z < end; z++, at += sx) out[at] += columns[from + y * W + z];
     }
   }
   addBias(out, b, oh * ow);
