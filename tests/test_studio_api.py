@@ -24,6 +24,7 @@ from tests import studio
 pytest.importorskip("fastapi", reason="needs the extra studio")
 from starlette.testclient import TestClient
 
+from simulacra.studio import atlas
 from simulacra.studio.app import build
 from simulacra.studio.jobs import Job, Jobs
 from simulacra.studio.settings import Settings
@@ -347,3 +348,58 @@ def test_a_studio_without_its_extra_says_what_to_type(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert cli.main(["studio", str(tmp_path), "--no-browser"]) == 2
     assert capsys.readouterr().err == "simulacra: studio needs the extra: pip install 'simulacra[studio]'\n"
+
+
+def test_the_map_has_codes_as_they_are_and_their_pictures(client: TestClient, home: Path) -> None:
+    run = Run.open(home / "plane")
+    found = asked(client, "runs/plane/map", n=30)
+    x = run.examples(30, seed=0)
+    assert torch.tensor(found["places"]) == pytest.approx(run.encode(x), abs=1e-4)
+    assert found["plane"]
+    assert len(found["labels"]) == 30
+    sheet = torch.from_numpy(np.array(studio.pixels(found["sheet"])))
+    assert sheet.shape == (2 * 8, 25 * 8)
+    assert torch.equal(sheet[8:16, 8:16], images.to_bytes(x)[26, 0]), "the 27th picture is the second of the second row"
+    assert client.post("/api/runs/plane/map", json={"n": 2_000}).status_code == 422
+
+
+def test_principal_components_of_known_codes() -> None:
+    angle = torch.linspace(0, 6.28, 60)
+    codes = torch.stack([3 * angle.cos(), 0 * angle, 5 + angle.sin()], 1)
+    directions, spread = atlas.components(codes, 2)
+    assert directions == pytest.approx(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), abs=2e-2)
+    assert spread == pytest.approx(codes.std(0)[[0, 2]], rel=1e-2)
+
+
+def test_more_like_these_lies_around_the_chosen_codes(client: TestClient, home: Path) -> None:
+    found = asked(client, "runs/vae/more", chosen=[0, 3, 5], n=32)
+    run = Run.open(home / "vae")
+    codes = run.encode(run.examples(1_000, seed=0))
+    middle, spread = codes[[0, 3, 5]].mean(0), codes[[0, 3, 5]].std(0)
+    assert ((torch.tensor(found["latents"]).mean(0) - middle).abs() < spread).all()
+    assert not {0, 3, 5} & set(found["indices"])
+    away = (codes - middle).square().sum(1)
+    assert found["indices"][0] == next(int(k) for k in away.argsort() if int(k) not in (0, 3, 5))
+    assert client.post("/api/runs/vae/more", json={"chosen": [900]}).status_code == 422
+
+
+def test_a_direction_is_found_kept_and_gone_along(client: TestClient, home: Path) -> None:
+    (found,) = asked(client, "runs/vae/find", kind="classes", plus="1", minus="0")
+    run = Run.open(home / "vae")
+    test, x = run.splits.test, run.examples(1_000, seed=0)
+    labels = test.labels[torch.randperm(len(test), generator=torch.Generator().manual_seed(0))]
+    codes = run.encode(x)
+    assert found["vector"] == pytest.approx(
+        (codes[labels == 1].mean(0) - codes[labels == 0].mean(0)).tolist(), abs=1e-5
+    )
+    assert client.put("/api/runs/vae/directions", json={"name": "one", "vector": found["vector"]}).json() == ["one"]
+    z = torch.zeros(1, 4)
+    moved = asked(client, "runs/vae/decode", latents=z.tolist(), moves={"one": 2.0})
+    straight = asked(client, "runs/vae/decode", latents=(z + 2 * torch.tensor(found["vector"])).tolist())
+    assert torch.equal(as_pixels(moved), as_pixels(straight))
+    assert "one" in client.get("/api/runs/vae/directions").json()
+    assert asked(client, "runs/vae/forget", name="one") == []
+    gone = client.post("/api/runs/vae/decode", json={"latents": z.tolist(), "moves": {"one": 1}})
+    assert gone.json()["detail"] == "No direction named 'one' is kept."
+    assert len(asked(client, "runs/vae/find", kind="components", n=3)) == 3
+    assert len(asked(client, "runs/vae/find", kind="chosen", chosen=[1, 2])) == 1

@@ -24,7 +24,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 PAGE = Path(__file__).parent.parent / "simulacra" / "studio" / "page"
 ROOMS = (
-    "runs", "explore", "draw", "between", "train", "play", "lessons",
+    "runs", "explore", "map", "draw", "between", "train", "play", "lessons",
     "pictures", "mend", "translate", "darkroom", "measure",
 )  # fmt: skip
 PATIENCE = 60_000  # milliseconds, on a machine that does much else

@@ -45,6 +45,9 @@ async def decode(run: str, ask: asks.Decode, house: Home) -> Json:
     """The images of latents; requests for one model that come together are decoded together."""
     opened = await house.opened(run)
     z = steer.checked(opened, ask)
+    if ask.moves:
+        found = house.found(run).id
+        z = await asyncio.to_thread(house.directions.moved, found, z, ask.moves)
     x = await house.decoder.decode(opened, z)
     if len(x) <= FEW:
         return steer.decoded(opened, z, x)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from simulacra.cli.surroundings import explained
 from simulacra.errors import CapabilityError, RunError, SimulacraError, StorageError, printable
-from simulacra.studio import api_pictures, api_play, api_runs, api_steer, api_train
+from simulacra.studio import api_map, api_pictures, api_play, api_runs, api_steer, api_train
 from simulacra.studio.guard import Guard
 from simulacra.studio.house import House
 from simulacra.studio.jobs import Full
@@ -42,7 +42,7 @@ def build(settings: Settings) -> ASGIApp:
         docs_url=None, redoc_url=None,
     )  # fmt: skip
     app.state.house = house
-    for part in (api_runs, api_steer, api_train, api_pictures, api_play):
+    for part in (api_runs, api_steer, api_train, api_pictures, api_play, api_map):
         app.include_router(part.router)
     _answer_errors(app)
     app.mount("/", StaticFiles(directory=api_runs.page_folder(), html=True))

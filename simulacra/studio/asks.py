@@ -42,6 +42,7 @@ class Decode(Ask):
 
     latents: Annotated[list[Latent], Field(min_length=1, max_length=IMAGES)]
     codes: Codes = {}
+    moves: Annotated[dict[Name, Number], Field(max_length=32)] = {}  # kept directions, and how far to go along each
 
 
 class Pictured(Ask):
@@ -128,6 +129,47 @@ class Examples(Ask):
 
     n: Annotated[int, Field(ge=1, le=64)] = 12
     seed: Seed = 0
+
+
+MAPPED = 1_000  # test images that a map holds at most
+Chosen = Annotated[list[Annotated[int, Field(ge=0, lt=MAPPED)]], Field(max_length=MAPPED)]
+
+
+class Atlas(Ask):
+    """A map of test images."""
+
+    n: Annotated[int, Field(ge=2, le=MAPPED)] = 400
+
+
+class More(Ask):
+    """New images like some of a map."""
+
+    chosen: Annotated[Chosen, Field(min_length=1)]
+    n: Annotated[int, Field(ge=1, le=32)] = 8
+    seed: Seed = 0
+
+
+class Find(Ask):
+    """Directions: principal components, from class to class, or from the other images of a map to the chosen ones."""
+
+    kind: Literal["components", "classes", "chosen"] = "components"
+    n: Annotated[int, Field(ge=1, le=8)] = 4
+    plus: Name | None = None
+    minus: Name | None = None
+    chosen: Chosen = []
+
+
+class Direction(Ask):
+    """A direction to keep by a name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    vector: Latent
+
+
+class Forget(Ask):
+    """The name of a direction that is no longer wanted."""
+
+    name: Name
 
 
 class Transform(Pictured):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 
 from simulacra.runs.run import Run
+from simulacra.studio.directions import Directions
 from simulacra.studio.gallery import Found, Gallery
 from simulacra.studio.jobs import Jobs
 from simulacra.studio.models import Models
@@ -40,6 +41,7 @@ class House:
         self.jobs = Jobs(settings.state / "jobs")
         self.uploads = Uploads(settings.state / "uploads")
         self.notes = Notes(settings.state / "notes.json")
+        self.directions = Directions(settings.state / "directions")
         self.remembered = Remembered(settings.state / "sliders")
         self.streams = 0
 

@@ -6,7 +6,7 @@ export default {
   "time.hours": "{h} h {m} min", "time.minutes": "{m} min {s} s", "time.seconds": "{s} s",
 
   "room.runs": "Runs", "room.explore": "Explore", "room.draw": "Draw", "room.between": "Between", "room.train": "Train", "room.pictures": "Your pictures",
-  "room.play": "Play", "room.lessons": "Lessons", "room.mend": "Mend", "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
+  "room.map": "Map", "room.play": "Play", "room.lessons": "Lessons", "room.mend": "Mend", "room.translate": "Translate", "room.darkroom": "Darkroom", "room.measure": "Measure",
 
   "copy.command": "Copy as command", "copy.python": "Copy as Python", "copy.link": "Copy link", "copy.done": "Copied.",
   "picture.drop": "Drop or paste a picture here.", "picture.choose": "Choose a picture", "picture.save": "Save picture",
@@ -84,4 +84,10 @@ export default {
   "lessons.back": "Back", "lessons.next": "Next", "lessons.end": "Finish", "lessons.there": "Take me there", "lessons.close": "Close the lesson", "lessons.fold": "Fold or unfold the lesson", "lessons.try": "Try it:", "lessons.train": "Train it here",
   "lessons.missing": "This step needs a model that is not here yet. It can be trained here, or with this command. You can also go on without it.",
   "remedy.try": "Remedies:", "remedy.roll-back": "Go on; roll back when it happens again", "remedy.steady": "Anew, with relativistic pairing, R1 and R2", "remedy.cycle": "Anew, with twice the weight of the cycle", "remedy.slower": "Anew, at half the learning rate", "remedy.seed": "Anew, with another seed",
+  "empty.map": "Train a model with an encoder first, such as the recipe quickstart; then you can see where it puts your pictures.",
+  "map.lead": "Test pictures where the encoder sees them: what it takes for alike lies together.", "map.reading": "Reading the pictures and encoding them", "map.canvas": "Map of test pictures; arrow keys move it, plus and minus change its scale; classes can be chosen by buttons", "map.hint": "Draw a line around some pictures, or press one. With the shift key, more are added.",
+  "map.chosen": "{n} chosen", "map.class": "Choose a class", "map.picked": "Chosen pictures", "map.more": "More like these", "map.new": "New pictures like these", "map.near": "Other test pictures nearby", "map.explore": "Open new picture {n} in Explore", "map.add": "Add test picture {n}", "map.drop": "Leave out",
+  "map.plane": "The model has two latents, shown as they are.", "map.shown": "Two directions of many, which hold {n} % of the variance of the codes.", "map.closer": "Closer", "map.farther": "Farther", "map.move": "Move", "map.all": "Whole map",
+  "map.directions": "Directions", "map.directionshint": "Find what changes along the latent space, give it a name, and apply it to real pictures.", "map.components": "Principal components", "map.tochosen": "From the others to the chosen", "map.find": "Find", "map.name": "Name of the direction", "map.keep": "Keep", "map.kept": "Kept. It is a slider in Draw and Explore now.",
+  "map.keptones": "Kept directions", "map.nokept": "None yet.", "map.forget": "Press to remove", "map.forgetone": "Remove the direction {name}", "map.apply": "Apply to a picture in Draw",
 };

@@ -4,7 +4,7 @@ export default {
   "error.status": "服务器返回了 {status}。", "error.gone": "连不上工作室。它还在运行吗？", "error.file": "无法读取此文件。", "error.title": "无法打开此页面", "error.again": "重试",
   "time.hours": "{h} 小时 {m} 分", "time.minutes": "{m} 分 {s} 秒", "time.seconds": "{s} 秒",
 
-  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.play": "博弈", "room.lessons": "课程", "room.mend": "修补", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
+  "room.runs": "模型", "room.explore": "探索", "room.draw": "绘画", "room.between": "渐变", "room.train": "训练", "room.pictures": "我的图片", "room.map": "地图", "room.play": "博弈", "room.lessons": "课程", "room.mend": "修补", "room.translate": "转换", "room.darkroom": "暗房", "room.measure": "评估",
 
   "copy.command": "复制为命令", "copy.python": "复制为 Python", "copy.link": "复制链接", "copy.done": "已复制。",
   "picture.drop": "把图片拖放或粘贴到这里。", "picture.choose": "选择图片", "picture.save": "保存图片", "run.choose": "模型", "scrub.label": "训练时刻",
@@ -66,4 +66,10 @@ export default {
   "lessons.back": "上一步", "lessons.next": "下一步", "lessons.end": "完成", "lessons.there": "带我去", "lessons.close": "关闭课程", "lessons.fold": "折叠或展开课程", "lessons.try": "试一试：", "lessons.train": "在此训练",
   "lessons.missing": "这一步需要的模型还不在这里。可以在此训练，或使用下面的命令；也可以跳过它继续。",
   "remedy.try": "补救办法：", "remedy.roll-back": "继续；再次发生时回退", "remedy.steady": "重来：相对配对与 R1、R2", "remedy.cycle": "重来：循环权重加倍", "remedy.slower": "重来：学习率减半", "remedy.seed": "重来：换一个种子",
+  "empty.map": "请先训练一个带编码器的模型，例如配方 quickstart，然后就能看到它把你的图片放在哪里。",
+  "map.lead": "测试图片在编码器眼中的位置：它认为相似的聚在一起。", "map.reading": "正在读取图片并编码", "map.canvas": "测试图片地图；方向键移动，加号和减号缩放；也可用按钮选择类别", "map.hint": "在一些图片周围画一圈，或点按一张。按住 Shift 可追加。",
+  "map.chosen": "已选 {n} 张", "map.class": "选择类别", "map.picked": "选中的图片", "map.more": "更多这样的", "map.new": "与之相似的新图片", "map.near": "附近的其他测试图片", "map.explore": "在“探索”中打开新图片 {n}", "map.add": "加入测试图片 {n}", "map.drop": "移出",
+  "map.plane": "此模型有两个潜变量，按原样显示。", "map.shown": "众多方向中的两个，包含编码方差的 {n} %。", "map.closer": "放大", "map.farther": "缩小", "map.move": "移动", "map.all": "整张地图",
+  "map.directions": "方向", "map.directionshint": "找出潜空间中会变化的东西，给它起名，再用到真实图片上。", "map.components": "主成分", "map.tochosen": "从其余到选中", "map.find": "寻找", "map.name": "方向的名称", "map.keep": "保留", "map.kept": "已保留。它现在是“绘画”和“探索”中的一个滑块。",
+  "map.keptones": "保留的方向", "map.nokept": "还没有。", "map.forget": "点按移除", "map.forgetone": "移除方向 {name}", "map.apply": "在“绘画”中用于图片",
 };

@@ -3,6 +3,7 @@ import { fill, go, h, latest, toast } from "../parts/dom.js";
 import { get, of } from "../parts/api.js";
 import { card, copying, figure, head, noRun, pic, pickRun, pictureIn, saveButton, select, slider } from "../parts/bits.js";
 import { paper } from "../parts/paper.js";
+import { moving } from "../parts/moves.js";
 import { remember } from "../parts/kept.js";
 import { t } from "../parts/words.js";
 
@@ -23,7 +24,7 @@ async function enter(body, run) {
   const answer = found => {
     fill(trio, figure(found.images[0], t("draw.seen")), figure(found.images[1], t("draw.made")), figure(found.images[2], t("draw.difference")));
     error.textContent = t("draw.error", { n: found.error.toFixed(4) });
-    z = found.latents[0]; codes = {}; changed.src = found.images[1];
+    z = found.latents[0]; codes = {}; along.still(); changed.src = found.images[1];
     rows.forEach(row => row.set(z[row.latent]));
     edit.classList.remove("hidden");
     copy.show(found);
@@ -43,13 +44,14 @@ async function enter(body, run) {
     try { const found = await of(run.id, "examples", { n: 1, seed: Math.floor(Math.random() * 1e6) }); await given(found.images[0]); } catch (failed) { toast(failed.message); }
   } }, t("draw.example"));
 
-  const decode = latest(async () => { const found = await of(run.id, "decode", { latents: [z], codes }); changed.src = found.images[0]; copy.show(found); });
+  const decode = latest(async () => { const found = await of(run.id, "decode", { latents: [z], codes, moves: along.moves }); changed.src = found.images[0]; copy.show(found); });
+  const along = await moving(run, () => { if (z) decode(); });
   const rows = about.axes.map(axis => {
     const row = slider({ label: `z${axis.latent}`, low: axis.centre - 3 * axis.spread, high: axis.centre + 3 * axis.spread, value: axis.centre, oninput: value => { if (z) { z[axis.latent] = value; decode(); } } });
     row.latent = axis.latent;
     return row;
   });
-  const edit = h("section", { class: "card stack hidden", id: "edit" }, h("h2", {}, t("draw.edit")), h("div", { class: "stage small" }, changed), h("div", { class: "sliders" }, rows),
+  const edit = h("section", { class: "card stack hidden", id: "edit" }, h("h2", {}, t("draw.edit")), h("div", { class: "stage small" }, changed), h("div", { class: "sliders" }, rows), along.card,
     h("div", { class: "row" }, h("button", { type: "button", onclick: () => { remember(run.id, { latent: [...z], image: changed.src }); toast(t("draw.kept"), 3); } }, t("explore.keep")),
       h("button", { type: "button", onclick: () => go("between", { run: run.id }) }, t("explore.walk")), saveButton(() => changed.src, `${run.name}.png`)));
 

@@ -2,6 +2,7 @@
 import { fill, go, h, keep, later, latest, place, toast } from "../parts/dom.js";
 import { get, of } from "../parts/api.js";
 import { card, choose, copying, head, noRun, pic, pickRun, saveButton, select, slider } from "../parts/bits.js";
+import { moving } from "../parts/moves.js";
 import { kept, remember } from "../parts/kept.js";
 import { t } from "../parts/words.js";
 
@@ -16,24 +17,26 @@ export async function show(root) {
 }
 
 async function enter(body, run, runs) {
-  const sliders = () => get(`runs/${encodeURIComponent(run.id)}/sliders`), about = await sliders();
-  new Canvas(body, run, about, runs).start();
-  if (!about.settled) settle(body, run, runs, sliders);
+  const sliders = () => get(`runs/${encodeURIComponent(run.id)}/sliders`), about = await sliders(), along = await moving(run, () => canvas?.decode());
+  let canvas = null;
+  canvas = new Canvas(body, run, about, runs, along);
+  canvas.start();
+  if (!about.settled) settle(body, run, runs, sliders, along);
 }
 
 /* The data set is still being read: once it was, sort the latents by what they do to it. */
-async function settle(body, run, runs, sliders) {
+async function settle(body, run, runs, sliders, along) {
   for (;;) {
     await new Promise(resolve => setTimeout(resolve, 2500));
     if (!body.isConnected || place().params.get("run") !== run.id) return;
     const about = await sliders();
-    if (about.settled) { if (body.isConnected && place().params.get("run") === run.id) new Canvas(body, run, about, runs).start(); return; }
+    if (about.settled) { if (body.isConnected && place().params.get("run") === run.id) new Canvas(body, run, about, runs, along).start(); return; }
   }
 }
 
 class Canvas {
-  constructor(body, run, about, runs) {
-    this.run = run; this.runs = runs; this.about = about; this.z = [...about.origin]; this.codes = {};
+  constructor(body, run, about, runs, along) {
+    this.along = along; this.run = run; this.runs = runs; this.about = about; this.z = [...about.origin]; this.codes = {};
     this.image = pic("", t("explore.image"));
     this.copy = copying();
     this.near = h("div", { class: "strip" });
@@ -65,7 +68,7 @@ class Canvas {
     return h("div", { class: "stack" }, this.about.codes.length ? card(t("explore.codes"), h("div", { class: "tight", id: "codes" }, this.about.codes.map(code => this.code(code)))) : null,
       this.rows.length >= 2 ? this.padCard() : null,
       card(t("explore.sliders"), h("div", { class: "sliders" }, this.rows), h("button", { class: "plain mini", type: "button", onclick: () => { this.z = [...this.about.origin]; this.moved(); } }, t("explore.reset"))),
-      this.about.draws ? card(t("explore.draw"), this.seedRow()) : null);
+      this.along.card, this.about.draws ? card(t("explore.draw"), this.seedRow()) : null);
   }
 
   seedRow() {
@@ -145,7 +148,7 @@ class Canvas {
   asked(note = true) { this.fresh = note; this.decode(); this.settle(); }
 
   async draw() {
-    const found = await of(this.run.id, "decode", { latents: [this.z.map(plain)], codes: this.codes });
+    const found = await of(this.run.id, "decode", { latents: [this.z.map(plain)], codes: this.codes, moves: this.along.moves });
     this.image.src = found.images[0];
     this.copy.show(found);
     if (this.other) await this.beside();
