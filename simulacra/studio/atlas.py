@@ -90,7 +90,7 @@ def _tiled(x: Tensor) -> Tensor:
     """Lay images edge to edge in rows of `COLUMNS`."""
     missing = -len(x) % COLUMNS
     x = torch.cat([x, -torch.ones(missing, *x.shape[1:])])
-    return torch.cat([torch.cat(list(row), 2) for row in x.split(COLUMNS)], 1)
+    return torch.cat([torch.cat(list(row), 2) for row in torch.split(x, COLUMNS)], 1)
 
 
 def more(run: Run, ask: asks.More) -> dict[str, Any]:
