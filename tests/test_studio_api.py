@@ -147,6 +147,19 @@ def test_known_pixels_of_a_mended_picture_stay(client: TestClient) -> None:
     assert (known[~outside] == 0).all()
 
 
+@pytest.mark.parametrize("method", ["blended", "nearest"])
+def test_other_fillings_keep_known_pixels_too(client: TestClient, home: Path, method: str) -> None:
+    train = images.from_bytes(Run.open(home / "vae").splits.train.images[7:8])
+    mask = torch.full((1, 8, 8), -1.0)
+    mask[:, 3:5, 3:6] = 1
+    given, hole = (studio.address(studio.encoded(images.picture(one))) for one in (train[0], mask))
+    found = as_pixels(asked(client, "runs/vae/inpaint", picture=given, mask=hole, method=method, steps=5))
+    outside = mask[0] < 0
+    assert torch.equal(found[2][outside], found[0][outside])
+    if method == "nearest":
+        assert torch.equal(found[2], found[0]), "a training picture is filled in from itself"
+
+
 @pytest.mark.parametrize("method", ["biharmonic", "telea", "navier-stokes"])
 def test_a_hole_in_an_even_picture_is_filled_in_evenly(client: TestClient, method: str) -> None:
     pytest.importorskip("cv2", reason="needs the extra vision")

@@ -40,10 +40,10 @@ def inpaint(
     Raises `CapabilityError`, `ConfigError`.
     """
     known = masks(x, known)
-    return torch.where(known, x, _explained(model, x, known, steps, seed, prior, prior_weight))
+    return torch.where(known, x, explained(model, x, known, steps, seed, prior, prior_weight))
 
 
-def _explained(
+def explained(
     model: Model,
     x: Tensor,
     known: Tensor,
@@ -98,7 +98,7 @@ def threshold(
     model: Model, sound: Tensor, *, steps: int = STEPS, seed: int = 0, prior: Prior | None = None
 ) -> float:  # fmt: skip
     """Return the anomaly that one in 1,000 pixels of sound images ``(n, C, H, W)`` exceeds."""
-    anomaly = anomaly_map(sound, _explained(model, sound, _all(sound), steps, seed, prior))
+    anomaly = anomaly_map(sound, explained(model, sound, _all(sound), steps, seed, prior))
     return float(anomaly.double().quantile(RARE))
 
 
@@ -114,7 +114,7 @@ def repair(
     """
     known = _all(x)
     for _ in range(ROUNDS):
-        y = _explained(model, x, known, steps, seed, prior)
+        y = explained(model, x, known, steps, seed, prior)
         anomaly = anomaly_map(x, y)
         known = F.max_pool2d((anomaly > anomalous).float(), 2 * GROWN + 1, 1, GROWN) == 0
     return Repair(torch.where(known, x, y), anomaly, known)

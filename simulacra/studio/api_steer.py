@@ -111,8 +111,9 @@ async def translate(run: str, ask: asks.Translate, house: Home) -> Json:
 
 @router.post("/inpaint")
 async def inpaint(run: str, ask: asks.Mend, house: Home) -> Json:
-    """A picture whose hole the model has filled in."""
-    return await house.slowly(run, lambda opened: mending.mend(opened, ask))
+    """A picture whose hole is filled in, by the model, from the nearest training image or from the pixels around it."""
+    work = house.with_data if ask.method == "nearest" else house.slowly
+    return await work(run, lambda opened: mending.mend(opened, ask))
 
 
 @router.post("/anomaly")

@@ -62,7 +62,7 @@ class Mend(Invert):
     """A picture with a hole: the mask is white where it is to be filled in."""
 
     mask: Image
-    method: Literal["model", "biharmonic", "telea", "navier-stokes"] = "model"
+    method: Literal["model", "blended", "nearest", "biharmonic", "telea", "navier-stokes"] = "model"
 
 
 class Stop(Ask):

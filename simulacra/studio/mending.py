@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from simulacra.runs.run import Run
-from simulacra.studio import asks, pictures
+from simulacra.steering import capabilities, inpaint
+from simulacra.studio import asks, neighbours, pictures
 from simulacra.studio.commands import command, option, python
 from simulacra.studio.steer import FILE, Answer, reading
 from simulacra.transforms import apply
+from simulacra.transforms.compose import blend
 
 WHITE = 0.5  # anomaly that is white in the heat map, as in the sheet of the verb repair
 
@@ -20,13 +22,32 @@ def mend(run: Run, ask: asks.Mend) -> Answer:
     known = pictures.mask(ask.mask, run.shape)
     y = _filled(run, x, known, ask)
     shown = [pictures.shown(one[0]) for one in (x, torch.where(known, x, -1.0), y)]
-    return {"images": shown, **(_by_model(run, ask) if ask.method == "model" else _by_pixels(ask.method))}
+    return {"images": shown, **_how(run, ask)}
 
 
 def _filled(run: Run, x: Tensor, known: Tensor, ask: asks.Mend) -> Tensor:
     if ask.method == "model":
         return run.inpaint(x, known, steps=ask.steps, seed=ask.seed)
+    if ask.method == "blended":
+        return _blended(run, x, known, ask)
+    if ask.method == "nearest":
+        return torch.where(known, x, neighbours.likest(run, x, known))
     return apply(f"inpaint-{ask.method}", x, mask=~known)
+
+
+def _blended(run: Run, x: Tensor, known: Tensor, ask: asks.Mend) -> Tensor:
+    """The model's picture in the hole, joined to what is around it: broad light widely, details at the edge."""
+    capabilities.require_latents(run.model, "inpaint")
+    whole = inpaint.explained(run.model, x, known, ask.steps, ask.seed, run.prior()).cpu()
+    joined = blend(whole, torch.where(known, x, whole), (~known).float())
+    return torch.where(known, x, joined)
+
+
+def _how(run: Run, ask: asks.Mend) -> Answer:
+    """The command and the lines that fill in the same way, where there are any."""
+    if ask.method == "nearest":
+        return {"command": None, "python": None}
+    return _by_model(run, ask) if ask.method in ("model", "blended") else _by_pixels(ask.method)
 
 
 def _by_model(run: Run, ask: asks.Mend) -> Answer:

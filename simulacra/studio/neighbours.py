@@ -23,7 +23,7 @@ _known: WeakKeyDictionary[Run, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 def of(run: Run, ask: asks.Decode) -> dict[str, Any]:
     """The nearest training images to the image of the first latent, by the distance of their pixels."""
     x = run.decode(steer.checked(run, ask)[:1]).cpu()
-    known, looked_through = _training_images(run)
+    known, looked_through = training_images(run)
     distance, index = nearest_few(images.to_unit(x).flatten(1), known, SHOWN)
     found = images.from_bytes(looked_through[index[0]])
     return {
@@ -32,7 +32,15 @@ def of(run: Run, ask: asks.Decode) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _training_images(run: Run) -> tuple[Tensor, Tensor]:
+def likest(run: Run, x: Tensor, known: Tensor) -> Tensor:
+    """Return the training image ``(1, C, H, W)`` that is nearest to an image by its known pixels ``(1, 1, H, W)``."""
+    vectors, seen = training_images(run)
+    weight = known.expand_as(x).flatten(1).float()
+    index = ((vectors - images.to_unit(x).flatten(1)).square() * weight).sum(1).argmin()
+    return images.from_bytes(seen[index : index + 1])
+
+
+def training_images(run: Run) -> tuple[Tensor, Tensor]:
     """The training images as vectors in [0, 1] and as bytes, in large sets a fixed choice of them."""
     if run not in _known:
         train = run.splits.train.images

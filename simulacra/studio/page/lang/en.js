@@ -57,7 +57,7 @@ export default {
   "translate.direction": "Direction", "translate.ab": "A to B", "translate.ba": "B to A", "translate.examples": "Test images", "translate.example": "Test image {n}", "translate.draw": "Draw", "translate.result": "Result",
 
   "mend.lead": "Paint over a part of a picture, or let the model find what it cannot explain; then compare how it can be filled in.", "mend.picture": "The picture to mend", "mend.paint": "Paint the hole here", "mend.hint": "Paint over a part of the picture.",
-  "mend.model": "By the model", "mend.biharmonic": "Smooth surface", "mend.telea": "Fast marching", "mend.navier-stokes": "Navier-Stokes", "mend.take": "Take it", "mend.filled": "Filled in", "mend.find": "Find what does not fit",
+  "mend.model": "By the model", "mend.blended": "By the model, seam blended", "mend.nearest": "From the nearest training picture", "mend.biharmonic": "Smooth surface", "mend.telea": "Fast marching", "mend.navier-stokes": "Navier-Stokes", "mend.take": "Take it", "mend.filled": "Filled in", "mend.find": "Find what does not fit",
   "mend.redrawn": "What the model redraws", "mend.heat": "Anomaly, score {n}", "mend.threshold": "threshold",
 
   "draw.directions": "Directions between classes", "draw.directionshint": "Adds the difference between two classes to the latent of the picture.", "draw.plus": "More like", "draw.minus": "Less like", "draw.strength": "strength", "draw.walk": "From the picture as it is to the whole difference",
@@ -90,4 +90,6 @@ export default {
   "map.plane": "The model has two latents, shown as they are.", "map.shown": "Two directions of many, which hold {n} % of the variance of the codes.", "map.closer": "Closer", "map.farther": "Farther", "map.move": "Move", "map.all": "Whole map",
   "map.directions": "Directions", "map.directionshint": "Find what changes along the latent space, give it a name, and apply it to real pictures.", "map.components": "Principal components", "map.tochosen": "From the others to the chosen", "map.find": "Find", "map.name": "Name of the direction", "map.keep": "Keep", "map.kept": "Kept. It is a slider in Draw and Explore now.",
   "map.keptones": "Kept directions", "map.nokept": "None yet.", "map.forget": "Press to remove", "map.forgetone": "Remove the direction {name}", "map.apply": "Apply to a picture in Draw",
+  "runs.compare": "Compare two", "compare.lead": "The same seed and the same sliders for both.", "compare.run": "Run {n}", "compare.samples": "Samples of the same seed", "compare.sample": "Sample {n}", "compare.locked": "Locked sliders", "compare.axis": "axis {n}",
+  "compare.hint": "Each slider moves both models along the latent that matters most to them, the second most, and so on, by the same number of standard deviations.",
 };

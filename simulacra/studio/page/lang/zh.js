@@ -41,7 +41,7 @@ export default {
   "translate.lead": "把一类图片变成另一类，再变回来。", "translate.hint": "选择一个示例，画一张，或拖入图片。", "translate.from": "模型看到的 {d}", "translate.to": "转换为 {d}", "translate.back": "变回 {d}", "translate.direction": "方向", "translate.ab": "A 到 B", "translate.ba": "B 到 A", "translate.examples": "测试图像",
   "translate.example": "测试图像 {n}", "translate.draw": "绘画", "translate.result": "结果",
 
-  "mend.lead": "涂抹图片的一部分，或让模型找出它无法解释的地方；然后比较各种填补方法。", "mend.picture": "要修补的图片", "mend.paint": "在此涂抹要填补的部分", "mend.hint": "请涂抹图片的一部分。", "mend.model": "由模型填补", "mend.biharmonic": "光滑曲面", "mend.telea": "快速行进", "mend.navier-stokes": "纳维-斯托克斯",
+  "mend.lead": "涂抹图片的一部分，或让模型找出它无法解释的地方；然后比较各种填补方法。", "mend.picture": "要修补的图片", "mend.paint": "在此涂抹要填补的部分", "mend.hint": "请涂抹图片的一部分。", "mend.model": "由模型填补", "mend.blended": "由模型填补，边缘融合", "mend.nearest": "取自最接近的训练图片", "mend.biharmonic": "光滑曲面", "mend.telea": "快速行进", "mend.navier-stokes": "纳维-斯托克斯",
   "mend.take": "采用", "mend.filled": "填补结果", "mend.find": "找出不合之处", "mend.redrawn": "模型重画的图片", "mend.heat": "异常图，得分 {n}", "mend.threshold": "阈值",
 
   "draw.directions": "类别之间的方向", "draw.directionshint": "把两个类别之间的差异加到图片的潜变量上。", "draw.plus": "更像", "draw.minus": "更不像", "draw.strength": "强度", "draw.walk": "从原图到完整的差异",
@@ -72,4 +72,6 @@ export default {
   "map.plane": "此模型有两个潜变量，按原样显示。", "map.shown": "众多方向中的两个，包含编码方差的 {n} %。", "map.closer": "放大", "map.farther": "缩小", "map.move": "移动", "map.all": "整张地图",
   "map.directions": "方向", "map.directionshint": "找出潜空间中会变化的东西，给它起名，再用到真实图片上。", "map.components": "主成分", "map.tochosen": "从其余到选中", "map.find": "寻找", "map.name": "方向的名称", "map.keep": "保留", "map.kept": "已保留。它现在是“绘画”和“探索”中的一个滑块。",
   "map.keptones": "保留的方向", "map.nokept": "还没有。", "map.forget": "点按移除", "map.forgetone": "移除方向 {name}", "map.apply": "在“绘画”中用于图片",
+  "runs.compare": "比较两个", "compare.lead": "两者使用相同的种子和相同的滑块。", "compare.run": "模型 {n}", "compare.samples": "相同种子的样本", "compare.sample": "样本 {n}", "compare.locked": "联动滑块", "compare.axis": "轴 {n}",
+  "compare.hint": "每个滑块让两个模型沿着各自最重要、次重要……的潜变量移动相同数目的标准差。",
 };

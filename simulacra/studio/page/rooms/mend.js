@@ -4,7 +4,7 @@ import { of } from "../parts/api.js";
 import { card, copying, figure, head, noRun, pic, pickRun, pictureIn, saveButton, slider } from "../parts/bits.js";
 import { t } from "../parts/words.js";
 
-const SIDE = 448, METHODS = ["model", "biharmonic", "telea", "navier-stokes"];
+const SIDE = 448, METHODS = ["model", "blended", "nearest", "biharmonic", "telea", "navier-stokes"];
 
 export async function show(root) {
   const { picker, chosen } = await pickRun(["decode"], run => enter(body, run));

@@ -2,11 +2,13 @@
 import { count, duration, fill, go, h, keep, short, toast } from "../parts/dom.js";
 import { get, post, put, sheet } from "../parts/api.js";
 import { card, copying, head, scrubber } from "../parts/bits.js";
+import { compare } from "../parts/compare.js";
 import { curves } from "../parts/curves.js";
 import { warned } from "../parts/warned.js";
 import { t } from "../parts/words.js";
 
 export async function show(root, params) {
+  if (params.get("compare")) return compare(root, params);
   return params.get("run") ? one(root, params.get("run")) : all(root);
 }
 
@@ -24,7 +26,7 @@ async function all(root) {
     fill(grid, found.map(tile), found.length ? null : h("p", {}, t("runs.none")));
   };
   search.addEventListener("input", draw);
-  root.append(head(t("room.runs"), t("runs.lead"), search, h("a", { class: "button main", href: "#train" }, t("runs.new"))), ...(runs.every(run => run.id.startsWith("zoo:")) ? [first(), h("h2", { class: "after" }, t("runs.shipped"))] : []), grid);
+  root.append(head(t("room.runs"), t("runs.lead"), search, runs.length > 1 ? h("a", { class: "button", href: "#runs?compare=1" }, t("runs.compare")) : null, h("a", { class: "button main", href: "#train" }, t("runs.new"))), ...(runs.every(run => run.id.startsWith("zoo:")) ? [first(), h("h2", { class: "after" }, t("runs.shipped"))] : []), grid);
   draw();
 }
 
