@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, refuse_existing, say, show
-from simulacra.cli.parser import Verbs, add_out, count, natural, share
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count, natural, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

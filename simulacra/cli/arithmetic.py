@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, save_frames, say
-from simulacra.cli.parser import Verbs, add_out, count, natural, number, source
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count, natural, number, source
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from simulacra import config
 from simulacra.cli.output import refuse_existing, refuse_picture_name, say, show, tell
-from simulacra.cli.parser import Verbs, add_data_root, changes, count, natural, positive, source
+from simulacra.cli.parser import Verbs, add_data_root
+from simulacra.cli.words import changes, count, natural, positive, source
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import say, show_rows, tell
-from simulacra.cli.parser import Verbs, add_data_root, count
+from simulacra.cli.parser import Verbs, add_data_root
+from simulacra.cli.words import count
 from simulacra.errors import ConfigError
 
 if TYPE_CHECKING:

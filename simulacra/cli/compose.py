@@ -18,7 +18,8 @@ from simulacra.cli.operations import (
     write,
 )
 from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say, tell
-from simulacra.cli.parser import Operations, Verbs, add_out, count, natural
+from simulacra.cli.parser import Operations, Verbs, add_out
+from simulacra.cli.words import count, natural
 from simulacra.errors import IncompleteError
 from simulacra.operations import COMPOSITIONS
 

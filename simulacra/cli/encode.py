@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from simulacra.cli.output import open_run, refuse_existing, say
-from simulacra.cli.parser import Verbs, add_out, source
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import source
 from simulacra.errors import ConfigError
 
 

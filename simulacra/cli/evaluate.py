@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, print_table, refuse_existing, say, show, target, tell
-from simulacra.cli.parser import Verbs, add_out, add_prior, changes, count, natural
+from simulacra.cli.parser import Verbs, add_out, add_prior
+from simulacra.cli.words import changes, count, natural
 from simulacra.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:

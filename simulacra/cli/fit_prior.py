@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from simulacra.cli.output import open_run, refuse_existing, say
-from simulacra.cli.parser import Verbs, add_out, count, natural
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count, natural
 from simulacra.config.choices import PRIORS
 from simulacra.errors import ConfigError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, say, show
-from simulacra.cli.parser import Verbs, add_out, count, natural
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count, natural
 
 if TYPE_CHECKING:
     from torch import Tensor

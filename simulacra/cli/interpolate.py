@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, refuse_existing, refuse_picture_name, save_frames
-from simulacra.cli.parser import Verbs, add_data_root, add_out, count, natural, source
+from simulacra.cli.parser import Verbs, add_data_root, add_out
+from simulacra.cli.words import count, natural, source
 from simulacra.config.choices import ROUTES
 from simulacra.errors import ConfigError
 

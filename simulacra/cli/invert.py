@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from simulacra.cli.output import open_run, picture_target, refuse_existing, say
-from simulacra.cli.parser import Verbs, add_out, count, natural
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count, natural
 
 
 def add_verbs(verbs: Verbs) -> None:

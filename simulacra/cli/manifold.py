@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from simulacra.cli.output import open_run, picture_target, say
-from simulacra.cli.parser import Verbs, add_out, count
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count
 
 
 def add_verbs(verbs: Verbs) -> None:

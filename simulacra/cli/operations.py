@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import counted, refuse_existing, refuse_picture_name, say, show, tell
-from simulacra.cli.parser import Operations, Parser, Verb, add_out, count, natural, positive
+from simulacra.cli.parser import Operations, Parser, Verb, add_out
+from simulacra.cli.words import count, natural, positive
 from simulacra.errors import ConfigError, IncompleteError
 from simulacra.operations import Operation, Parameter, Step, operation, understood
 

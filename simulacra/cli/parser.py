@@ -1,10 +1,8 @@
-"""What the verbs are made of: a parser with one message a mistake, options that several verbs share, words read."""
+"""What the verbs are made of: a parser with one message per mistake, and the options that several verbs share."""
 
 from __future__ import annotations
 
 import argparse
-import math
-import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,11 +10,10 @@ from typing import Any, NoReturn
 
 from simulacra.cli import plugin
 from simulacra.cli.output import show
+from simulacra.cli.words import path, prior, source
 from simulacra.errors import ConfigError, nearest
 
 Verb = Callable[[argparse.Namespace], None]
-LARGEST = 2**63 - 1
-ZOO = "zoo:"  # stands before the name of a model that comes along
 PLAIN = [  # the parser's own messages, and the same in sentences
     (r"argument ([^:]+): expected one argument", r"\1 needs a value"),
     (r"argument ([^:]+): expected at least one argument", r"\1 needs at least one value"),
@@ -150,7 +147,7 @@ def add_prior(parser: Parser) -> None:
     """Add the option --prior of verbs that draw samples."""
     parser.add_argument(
         "--prior",
-        type=_prior,
+        type=prior,
         metavar="model|fitted|FILE",
         help="distribution to draw latents from (default: the model's own prior; if it has none, the fitted one)",
     )
@@ -193,110 +190,3 @@ def pairs(words: list[str]) -> dict[str, str | None]:
         given = value if equals else queue.pop(0) if queue and not queue[0].startswith("--") else None
         found[key.replace("-", "_")] = given
     return found
-
-
-# ------------------------------------------------------------------------------------------------ words read
-
-
-def changes(text: str) -> str:
-    """A random pipeline of image operations that keep the shape of images, once it is known to be one."""
-    from simulacra.operations import refuse_reshaping, steps
-
-    if not steps(text):
-        raise argparse.ArgumentTypeError("must name operations, such as affine or 'flip, rotate degrees=-15..15'")
-    refuse_reshaping(text)
-    return text
-
-
-def path(text: str) -> Path:
-    """A path that the system can at least look at, and that is not the name of a model that comes along."""
-    if text.startswith(ZOO):
-        raise argparse.ArgumentTypeError(
-            f"cannot be '{text}': names that begin with {ZOO} are for the models that come along. Name a path"
-        )
-    return _looked_at(text)
-
-
-def _looked_at(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("is empty. Type . for the working folder")
-    try:
-        os.stat(text)  # noqa: PTH116 - a Path of "" would be the working folder
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except (OSError, ValueError) as error:
-        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        raise argparse.ArgumentTypeError(f"cannot be '{text}': {reason}") from None
-    return Path(text)
-
-
-def source(text: str) -> str:
-    """A name or a path that the system can at least look at, as it was written."""
-    _looked_at(text)
-    return text
-
-
-def storable(text: str) -> str:
-    """A `source` whose name the config of a run can hold."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(
-            f"cannot be '{text}': the config of a run holds this name, and it is not valid UTF-8. Rename it"
-        ) from None
-    return source(text)
-
-
-def count(text: str) -> int:
-    """A whole number from 1."""
-    return _at_least(1, natural(text))
-
-
-def _at_least(least: int, value: int) -> int:
-    if value < least:
-        raise argparse.ArgumentTypeError(f"must be at least {least}, not {value}")
-    return value
-
-
-def natural(text: str) -> int:
-    """A whole number from 0."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, not '{text}'") from None
-    if not 0 <= value <= LARGEST:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 2^63 - 1, not {value}")
-    return value
-
-
-def number(text: str) -> float:
-    """A finite number."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, not '{text}'") from None
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"must be a finite number, not {text}")
-    return value
-
-
-def positive(text: str) -> float:
-    """A finite number above 0."""
-    value = number(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
-    return value
-
-
-def share(text: str) -> float:
-    """A number between 0 and 1, neither of them."""
-    value = number(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, such as 0.01, not at {text}")
-    return value
-
-
-def _prior(text: str) -> str:
-    if text not in ("model", "fitted") and not text.endswith(".safetensors"):
-        raise argparse.ArgumentTypeError(f"must be model, fitted or a .safetensors file, not '{text}'")
-    return source(text)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from simulacra import config
 from simulacra.cli.output import say, show
-from simulacra.cli.parser import Verbs, positive, source
+from simulacra.cli.parser import Verbs
+from simulacra.cli.words import positive, source
 from simulacra.errors import ConfigError
 
 WALK = 48  # frames of the walk between samples

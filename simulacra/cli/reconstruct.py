@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from simulacra.cli.output import open_run, picture_target, say
-from simulacra.cli.parser import Verbs, add_out, count
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count
 
 
 def add_verbs(verbs: Verbs) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from simulacra.cli.output import open_run, picture_target, save_sheet
-from simulacra.cli.parser import Verbs, add_out, add_prior, count, natural, positive
+from simulacra.cli.parser import Verbs, add_out, add_prior
+from simulacra.cli.words import count, natural, positive
 
 
 def add_verbs(verbs: Verbs) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from simulacra.cli.parser import Verbs, natural
+from simulacra.cli.parser import Verbs
+from simulacra.cli.words import natural
 from simulacra.errors import ConfigError
 
 PORTS = 65_535

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from simulacra import config
 from simulacra.cli.output import PLAIN_SECONDS, refuse_picture_name, say, show
-from simulacra.cli.parser import Verbs, add_data_root, natural, positive, source, storable
+from simulacra.cli.parser import Verbs, add_data_root
+from simulacra.cli.words import natural, positive, source, storable
 from simulacra.errors import ConfigError, nearest, printable
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from simulacra.cli.output import PICTURES, counted, open_run, say, target
-from simulacra.cli.parser import Verbs, add_out, count, positive
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count, positive
 from simulacra.errors import ConfigError
 
 

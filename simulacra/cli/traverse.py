@@ -6,7 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from simulacra.cli.output import open_run, picture_target, say
-from simulacra.cli.parser import Verbs, add_out, count, natural
+from simulacra.cli.parser import Verbs, add_out
+from simulacra.cli.words import count, natural
 
 if TYPE_CHECKING:
     from simulacra.runs.run import Run
