@@ -13,7 +13,7 @@ from simulacra.config import Optimizer, Train
 from simulacra.data import Dataset, ImageLoader
 from simulacra.data.dataset import Images
 from simulacra.images import Shape
-from simulacra.models.deepsim import EVERY, MOST, OVERFITTING, PACE, PROBABILITY, DeePSiM
+from simulacra.models.deepsim import EVERY, MOST, OVERFITTING, PACE, PROBABILITY, DeePSiM, jittered
 from simulacra.networks.pictures import PictureNetwork, shipped
 from simulacra.networks.projected import Projected, projections
 from simulacra.training import Trainer
@@ -83,16 +83,16 @@ def test_the_adversarial_term_is_that_of_reconstructions_and_samples() -> None:
     torch.manual_seed(1)
     round_ = next(model.rounds(Images(x), 0))
     torch.manual_seed(1)
-    z = model.posterior(x).rsample()
-    fake = model.decoder(torch.cat([z, model.prior(4)]))
-    margin = model.discriminator(x).repeat(2, 1) - model.discriminator(fake)
+    z = model.posterior(x[::2]).rsample()
+    fake = model.decoder(torch.cat([z, model.prior(2)]))
+    margin = model.discriminator(x[[0, 2, 1, 3]]) - model.discriminator(fake)
     assert torch.allclose(round_["model"]["adversarial"], 2 * nn.functional.softplus(margin).mean())
     assert torch.allclose(round_["discriminator"]["pairs"], nn.functional.softplus(-margin).mean())
 
 
 def test_slopes_are_penalised_in_pixels_and_in_features() -> None:
     """R1 by hand: half the squared slope at real images, and a tenth of that in the activations."""
-    model, x = small(penalty={"kind": "r1", "weight": 2.0}), some_images(4)
+    model, x = small(penalty={"kind": "r1", "weight": 2.0}).eval(), some_images(4)
     terms = next(model.rounds(Images(x), 0))["discriminator"]
     expected = torch.zeros(())
     for critic, point, weight in (
@@ -103,6 +103,18 @@ def test_slopes_are_penalised_in_pixels_and_in_features() -> None:
         (slope,) = torch.autograd.grad(critic(point).sum(), point)
         expected = expected + weight * slope.square().flatten(1).sum(1).mean()
     assert torch.allclose(terms["r1"], expected, rtol=1e-4)
+
+
+def test_images_of_a_step_move_alike_and_only_in_training() -> None:
+    x = torch.arange(256.0).view(1, 1, 16, 16).repeat(3, 1, 1, 1)
+    torch.manual_seed(0)
+    seen = [jittered(x[None])[0] for _ in range(60)]
+    assert all(torch.equal(one[0], one[2]) for one in seen)
+    centres = {(int(one[0, 0, 8, 8]) // 16 - 8, int(one[0, 0, 8, 8]) % 16 - 8) for one in seen}
+    assert {place for pair in centres for place in pair} == {-2, -1, 0, 1, 2}
+    model = small(augment=())
+    assert model.eval().augmented(x) is x
+    assert model.train().augmented(x).shape == x.shape
 
 
 # ----------------------------------------------------------------------------------- learning by heart
@@ -160,12 +172,12 @@ def test_resuming_is_exact_while_the_probability_moves() -> None:
         whole.advance()
     for _ in range(3):
         half.advance()
+    assert float(half.model.probability) != 0.5  # type: ignore[arg-type]
     resumed.load_state_dict(half.state_dict())
     for _ in range(3):
         resumed.advance()
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
-    assert float(whole.model.probability) != 0.5  # type: ignore[arg-type]
 
 
 def test_it_says_when_augmentation_no_longer_helps() -> None:
@@ -196,7 +208,7 @@ def test_it_learns_where_a_square_is() -> None:
     images[32:, :, 5:11, 9:15] = 235
     network = config.Conv(widths=(8, 16), norm="batch", upsampling="bilinear", activation="silu")
     values = config.DeePSiM(
-        latent=4, heads=8, network=network, discriminator=CONV, start=110, loss="relativistic",
+        latent=4, smoothing=0.3, heads=8, network=network, discriminator=CONV, start=110, loss="relativistic",
         penalty=config.Penalty(kind="r1_r2", weight=1.0, every=8),
     )  # fmt: skip
     train = Train(images=8 * 200, batch=8, ema=0, optimizer=Optimizer(learning_rate=5e-3, betas=(0.0, 0.99)))

@@ -10,8 +10,9 @@ from simulacra import config, models
 from simulacra.data.dataset import Images
 from simulacra.errors import ConfigError
 from simulacra.images import Shape
-from simulacra.models.dfcvae import DFCVAE
+from simulacra.models.dfcvae import DFCVAE, KEPT
 from simulacra.networks.pictures import PictureNetwork, perceptual_distance, shipped
+from simulacra.training.average import Average
 
 
 def some_images(n: int, seed: int = 0, size: int = 32) -> torch.Tensor:
@@ -79,6 +80,30 @@ def test_the_prior_follows_the_latents() -> None:
     z = model.prior(20_000, generator)
     assert torch.allclose(z.mean(0), centre, atol=0.1)
     assert torch.allclose(z.T.cov(), factor @ factor.T, atol=0.12)
+
+
+def test_kernels_stand_around_the_newest_latents_and_keep_their_variance() -> None:
+    """Two clusters far apart: one Gaussian would fill the middle, kernels leave it empty; the moments are the same."""
+    model, generator = small(smoothing=0.3).train(), torch.Generator().manual_seed(0)
+    for _ in range(600):
+        side = torch.randint(0, 2, (64, 1), generator=generator) * 2.0 - 1
+        model.follow(torch.cat([5 * side, torch.randn(64, 2, generator=generator)], 1) + 1)
+    z = model.prior(20_000, generator)
+    assert torch.allclose(z.mean(0), torch.ones(3), atol=0.2)
+    assert torch.allclose(z.var(0), torch.tensor([25.0, 1.0, 1.0]), rtol=0.1)
+    assert float(((z[:, 0] - 1).abs() < 1).float().mean()) < 0.02
+
+
+def test_the_bank_holds_the_newest_latents_and_is_not_averaged() -> None:
+    model = small(smoothing=0.5).train()
+    average = Average(model, half_life=1_000)
+    for first in range(0, KEPT + 50, 50):
+        model.follow(torch.arange(first, first + 50.0)[:, None].expand(50, 3))
+        average.update(first + 50, 50)
+    last = int(model.banked)
+    assert sorted(model.bank[:, 0].tolist()) == list(range(last - KEPT, last))
+    assert torch.equal(average.model.state_dict()["bank"], model.bank)
+    assert not any(name.startswith("bank") for name in small().state_dict())
 
 
 def test_images_are_in_range_and_nothing_to_compare_is_refused() -> None:

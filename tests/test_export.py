@@ -18,7 +18,7 @@ from simulacra.errors import CapabilityError
 from simulacra.export import runtimes
 from simulacra.export.boundary import Boundary, Range
 from simulacra.export.capture import captured
-from simulacra.export.modules import MixtureDraw, zoomed
+from simulacra.export.modules import KernelDraw, MixtureDraw, zoomed
 from simulacra.export.parts import Part, parts
 from simulacra.export.program import traced
 from simulacra.export.runtimes import Mismatch, examples, largest_difference, onnx_runner
@@ -279,3 +279,12 @@ def test_categories_and_numbers_are_what_codes_say(folder: Path) -> None:
     latents = torch.cat([z, torch.eye(10)[digit], c1[:, None], c2[:, None]], 1)
     assert torch.equal(part.module(z, digit, c1, c2), run.decode(latents))
     assert np.isfinite(part.module(z, digit, c1, c2).numpy()).all()
+
+
+def test_kernels_are_drawn_as_the_model_draws_them() -> None:
+    """Far centres and a narrow factor: each draw lies beside one centre, and all are drawn equally often."""
+    centres, factor = torch.eye(4)[:, :3] * 100, 0.1 * torch.eye(3)
+    noise = torch.randn(4_000, 4, generator=torch.Generator().manual_seed(0))
+    distance, nearest = torch.cdist(KernelDraw(centres, factor)(noise), centres).min(1)
+    assert float(distance.max()) < 1
+    assert torch.allclose(nearest.bincount(minlength=4) / 4_000, torch.tensor(0.25), atol=0.03)

@@ -64,7 +64,7 @@ def elbo(run: Run) -> dict[str, float]:
 def tutorial_loss(run: Run) -> dict[str, float]:
     """The loss of the tutorial: cross-entropy and 0.392 KL, in nats per pixel."""
     found = elbo(run)
-    return {"loss": (found["nll"] + TUTORIAL_KL * found["kl"]) / (run.shape.channels * run.shape.size**2), **found}
+    return {"loss": (found["nll"] + TUTORIAL_KL * found["kl"]) / run.shape.pixels, **found}
 
 
 def knn(run: Run) -> dict[str, float]:

@@ -65,6 +65,11 @@ class Perceptual(Family):
     pixels: Weight = Field(1.0, description="weight of the mean absolute error of a pixel, on the [-1, 1] scale")
     features: Weight = Field(1.0, description="weight of the perceptual distance, at most 20")
     beta: Weight = Field(1.5e-4, description="weight of the KL term; larger values make samples alike and blurred")
+    smoothing: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="width of the prior's kernels around latents of training images, relative to the spread of all; "
+        "1: a single Gaussian, small values: samples near training images",
+    )
     network: AnyNetwork = Conv(norm="batch")
 
     @model_validator(mode="after")

@@ -134,6 +134,22 @@ class GaussianDraw(nn.Module):
         return F.linear(noise, self.get_buffer("factor"), self.get_buffer("mean"))
 
 
+class KernelDraw(nn.Module):
+    """``noise (B, 1 + D) ~ N(0, I) -> z (B, D)``: a centre, each as likely as the others, then ``c_k + L noise``."""
+
+    def __init__(self, centres: Tensor, factor: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centres", centres.float())
+        self.register_buffer("factor", factor.float())
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Return latents."""
+        centres = self.get_buffer("centres")
+        uniform = 0.5 * (1 + torch.erf(noise[:, 0] / math.sqrt(2)))
+        chosen = (uniform * len(centres)).long().clamp(max=len(centres) - 1)
+        return F.embedding(chosen, centres) + F.linear(noise[:, 1:], self.get_buffer("factor"))
+
+
 def zoom_of(model: Model, to: str) -> float:
     """Return by how much a translator enlarges what it is given, 1 for one that leaves sizes as they are."""
     return float(getattr(model, "zoom", {}).get(to, 1.0))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from simulacra import images
 from simulacra.errors import CapabilityError, DataError
-from simulacra.export.modules import GaussianDraw, MixtureDraw
+from simulacra.export.modules import GaussianDraw, KernelDraw, MixtureDraw
 from simulacra.export.parts import Field, Part, parts
 from simulacra.export.program import Program, traced
 from simulacra.models import Coded, Generative, Inferential
@@ -211,12 +211,21 @@ def _prior(known: dict[str, Part]) -> dict[str, Any] | None:
     if isinstance(draw, GaussianDraw):
         mean, factor = draw.get_buffer("mean").tolist(), draw.get_buffer("factor").tolist()
         return {"weights": [1.0], "means": [mean], "factors": [factor]}
+    if isinstance(draw, KernelDraw):
+        centres = _short(draw.get_buffer("centres"))
+        shared = [_short(draw.get_buffer("factor"))]
+        return {"weights": [1 / len(centres)] * len(centres), "means": centres, "factors": shared}
     if not isinstance(draw, MixtureDraw):
         return None
     ends = [0.0, *draw.get_buffer("ends").tolist(), 1.0]
     weights = [after - before for before, after in itertools.pairwise(ends)]
     means, factors = draw.get_buffer("means").tolist(), draw.get_buffer("factors").tolist()
     return {"weights": weights, "means": means, "factors": factors}
+
+
+def _short(rows: Tensor) -> list[list[float]]:
+    """Numbers for a page, to four digits after the point."""
+    return [[round(value, 4) for value in row] for row in rows.tolist()]
 
 
 def _manifold(run: Run) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from simulacra.export.modules import (
     Encoder,
     GaussianDraw,
     Generator,
+    KernelDraw,
     MixtureDraw,
     Recogniser,
     Reconstruction,
@@ -23,6 +24,7 @@ from simulacra.export.modules import (
 from simulacra.images import Shape
 from simulacra.models import Coded, Generative, Inferential, Model, Recognising, Translating
 from simulacra.models.codes import Categorical, Codes
+from simulacra.models.dfcvae import Perceptual
 from simulacra.priors import Prior
 from simulacra.priors.mixture import Mixture
 from simulacra.steering.capabilities import has_standard_normal_prior
@@ -177,7 +179,7 @@ def _prior(model: Model, fitted: Prior | None) -> Iterator[Part]:
     if draw is None:
         return
     latent = _latent(model)
-    width = latent.shape[0] + (1 if isinstance(draw, MixtureDraw) else 0)
+    width = latent.shape[0] + (1 if isinstance(draw, MixtureDraw | KernelDraw) else 0)
     noise = Field("noise", "vector", (width,), "draws from N(0, I)")
     yield Part("prior", "noise to latents", draw, (noise,), (latent,))
 
@@ -191,8 +193,7 @@ def _draw(model: Model, fitted: Prior | None) -> nn.Module | None:
         )
     if not isinstance(model, Generative) or isinstance(model, Coded) or has_standard_normal_prior(model):
         return None
-    mean, covariance = getattr(model, "mean", None), getattr(model, "covariance", None)
-    if isinstance(mean, Tensor) and isinstance(covariance, Tensor):
-        ridge = 1e-6 * torch.eye(len(mean))
-        return GaussianDraw(mean, torch.linalg.cholesky(covariance.float().cpu() + ridge))
+    if isinstance(model, Perceptual):
+        centres, factor = (tensor.cpu() for tensor in model.kernels())
+        return GaussianDraw(centres[0], factor) if len(centres) == 1 else KernelDraw(centres, factor)
     raise CapabilityError("The prior of this model cannot be exported. Fit one: simulacra fit-prior RUN --prior gmm")

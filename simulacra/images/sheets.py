@@ -14,12 +14,14 @@ from simulacra.images.write import picture
 
 __all__ = [
     "INK",
+    "captioned",
     "grid",
     "labelled_rows",
 ]
 
 HEAD, HEAD_FONT = 16, 11  # pixels of a line of captions above a row, and of its letters
 INK = 32  # grey level of captions
+MARGIN = 4  # pixels beside a line below a sheet
 
 
 def grid(images: Tensor, columns: int | None = None, gap: int = 2) -> Tensor:
@@ -62,6 +64,18 @@ def labelled_rows(
         draw.text((6, top + strip.height // 2), caption, fill=(INK,) * 3, font=font, anchor="lm")
         canvas.paste(strip, (margin, top))
         top += strip.height
+    return canvas
+
+
+def captioned(sheet: Tensor | Image.Image, caption: str) -> Image.Image:
+    """Return a sheet, ``(C, H, W)`` in [-1, 1] or a picture, with a line of text below it."""
+    above = picture(sheet) if isinstance(sheet, Tensor) else sheet
+    font = ImageFont.load_default(HEAD_FONT)
+    width = max(above.width, 2 * MARGIN + math.ceil(font.getlength(caption)))
+    canvas = Image.new("RGB", (width, above.height + HEAD), (PAPER,) * 3)
+    canvas.paste(above, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    draw.text((MARGIN, above.height + HEAD // 2), caption, fill=(INK,) * 3, font=font, anchor="lm")
     return canvas
 
 

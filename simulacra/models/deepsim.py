@@ -6,7 +6,8 @@
 d compares the activations of a fixed network. The errors hold each training image to a latent, so that none is left
 out and layouts are learned at once; the discriminator asks for the detail that they leave open, in reconstructions and
 in samples. It sees pixels and the fixed network's activations. It learns few images by heart; therefore what it sees is
-augmented with a probability that rises while it ranks training images above held-out ones.
+augmented with a probability that rises while it ranks training images above held-out ones. All images of a step are
+moved alike before either network sees them: a stripe that falls between the fixed network's strides would stay unseen.
 Sources: Generating Images with Perceptual Similarity Metrics based on Deep Networks (2016), section 3 and 4.3,
 https://arxiv.org/abs/1602.02644; Autoencoding beyond pixels using a learned similarity metric (2016), algorithm 1,
 https://arxiv.org/abs/1512.09300; The GAN is dead; long live the GAN! (2024), https://arxiv.org/abs/2501.05441;
@@ -20,6 +21,7 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from simulacra import config, parallel
 from simulacra.adversarial import AUGMENTATIONS, OBJECTIVES, lazy, sometimes
@@ -34,6 +36,7 @@ EVERY = 4  # steps between two measurements of overfitting
 PACE = 50_000  # images in which the probability can rise from 0 to 1
 OVERFITTING = "discriminator/overfitting"
 PROBABILITY = "discriminator/augmented"
+JITTER = 8  # part of a side by which images are moved before a network sees them
 OF_FEATURES = 0.1  # weight of the penalty on slopes in the fixed network's activations, relative to that in pixels
 
 
@@ -67,13 +70,15 @@ class DeePSiM(Perceptual):
         return {"model": nn.ModuleList([self.encoder, self.decoder]), "discriminator": self.discriminator}
 
     def rounds(self, batch: Images, step: int) -> Iterator[Round]:
-        """One round. For ``start`` steps the VAE moves alone; then samples are decoded beside its reconstructions."""
-        x, q = batch.image, self.posterior(batch.image)
+        """One round. For ``start`` steps the VAE moves alone; then half of what is decoded are samples."""
+        x = batch.image
+        alone = step < self.options.start
+        repeated = x if alone else x[::2]
+        q = self.posterior(repeated)
         z = q.rsample()
         self.follow(z.detach())
-        alone = step < self.options.start
-        y = self.decoder(z if alone else torch.cat([z, self.prior(len(x))]))
-        terms = self.errors(x, y[: len(x)]) | {"kl": self.values.beta * q.kl().mean()}
+        y = self.decoder(z if alone else torch.cat([z, self.prior(len(x) - len(z))]))
+        terms = self.errors(repeated, y[: len(z)]) | {"kl": self.values.beta * q.kl().mean()}
         if alone:
             yield {"model": terms}
         else:
@@ -81,21 +86,27 @@ class DeePSiM(Perceptual):
             yield {"model": terms | model, "discriminator": discriminator}
 
     def _game(self, x: Tensor, y: Tensor, step: int) -> tuple[Terms, Terms]:
-        """Return the adversarial terms of both players; each real image stands beside two generated ones."""
-        seen, imagined = torch.split(self.augmented(torch.cat([x, y])), [len(x), len(y)])
-        on_real, on_fake = self.discriminator(seen), self.discriminator(imagined)
-        pairs = on_real.repeat(2, 1)
+        """Return the adversarial terms of both players: every other image stands beside its own reconstruction."""
+        both = self.augmented(torch.cat([x, y]))
+        on_real, on_fake = self.discriminator(both).chunk(2)
+        pairs = torch.cat([on_real[::2], on_real[1::2]])
         self.watch("discriminator/accuracy", self.loss.accuracy(pairs, on_fake))
         if len(self.held) and step % EVERY == 0:
             self._adapt(on_real.detach())
         generator = self.loss.generator(on_fake, lambda: pairs)
+        seen, imagined = both.detach().chunk(2)
         return (
             {name: self.options.adversarial * term for name, term in generator.items()},
-            self.loss.discriminator(pairs, on_fake) | self._penalties(seen, imagined[len(x) :].detach(), step),
+            self.loss.discriminator(pairs, on_fake) | self._penalties(seen, imagined, step),
         )
 
+    def errors(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return the two weighted errors of reconstructions, moved like their originals in training."""
+        return super().errors(*jittered(torch.stack([x, y]))) if self.training else super().errors(x, y)
+
     def augmented(self, x: Tensor) -> Tensor:
-        """Return images as the discriminator sees them."""
+        """Return images as the discriminator sees them: in training moved, and with a probability augmented."""
+        x = jittered(x[None])[0] if self.training else x
         probability = float(self.probability)
         for augmentation in self.augmentations:
             x = sometimes(augmentation, x, probability)
@@ -146,3 +157,12 @@ class DeePSiM(Perceptual):
         self.probability.clamp_(0.0, MOST)
         self.watch(OVERFITTING, gauge)
         self.watch(PROBABILITY, self.probability.clone())
+
+
+def jittered(x: Tensor) -> Tensor:
+    """Move images ``(K, B, C, H, W)`` alike by up to an eighth of their sides; what comes in is mirrored."""
+    reaches = [side // JITTER for side in x.shape[-2:]]
+    down, across = (int(torch.randint(0, 2 * reach + 1, ())) for reach in reaches)
+    rows, columns = reaches
+    padded = F.pad(x.flatten(0, 1), (columns, columns, rows, rows), mode="reflect")
+    return padded[..., down : down + x.shape[-2], across : across + x.shape[-1]].reshape(x.shape)

@@ -4,13 +4,19 @@
 
 d compares the activations of a fixed network that has seen photographs, so that edges and textures count and small
 shifts do not: squared error alone answers with blur. A small beta keeps latents near each other without filling
-N(0, I); the prior is therefore the Gaussian that the latents of the training images have, followed as it moves.
+N(0, I); the prior is therefore that of the training images' latents, followed as they move: their Gaussian, or with a
+smoothing h below 1 a Gaussian kernel around each of the newest ones, drawn together so that the variance is kept:
+
+    z = m + sqrt(1 - h^2) (z_k - m) + h e,      e ~ N(0, S)       m, S: mean and covariance of the latents
+
 Sources: Deep Feature Consistent Variational Autoencoder (2017), section 3, https://arxiv.org/abs/1610.00291;
-From Variational to Deterministic Autoencoders (2020), section 4, https://arxiv.org/abs/1903.12436
+From Variational to Deterministic Autoencoders (2020), section 4, https://arxiv.org/abs/1903.12436; The bootstrap:
+To smooth or not to smooth? (1987), section 2, https://doi.org/10.1093/biomet/74.3.469
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Self
 
@@ -25,6 +31,7 @@ from simulacra.models.base import Model, Round
 from simulacra.networks.pictures import perceptual_distance
 
 FOLLOWED = 0.01  # weight of a batch in the moments of the latents: they remember about 100 batches
+KEPT = 1_024  # latents of the newest training images that kernels stand around
 RIDGE = 1e-6  # added to each variance, so that the covariance has a Cholesky factor
 
 
@@ -33,6 +40,8 @@ class Perceptual(Model):
 
     mean: Tensor
     covariance: Tensor
+    bank: Tensor
+    banked: Tensor
 
     def __init__(self, shape: Shape, values: config.Perceptual) -> None:
         super().__init__(shape)
@@ -42,6 +51,9 @@ class Perceptual(Model):
         self.latent = values.latent
         self.register_buffer("mean", torch.zeros(values.latent))
         self.register_buffer("covariance", torch.eye(values.latent))
+        if values.smoothing < 1:
+            self.register_buffer("bank", torch.zeros(KEPT, values.latent))
+            self.register_buffer("banked", torch.zeros((), dtype=torch.int64))
 
     def begin(self, mean: Tensor) -> None:
         """Begin at the mean image: the encoder sees images less it, the decoder's first outputs spread around it."""
@@ -62,10 +74,23 @@ class Perceptual(Model):
         return image.clamp(-1, 1)
 
     def prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw latents ``(n, latent)`` from the Gaussian of the training images' latents."""
+        """Draw latents ``(n, latent)`` from the Gaussian of the training images' latents, or from its kernels."""
+        centres, factor = self.kernels()
+        noise = normal(n, self.latent, like=self.mean, generator=generator) @ factor.T
+        if len(centres) == 1:
+            return centres + noise
+        chosen = parallel.drawn(lambda rows: torch.randint(len(centres), (rows,), generator=generator), n)
+        return centres[chosen.to(centres.device)] + noise
+
+    def kernels(self) -> tuple[Tensor, Tensor]:
+        """Return the centres ``(K, latent)`` of the prior's kernels and their factor L: ``z = c_k + L N(0, I)``."""
         ridge = RIDGE * torch.eye(self.latent, device=self.mean.device)
         factor: Tensor = torch.linalg.cholesky(self.covariance.float() + ridge)
-        return self.mean + normal(n, self.latent, like=self.mean, generator=generator) @ factor.T
+        h = self.values.smoothing
+        known = min(int(self.banked), KEPT) if h < 1 else 0
+        if known < 2:
+            return self.mean[None], factor
+        return self.mean + math.sqrt(1 - h**2) * (self.bank[:known] - self.mean), h * factor
 
     def errors(self, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the two weighted errors of reconstructions y, ``(B, C, H, W)`` like x, each a mean over the batch."""
@@ -76,12 +101,20 @@ class Perceptual(Model):
 
     @torch.no_grad()
     def follow(self, z: Tensor) -> None:
-        """Let mean and covariance ``(D,)``, ``(D, D)`` move towards those of a batch of latents ``(B, D)``."""
+        """Let mean ``(D,)`` and covariance ``(D, D)`` move towards those of latents ``(B, D)``, and keep these."""
         if self.training:
             z = z.float()
             centred = z - self.mean
             self.mean.lerp_(parallel.mean(z.mean(0)), FOLLOWED)
             self.covariance.lerp_(parallel.mean(centred.T @ centred / len(z)), FOLLOWED)
+            if self.values.smoothing < 1:
+                self._keep(parallel.gather(z))
+
+    def _keep(self, z: Tensor) -> None:
+        """Keep latents in place of the oldest ones."""
+        places = (self.banked + torch.arange(len(z), device=z.device)) % KEPT
+        self.bank[places] = z.to(self.bank)
+        self.banked += len(z)
 
 
 class DFCVAE(Perceptual):

@@ -8,7 +8,7 @@ import torch
 
 from simulacra.models import Model
 
-SINGULAR_VECTORS = ("._u", "._v")
+COPIED = ("._u", "._v", "bank")  # ends of the names of floating tensors whose averages would mean nothing
 RAMP = 0.05  # early on the half-life is at most this share of the images seen so far
 
 
@@ -16,8 +16,8 @@ class Average:
     """A shadow of a model whose tensors follow the model's with a half-life in images.
 
     ``w_avg <- w + 0.5^(batch / half-life) (w_avg - w)``; floating buffers (batch statistics) likewise, others
-    are copied, as are the singular vectors of spectral normalisation, whose average would be none. With half-life 0
-    the shadow is the model itself.
+    are copied, as are the singular vectors of spectral normalisation and banks of latents, whose averages would be
+    none. With half-life 0 the shadow is the model itself.
     Source: Elucidating the Design Space of Diffusion-Based Generative Models (2022), https://arxiv.org/abs/2206.00364
     """
 
@@ -34,7 +34,7 @@ class Average:
         half_life = min(float(self.half_life), max(RAMP * images, 1e-9))
         toward = 1.0 - 0.5 ** (batch / half_life)
         shadow, current = self.model.state_dict(), self.source.state_dict()
-        floating = [name for name in shadow if shadow[name].is_floating_point() and not name.endswith(SINGULAR_VECTORS)]
+        floating = [name for name in shadow if shadow[name].is_floating_point() and not name.endswith(COPIED)]
         torch._foreach_lerp_([shadow[name] for name in floating], [current[name] for name in floating], toward)
         for name in shadow.keys() - set(floating):
             shadow[name].copy_(current[name])

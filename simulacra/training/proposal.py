@@ -127,14 +127,10 @@ def speeds(values: Config) -> tuple[float, float]:
 
 
 def _phases(values: Config, images: int, alone: float, rate: float) -> dict[str, Any]:
-    """When a discriminator joins in and the learning rate begins to fall, for a training of so many images."""
+    """When a discriminator joins in, in a training of so many images."""
     if not isinstance(values.model, config.DeePSiM):
         return {}
-    share = ALONE * alone / rate
-    return {
-        "model": {"start": int(share * images / values.train.batch)},
-        "train": {"schedule": {"start": round(share, 2)}},
-    }
+    return {"model": {"start": int(ALONE * alone / rate * images / values.train.batch)}}
 
 
 def speed(values: Config) -> float:

@@ -1,6 +1,13 @@
-"""The pictures that a training draws of itself: samples, reconstructions, translations, always of the same inputs."""
+"""The pictures that a training draws of itself: samples, reconstructions, translations, always of the same inputs.
+
+Below each stands after how many images it was drawn, how many passes over the training images these are, and whether
+by averaged weights.
+"""
 
 from __future__ import annotations
+
+from PIL import Image
+from torch import Tensor
 
 from simulacra import images
 from simulacra.config import Config
@@ -18,13 +25,25 @@ def draw(model: Model, splits: Splits, values: Config, folder: RunFolder, step: 
     Raises `StorageError`.
     """
     name = f"{step:08d}.png"
+
+    def save(sheet: Tensor | Image.Image, home: str) -> None:
+        images.save(images.captioned(sheet, caption(values, len(splits.train), step)), folder.path / home / name)
+
     if isinstance(model, Generative):
         samples = generate.sample(model, values.train.samples, seed=derived_seed(values.seed, "sheet"))
-        images.save(images.grid(images.magnified(samples)), folder.path / SAMPLES / name)
+        save(images.grid(images.magnified(samples)), SAMPLES)
     if isinstance(model, Inferential):
         originals = images.from_bytes(splits.test.images[:COMPARED])
         rows = [("original", originals), ("reconstruction", generate.reconstruct(model, originals))]
         home = RECONSTRUCTIONS if isinstance(model, Generative) else SAMPLES
-        images.save(images.labelled_rows(rows), folder.path / home / name)
+        save(images.labelled_rows(rows), home)
     if isinstance(model, Translating):
-        images.save(translate.sheet(model, splits.test, COMPARED), folder.path / SAMPLES / name)
+        save(translate.sheet(model, splits.test, COMPARED), SAMPLES)
+
+
+def caption(values: Config, count: int, step: int) -> str:
+    """Return what a sheet shows, of a training on ``count`` images: "57,600 images, 16.9 passes, averaged weights"."""
+    seen = min(step * values.train.batch, values.train.images)
+    passes = f"{seen / count:,.1f}".removesuffix(".0")
+    weights = ["averaged weights"] if values.train.ema and step else []
+    return ", ".join([f"{seen:,} images", f"{passes} pass{'' if passes == '1' else 'es'}", *weights])

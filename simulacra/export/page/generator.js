@@ -17,12 +17,13 @@ class Latents {
     return z;
   }
 
-  /* Noise as a draw of a mixture: mean + factor noise, of the component that `u` falls to. */
+  /* Noise as a draw of a mixture: mean + factor noise, of the component that `u` falls to; one factor serves all. */
   placed(noise, u) {
     const { weights, means, factors } = this.prior;
     let k = 0;
     for (let sum = weights[0]; sum < u && k < weights.length - 1; sum += weights[++k]);
-    return means[k].map((mean, i) => mean + factors[k][i].reduce((s, f, j) => s + f * noise[j], 0));
+    const factor = factors[Math.min(k, factors.length - 1)];
+    return means[k].map((mean, i) => mean + factor[i].reduce((s, f, j) => s + f * noise[j], 0));
   }
 
   /* The latent at `t` between two: on a great arc where noise is normal, codes on a straight line. */
