@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import shutil
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from simulacra import cli, config, data, images
 from simulacra.runs import zoo
@@ -216,6 +219,17 @@ def test_operations_change_a_picture_and_say_their_command(client: TestClient) -
     names = {one["name"] for one in client.get("/api/operations").json()}
     assert "rotate" in names
     assert not names & {"inpaint", "match-histogram"}
+
+
+def test_several_pictures_come_back_as_a_zip(client: TestClient) -> None:
+    given = [{"name": name, "picture": studio.png(grey=g)} for name, g in (("a.jpg", 10), ("../a.png", 30), ("b", 50))]
+    answer = client.post("/api/batch", json={"pictures": given, "steps": "invert"})
+    assert answer.headers["content-type"] == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert archive.namelist() == ["a.png", "a-2.png", "b.png"]
+    grey = [Image.open(archive.open(name)).getpixel((0, 0)) for name in archive.namelist()]
+    assert grey == [245, 225, 205]
+    assert client.post("/api/batch", json={"pictures": given, "steps": "inver"}).status_code == 422
 
 
 def test_sheets_pages_and_curves_are_looked_up(client: TestClient) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests import studio
 
 pytest.importorskip("fastapi", reason="needs the extra studio")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+uvicorn = pytest.importorskip("uvicorn", reason="needs the extra studio")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
@@ -37,14 +39,19 @@ def words(language: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A studio in a thread of this process, which has imported everything already."""
+    from simulacra.studio.app import build
+    from simulacra.studio.settings import Settings
+
     home = studio.runs(tmp_path_factory.mktemp("page") / "runs")
-    command = [sys.executable, "-m", "simulacra", "studio", str(home), "--no-browser"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert server.stdout is not None
-    line = server.stdout.readline()
-    yield line.split()[-1]
-    server.kill()  # work in its threads may go on for a while
-    server.wait()
+    listening = socket.create_server(("127.0.0.1", 0))
+    settings = Settings(home, port=listening.getsockname()[1])
+    server = uvicorn.Server(uvicorn.Config(build(settings), log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{settings.port}/"
+    server.should_exit = True
+    thread.join(60)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +119,7 @@ def test_every_step_of_a_lesson_is_told_in_both_languages() -> None:
         assert [told.count(f"{part}: ") for part in ("try", "question", "answer")] == [8, 8, 8]
 
 
+@pytest.mark.slow
 def test_every_room_opens_at_every_width_without_a_complaint(page: Any, address: str) -> None:
     for room in ROOMS:
         enter(page, address, room)
@@ -147,6 +155,7 @@ def test_a_drawing_is_answered(page: Any, address: str) -> None:
     assert page.locator(".sliders input").count() == 4
 
 
+@pytest.mark.slow
 def test_chinese_and_a_phone(browser: Any, address: str) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 800}, locale="zh-CN")
     page = context.new_page()
@@ -154,6 +163,56 @@ def test_chinese_and_a_phone(browser: Any, address: str) -> None:
     enter(page, address, "explore?run=classes")
     assert page.inner_text("h1") == words("zh")["room.explore"]
     assert page.get_attribute("html", "lang") == "zh"
+    context.close()
+
+
+@pytest.mark.slow
+def test_a_game_is_played_with_the_keyboard_alone(page: Any, address: str) -> None:
+    enter(page, address, "play?family=vae")
+    page.wait_for_selector("#pictures img")
+    page.focus("#next-round")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#pictures figure:nth-child(2) img")
+    before, after = (page.locator("#pictures .trio").first.locator("img").nth(k).get_attribute("src") for k in (0, 1))
+    assert before != after
+    assert page.locator("meter").count() == 2
+    enter(page, address, "play?tab=plane")
+    page.get_by_role("button", name=words("en")["plane.spiral"]).focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name=words("en")["plane.one"]).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("p:has-text('step 1')")
+
+
+@pytest.mark.slow
+def test_pictures_chosen_with_a_lasso_lead_to_new_ones(page: Any, address: str) -> None:
+    enter(page, address, "map?run=vae")
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    for x, y in ((0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.03)):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+    page.mouse.up()
+    page.wait_for_selector("p:text-is('297 chosen')")  # all test digits
+    page.click("#more")
+    page.wait_for_selector(f"button[aria-label='{words('en')['map.explore'].format(n=1)}']")
+    page.click("#components")
+    page.get_by_role("button", name=words("en")["map.keep"], exact=True).first.click()
+    enter(page, address, "draw?run=vae")
+    page.wait_for_selector("#moves input", state="attached")
+
+
+@pytest.mark.slow
+def test_two_tabs_show_two_models_at_once(browser: Any, address: str) -> None:
+    context = browser.new_context(locale="en-US")
+    tabs = [context.new_page() for _ in range(2)]
+    for tab, run in zip(tabs, ("vae", "plane"), strict=True):
+        tab.set_default_timeout(PATIENCE)
+        enter(tab, address, f"explore?run={run}")
+    for tab in tabs:
+        tab.click("#new-sample")
+        tab.wait_for_selector('.stage img[src^="data:image/png"]')
+    assert [tab.locator(".sliders input").count() for tab in tabs] == [4, 2]
     context.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, UploadFile
+from fastapi import APIRouter, Response, UploadFile
 from fastapi import Path as InPath
 
 from simulacra.data import survey
@@ -43,6 +43,14 @@ async def transform(ask: asks.Transform, house: Home) -> Json:
     if not steps(ask.steps):
         raise ConfigError("Choose an operation first.")
     return await house.slow.run(lambda: darkroom.transformed(ask))
+
+
+@router.post("/batch", response_class=Response)
+async def batch(ask: asks.Batch, house: Home) -> Response:
+    """Several pictures after some operations, as a zip."""
+    if not steps(ask.steps):
+        raise ConfigError("Choose an operation first.")
+    return Response(await house.slow.run(lambda: darkroom.batch(ask)), media_type="application/zip")
 
 
 # ----------------------------------------------------------------------------------------------------- uploads

@@ -179,6 +179,20 @@ class Transform(Pictured):
     seed: Seed = 0
 
 
+class Named(Pictured):
+    """A picture with the name of its file."""
+
+    name: Name
+
+
+class Batch(Ask):
+    """Operations on several pictures."""
+
+    pictures: Annotated[list[Named], Field(min_length=1, max_length=PICTURES)]
+    steps: Annotated[str, Field(min_length=1, max_length=2_000)]
+    seed: Seed = 0
+
+
 class Note(Ask):
     """What a person keeps with a run."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
+import itertools
+import zipfile
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from PIL import Image
@@ -12,6 +15,7 @@ from simulacra.errors import DataError
 from simulacra.images.files import Picture
 from simulacra.images.find import find
 from simulacra.operations import steps
+from simulacra.storage import component
 from simulacra.studio import asks, pictures
 from simulacra.studio.commands import command, option
 from simulacra.transforms.pictures import changed
@@ -32,6 +36,29 @@ def transformed(ask: asks.Transform) -> dict[str, Any]:
         "python": "from simulacra.transforms import transform_files\n\n"
                   f"transform_files('picture.png', {text!r}, 'changed.png', seed={ask.seed})",
     }  # fmt: skip
+
+
+def batch(ask: asks.Batch) -> bytes:
+    """Pictures after steps as a zip of PNGs, named as they were. Raises `DataError`, `ConfigError`."""
+    chosen = steps(ask.steps)
+    buffer = io.BytesIO()
+    taken: set[str] = set()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for one in ask.pictures:
+            result = images_of(changed(pictures.whole(one.picture), chosen, ask.seed))
+            encoded = io.BytesIO()
+            result.save(encoded, "PNG")
+            archive.writestr(_free(one.name, taken), encoded.getvalue())
+    return buffer.getvalue()
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name of a file that is a PNG now; where it is taken, the first of NAME-2, NAME-3, ... that is not."""
+    stem = component(PurePosixPath(name.replace("\\", "/")).stem) or "picture"
+    names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
+    free = next(one for one in names if one.lower() not in taken)
+    taken.add(free.lower())
+    return f"{free}.png"
 
 
 def images_of(picture: Picture) -> Image.Image:

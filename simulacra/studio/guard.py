@@ -25,7 +25,7 @@ SAFE = ("GET", "HEAD")
 READING = frozenset({
     "sample", "decode", "encode", "reconstruct", "invert", "interpolate", "film", "traverse", "manifold", "arithmetic",
     "translate", "inpaint", "anomaly", "neighbours", "transform", "sliders", "latents", "examples",
-    "games", "rounds", "grounds", "steps", "map", "more", "find",
+    "games", "rounds", "grounds", "steps", "map", "more", "find", "batch",
 })  # fmt: skip  # the last words of addresses that are posted to without anything being changed
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "

@@ -63,7 +63,7 @@ export default {
   "draw.directions": "Directions between classes", "draw.directionshint": "Adds the difference between two classes to the latent of the picture.", "draw.plus": "More like", "draw.minus": "Less like", "draw.strength": "strength", "draw.walk": "From the picture as it is to the whole difference",
 
   "dark.lead": "Change pictures by hand, and copy the command that does the same to a whole folder.", "dark.before": "Before", "dark.after": "After", "dark.add": "Add an operation", "dark.chain": "Operations", "dark.drop": "Drop or paste a picture here.",
-  "dark.hint": "Add an operation; each has sliders, and the preview follows them.", "dark.remove": "Remove this operation", "dark.up": "Move this operation up",
+  "dark.hint": "Add an operation; each has sliders, and the preview follows them.", "dark.batch": "Apply to several files", "dark.batched": "{n} pictures are in the zip.", "dark.remove": "Remove this operation", "dark.up": "Move this operation up",
 
   "measure.lead": "Scores of your models with the conditions under which they hold.", "measure.scores": "Scores", "measure.metric": "Score", "measure.value": "Value", "measure.conditions": "Conditions", "measure.none": "This run was not evaluated yet",
   "measure.how": "Run this in a terminal. The scores and their page appear here.", "measure.evaluation": "Evaluation", "measure.report": "Report", "measure.window": "Open in a new tab",

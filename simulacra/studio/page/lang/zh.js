@@ -46,7 +46,7 @@ export default {
 
   "draw.directions": "类别之间的方向", "draw.directionshint": "把两个类别之间的差异加到图片的潜变量上。", "draw.plus": "更像", "draw.minus": "更不像", "draw.strength": "强度", "draw.walk": "从原图到完整的差异",
 
-  "dark.lead": "手工修改图片，并复制能对整个文件夹做同样处理的命令。", "dark.before": "之前", "dark.after": "之后", "dark.add": "添加操作", "dark.chain": "操作", "dark.drop": "把图片拖放或粘贴到这里。", "dark.hint": "添加一个操作；每个都有滑块，预览会随之变化。", "dark.remove": "移除此操作", "dark.up": "上移此操作",
+  "dark.lead": "手工修改图片，并复制能对整个文件夹做同样处理的命令。", "dark.before": "之前", "dark.after": "之后", "dark.add": "添加操作", "dark.chain": "操作", "dark.drop": "把图片拖放或粘贴到这里。", "dark.hint": "添加一个操作；每个都有滑块，预览会随之变化。", "dark.batch": "用于多个文件", "dark.batched": "zip 中有 {n} 张图片。", "dark.remove": "移除此操作", "dark.up": "上移此操作",
 
   "measure.lead": "模型的得分及其成立的条件。", "measure.scores": "得分", "measure.metric": "指标", "measure.value": "数值", "measure.conditions": "条件", "measure.none": "此模型尚未评估", "measure.how": "在终端中运行此命令，得分及其页面就会出现在这里。", "measure.evaluation": "评估", "measure.report": "报告", "measure.window": "在新标签页中打开",
 

@@ -1,6 +1,6 @@
 // Operations on a picture by hand: a chain, its preview, the command that does the same.
-import { fill, h, keep, latest, later, place, toast } from "../parts/dom.js";
-import { get, post } from "../parts/api.js";
+import { fill, h, keep, latest, later, place, save, toast } from "../parts/dom.js";
+import { blob, get, post } from "../parts/api.js";
 import { card, copying, head, pictureIn, saveButton, select, slider } from "../parts/bits.js";
 import { t } from "../parts/words.js";
 
@@ -33,9 +33,19 @@ export async function show(root) {
     h("option", { value: "" }, t("dark.add")), groups.map(group => h("optgroup", { label: group }, operations.filter(one => one.group === group).map(one => h("option", { value: one.name, title: one.meaning }, one.name)))));
   const given = url => { picture = url; before.src = url; views.classList.remove("hidden"); asked(); };
   const views = h("div", { class: "trio two hidden" }, h("figure", {}, before, h("figcaption", {}, t("dark.before"))), h("figure", {}, after, h("figcaption", {}, t("dark.after"))));
+  const many = h("input", { type: "file", accept: "image/*", multiple: true, class: "sr", onchange: () => batch([...many.files]) });
+  const several = h("label", { class: "button", id: "batch" }, t("dark.batch"), many);
+  const batch = async files => {
+    many.value = "";
+    if (!files.length) return;
+    if (!steps.length) return toast(t("dark.hint"));
+    several.classList.add("busy");
+    try { save(await blob("batch", { pictures: await Promise.all(files.map(async file => ({ name: file.name, picture: await address(file) }))), steps: text() }), "changed.zip"); toast(t("dark.batched", { n: files.length }), 4); } catch (error) { toast(error.message); }
+    several.classList.remove("busy");
+  };
   const drop = pictureIn(given, { slim: false, label: t("dark.drop") });
   root.append(head(t("room.darkroom"), t("dark.lead")), h("div", { class: "split" },
-    h("div", { class: "stack" }, views, drop, h("div", { class: "row" }, saveButton(() => after.src, "changed.png"), size), copy),
+    h("div", { class: "stack" }, views, drop, h("div", { class: "row" }, saveButton(() => after.src, "changed.png"), several, size), copy),
     h("div", { class: "stack" }, card(t("dark.chain"), adding, steps.length ? null : h("p", { class: "small" }, t("dark.hint")), chain))));
   draw();
   sample().then(url => { if (!picture && url) given(url); }).catch(() => {});
@@ -48,9 +58,11 @@ export async function show(root) {
 async function sample() {
   const runs = await get("runs"), run = runs.find(one => one.sheets?.samples?.length) || runs.find(one => one.ready && one.abilities?.includes("sample"));
   if (!run) return null;
-  const last = run.sheets.samples?.at(-1), response = await fetch(`/api/runs/${encodeURIComponent(run.id)}/${last === undefined ? "cover" : `sheets/samples/${last}`}`), blob = await response.blob();
-  return new Promise(resolve => { const reader = new FileReader(); reader.onload = () => resolve(reader.result); reader.readAsDataURL(blob); });
+  const last = run.sheets.samples?.at(-1), response = await fetch(`/api/runs/${encodeURIComponent(run.id)}/${last === undefined ? "cover" : `sheets/samples/${last}`}`), picture = await response.blob();
+  return address(picture);
 }
+
+const address = file => new Promise((resolve, reject) => { const reader = new FileReader(); reader.onload = () => resolve(reader.result); reader.onerror = () => reject(new Error(t("error.file"))); reader.readAsDataURL(file); });
 
 const fresh = operation => ({ name: operation.name, values: Object.fromEntries(operation.parameters.map(one => [one.name, start(one)])) });
 
