@@ -36,7 +36,7 @@ export default {
 
   "between.lead": "Choose keyframes and a route, and watch the pictures change from one to the next.", "between.frame": "The frame at the slider", "between.scrub": "Frame", "between.play": "Play", "between.keys": "Keyframes",
   "between.key": "Keyframe {n}", "between.hint": "Press a keyframe to remove it.", "between.remove": "Remove this keyframe", "between.removen": "Remove keyframe {n}", "between.random": "Add a random one", "between.afresh": "Start afresh",
-  "between.drop": "Drop a picture to add it.", "between.full": "There are eight keyframes already.", "between.two": "Choose at least two keyframes.", "between.save": "Save as GIF", "between.route": "Route", "between.steps": "Frames",
+  "between.drop": "Drop a picture to add it.", "between.full": "There are eight keyframes already.", "between.two": "Choose at least two keyframes.", "between.save": "Save as GIF", "between.video": "Save as {kind}", "between.route": "Route", "between.steps": "Frames",
   "route.latent": "Latent space", "route.fade": "Cross-fade", "route.flow": "Optical flow", "route.transport": "Transport of light",
   "routehint.latent": "Through the model: every frame is a picture that the model could draw.", "routehint.fade": "Without a model: one picture fades into the next.",
   "routehint.flow": "Without a model: pixels follow the optical flow between the pictures (needs the extra vision).", "routehint.transport": "Without a model: light moves to where the next picture has it.",
@@ -49,7 +49,7 @@ export default {
   "statehint.queued": "It starts as soon as the training before it has ended.", "statehint.running": "It is getting ready: loading PyTorch and the data.", "statehint.done": "", "statehint.failed": "", "statehint.stopped": "It was stopped before its first report.",
 
   "pictures.lead": "From a folder of your pictures to new ones. Nothing leaves this machine.", "pictures.drop": "Drop a folder or a zip of pictures here", "pictures.kinds": "PNG, JPEG, WebP, GIF, BMP or TIFF. Subfolders become classes.",
-  "pictures.folder": "Choose a folder", "pictures.zip": "Choose files or a zip", "pictures.sending": "Reading your pictures", "pictures.looking": "Looking at them", "pictures.found": "{n} pictures in {name}", "pictures.refused": "{n} files cannot be used",
+  "pictures.folder": "Choose a folder", "pictures.zip": "Choose files or a zip", "pictures.sending": "Reading your pictures", "pictures.looking": "Looking at them", "pictures.found": "{n} pictures in {name}", "pictures.refused": "Files that cannot be used: {n}",
   "pictures.crops": "How they will be cropped", "pictures.crop": "Cropped picture {n}", "pictures.time": "How long may it take?", "pictures.minutes": "Time", "pictures.min": "{n} min", "pictures.plan": "Make a plan", "pictures.other": "Other pictures",
   "pictures.measuring": "Measuring this machine for a few seconds", "pictures.planned": "The plan",
 

@@ -26,7 +26,7 @@ export default {
   "draw.hint": "画上一笔，结果会跟着你的手变化。", "draw.hintinvert": "此模型没有编码器：画完后请按“寻找最接近的潜变量”，需要几秒钟。",
 
   "between.lead": "选择关键帧和路线，看图片如何一步步变化。", "between.frame": "滑块处的画面", "between.scrub": "画面", "between.play": "播放", "between.keys": "关键帧", "between.key": "关键帧 {n}", "between.hint": "点按关键帧可将其移除。", "between.remove": "移除此关键帧", "between.removen": "移除关键帧 {n}",
-  "between.random": "随机添加一个", "between.afresh": "重新开始", "between.drop": "拖入图片即可添加。", "between.full": "已经有八个关键帧了。", "between.two": "请至少选择两个关键帧。", "between.save": "保存为 GIF", "between.route": "路线", "between.steps": "帧数",
+  "between.random": "随机添加一个", "between.afresh": "重新开始", "between.drop": "拖入图片即可添加。", "between.full": "已经有八个关键帧了。", "between.two": "请至少选择两个关键帧。", "between.save": "保存为 GIF", "between.video": "保存为 {kind}", "between.route": "路线", "between.steps": "帧数",
   "route.latent": "潜空间", "route.fade": "淡入淡出", "route.flow": "光流", "route.transport": "光的搬运", "routehint.latent": "经过模型：每一帧都是模型能画出的图片。", "routehint.fade": "不用模型：一张图片淡入下一张。", "routehint.flow": "不用模型：像素沿着图片之间的光流移动（需要附加组件 vision）。",
   "routehint.transport": "不用模型：光移动到下一张图片中的位置。",
 

@@ -3,6 +3,7 @@ import { fill, h, keep, latest, later, place, save, toast } from "../parts/dom.j
 import { blob, of } from "../parts/api.js";
 import { card, choose, copying, head, noRun, pic, pickRun, pictureIn, slider } from "../parts/bits.js";
 import { forget, kept } from "../parts/kept.js";
+import { video, videoKind } from "../parts/video.js";
 import { t } from "../parts/words.js";
 
 const ROUTES = ["latent", "fade", "flow", "transport"], MOST = 8;
@@ -71,10 +72,17 @@ function enter(body, run) {
     film.disabled = false;
   } }, t("between.save"));
 
+  const kind = videoKind(), recorded = kind ? h("button", { type: "button", id: "video", onclick: async () => {
+    if (frames.length < 2) return toast(t("between.two"));
+    recorded.disabled = true;
+    try { save(await video(frames, 0.09, kind), `${run.name}-walk.${kind[1]}`); } catch (error) { toast(error.message || t("error.file")); }
+    recorded.disabled = false;
+  } }, t("between.video", { kind: kind[1].toUpperCase() })) : null;
+
   const hint = h("p", { class: "small" }, t(`routehint.${route}`));
   const stage = h("div", { class: "stage" }, image);
   fill(body, h("div", { class: "split" },
-    h("div", { class: "stack" }, stage, h("div", { class: "row" }, play, h("div", { class: "grow" }, input)), h("div", { class: "row" }, film), copy),
+    h("div", { class: "stack" }, stage, h("div", { class: "row" }, play, h("div", { class: "grow" }, input)), h("div", { class: "row" }, film, recorded), copy),
     h("div", { class: "stack" },
       card(t("between.keys"), strip, h("p", { class: "small" }, t("between.hint")), h("div", { class: "row" }, h("button", { type: "button", onclick: () => random() }, t("between.random")),
         h("button", { type: "button", class: "plain", onclick: () => { stops = []; forget(run.id); draw(); random(3); } }, t("between.afresh"))),

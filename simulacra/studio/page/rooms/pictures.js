@@ -66,7 +66,7 @@ async function look(body, set, refused) {
   let minutes = 10;
   fill(body, card(t("pictures.found", { name: set.name, n: count(found.count) }), h("ul", { class: "lines" }, found.lines.map(line => h("li", {}, line))),
     problems.length ? h("details", {}, h("summary", {}, t("pictures.refused", { n: count(problems.length) })), h("ul", { class: "lines small" }, problems.slice(0, 100).map(line => h("li", {}, line)))) : null),
-  card(t("pictures.crops"), h("div", { class: "strip" }, found.crops.map((url, i) => pic(url, t("pictures.crop", { n: i + 1 }))))),
+  card(t("pictures.crops"), h("div", { class: "strip large" }, found.crops.map((url, i) => pic(url, t("pictures.crop", { n: i + 1 }))))),
   card(t("pictures.time"), slider({ label: t("pictures.minutes"), low: 1, high: 120, step: 1, value: minutes, long: true, show: v => t("pictures.min", { n: v }), oninput: value => { minutes = value; } }),
     h("div", { class: "row" }, h("button", { type: "button", class: "main", onclick: event => propose(event.target) }, t("pictures.plan")), h("button", { type: "button", class: "plain", onclick: () => ask(body) }, t("pictures.other")))),
   plan);
