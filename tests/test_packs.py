@@ -14,7 +14,7 @@ from PIL import Image
 
 from simulacra import cli, data
 from simulacra.config import Data
-from simulacra.data import ImageLoader, packing, packs
+from simulacra.data import ImageLoader, packing, packs, reading
 from simulacra.data.loader import Ahead
 from simulacra.errors import ConfigError, DataError, StorageError
 
@@ -249,3 +249,156 @@ def test_the_verb(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert cli.main(["pack", str(folder), "--out", "p.zip"]) == 2
     assert "ends in .simpack" in capsys.readouterr().err
     assert cli.main(["pack", str(folder), "--out", str(tmp_path / "q.simpack"), "--data.size", "banana"]) == 2
+
+
+# ------------------------------------------------------------------------------------------------- two domains
+
+
+def pictures(folder: Path, count: int, red: int) -> None:
+    folder.mkdir(parents=True)
+    for index in range(count):
+        Image.new("RGB", (10, 10), (red, index, 7)).save(folder / f"{index}.png")
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """Thirty pictures of A and B each, with the same names."""
+    for domain, red in (("A", 10), ("B", 20)):
+        pictures(tmp_path / "both" / f"train{domain}", 30, red)
+    return tmp_path / "both"
+
+
+@pytest.mark.parametrize("resident", ["true", "false"])
+@pytest.mark.parametrize("batch", [data.Pairs, data.Unpaired])
+def test_a_pack_of_two_domains_keeps_pairs(two: Path, batch: type[data.Images], resident: str) -> None:
+    packing.pack(two, Data(name=str(two), size=8), two.parent / "two.simpack", batch=data.Unpaired)
+    splits = data.load(Data(name=str(two.parent / "two.simpack"), resident=resident), batch=batch)
+    assert splits.train.paired
+    assert splits.test.paired
+    assert (len(splits.train), len(splits.test)) == (27, 3)
+    a, b = splits.train.domains.values()
+    assert (a.images[:, 0].unique().tolist(), b.images[:, 0].unique().tolist()) == ([10], [20])
+    assert torch.equal(a.images[:, 1], b.images[:, 1])
+    made = data.LOADERS[batch](splits.train, 5, seed=1).batch(3)
+    assert isinstance(made, data.Pairs | data.Unpaired)
+    assert torch.equal(made.image[:, 1], made.other[:, 1]) == (batch is data.Pairs)
+    fixed = next(data.LOADERS[batch](splits.train, 5).fixed(splits.test))
+    assert len(fixed) == 3
+
+
+def test_batches_of_pairs_are_the_same_from_memory_and_from_the_file(two: Path) -> None:
+    pack = two.parent / "two.simpack"
+    packing.pack(two, Data(name=str(two), size=8), pack, batch=data.Unpaired)
+    for batch in (data.Pairs, data.Unpaired):
+        held, mapped = (
+            data.LOADERS[batch](data.load(Data(name=str(pack), resident=held), batch=batch).train, 7, augment=("flip",))
+            for held in ("true", "false")
+        )
+        assert isinstance(mapped._images, Ahead)
+        for step in (0, 1, 5):
+            one, other = held.batch(step), mapped.batch(step)
+            assert torch.equal(one.image, other.image)
+            assert torch.equal(one.other, other.other)  # type: ignore[attr-defined]
+
+
+def test_domains_without_pairs_swap_and_channels(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (two / "trainB" / "0.png").rename(two / "trainB" / "other.png")
+    pack = two.parent / "two.simpack"
+    words = ["pack", str(two), "--out", str(pack), "--domains", "--data.size", "8", "--data.channels_b", "1"]
+    assert cli.main(words) == 0
+    assert (
+        "27 for trainA, 27 for trainB, 3 for testA, 3 for testB, of 3 x 8 x 8 and 1 x 8 x 8" in capsys.readouterr().out
+    )
+    splits = data.load(Data(name=str(pack), swap=True, resident="false", channels_b=3), batch=data.Unpaired)
+    assert [part.shape.channels for part in splits.train.domains.values()] == [1, 3]
+    with pytest.raises(ConfigError, match=r"cannot be resized"):
+        data.load(Data(name=str(pack), resident="false", channels=3), batch=data.Unpaired)
+    with pytest.raises(DataError, match=r"two domains without pairs"):
+        data.load(Data(name=str(pack)), batch=data.Pairs)
+    with pytest.raises(DataError, match=r"is a pack of two domains, which the families cyclegan and pix2pix"):
+        loaded(pack)
+
+
+def test_pictures_side_by_side_and_pairs_that_lack_one(tmp_path: Path) -> None:
+    (tmp_path / "wide").mkdir()
+    for index in range(12):
+        picture = Image.new("RGB", (20, 10), (10, index, 7))
+        picture.paste((20, index, 7), (10, 0, 20, 10))
+        picture.save(tmp_path / "wide" / f"{index:02}.png")
+    (tmp_path / "wide" / "03.png").write_bytes((tmp_path / "wide" / "03.png").read_bytes()[:60])
+    values, pack = Data(name="wide", size=8, corrupt="skip"), tmp_path / "wide.simpack"
+    done = packing.pack(tmp_path / "wide", values, pack, batch=data.Pairs)
+    assert done.counts == {"trainA": 10, "trainB": 10, "testA": 1, "testB": 1}
+    assert "03.png" in done.left_out[0]
+    a, b = data.load(Data(name=str(pack)), batch=data.Pairs).train.domains.values()
+    assert (a.images[:, 0].unique().tolist(), b.images[:, 0].unique().tolist()) == ([10], [20])
+    assert torch.equal(a.images[:, 1], b.images[:, 1])
+
+
+def test_the_counterpart_of_a_lost_picture_is_left_out_too(two: Path) -> None:
+    (two / "trainB" / "5.png").write_bytes(b"no picture")
+    pack = two.parent / "two.simpack"
+    done = packing.pack(two, Data(name="two", size=8, corrupt="skip"), pack, batch=data.Unpaired)
+    assert sum(done.counts.values()) == 58
+    assert "trainA/5.png: the image that it is paired with cannot be read." in done.left_out
+    assert data.load(Data(name=str(pack)), batch=data.Pairs).train.paired
+
+
+def test_pictures_in_other_proportions_are_packed_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "tall").mkdir()
+    for index in range(12):
+        Image.new("L", (16, 48), index).save(tmp_path / "tall" / f"{index}.png")
+    packing.pack(tmp_path / "tall", Data(name="tall", size=24, width=8), tmp_path / "tall.simpack")
+    for resident in ("true", "false"):
+        assert loaded(tmp_path / "tall.simpack", resident=resident).train.images.shape == (11, 1, 24, 8)
+    with pytest.raises(ConfigError, match=r"holds pictures of 1 x 24 x 8.*--data.size 24 --data.channels 1"):
+        loaded(tmp_path / "tall.simpack", resident="false", size=24)
+
+
+# ------------------------------------------------------------------------------ sets that do not fit into memory
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "simulacra" / "packs"
+
+
+@pytest.mark.parametrize("options", [{}, {"validation": 0.2, "test": 0.3}, {"per_class": 4}])
+def test_a_set_that_is_packed_first_is_the_same_set(folder: Path, cache: Path, options: dict[str, Any]) -> None:
+    (folder / "cats" / "broken.png").write_bytes(b"no picture")
+    values = Data(name=str(folder), size=8, corrupt="skip", **options)
+    with pytest.warns(UserWarning, match=r"is packed first, which takes 0.0 GB of disk"):
+        packed_first = data.load(values.model_copy(update={"resident": "false"}))
+    held = data.load(values.model_copy(update={"resident": "true"}))
+    assert packed_first.fingerprint() == held.fingerprint()
+    assert packed_first.train.names == held.train.names
+    assert len(list(cache.iterdir())) == 1
+    again = data.load(values.model_copy(update={"resident": "false"}))  # says nothing: the pack is there
+    assert again.fingerprint() == held.fingerprint()
+    (folder / "cats" / "broken.png").unlink()
+    with pytest.warns(UserWarning, match=r"is packed first"):
+        data.load(values.model_copy(update={"resident": "false"}))
+
+
+@pytest.mark.parametrize("batch", [data.Pairs, data.Unpaired])
+def test_so_are_two_domains(two: Path, cache: Path, batch: type[data.Images]) -> None:
+    values = Data(name=str(two), size=8, validation=0.1, swap=True)
+    with pytest.warns(UserWarning, match=r"is packed first"):
+        packed_first = data.load(values.model_copy(update={"resident": "false"}), batch=batch)
+    assert packed_first.train.mapped
+    held = data.load(values.model_copy(update={"resident": "true"}), batch=batch)
+    assert packed_first.fingerprint() == held.fingerprint()
+    assert cache.exists()
+
+
+def test_a_set_beyond_the_memory_is_packed_by_itself(
+    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs.machine, "free_memory", lambda: 20_000)
+    with pytest.raises(ConfigError, match=r"would take about"):
+        loaded(folder, size=8, resident="true")
+    assert not cache.exists()
+    monkeypatch.setattr(reading, "refuse_beyond_memory", lambda *_: None)  # which 512 pictures would be, of 20 kB
+    with pytest.warns(UserWarning, match=r"; 0.0 GB of memory are free"):
+        assert loaded(folder, size=8).train.mapped

@@ -10,7 +10,18 @@ from simulacra.cli.output import counted, refuse_existing, say, tell
 from simulacra.cli.parser import Verbs
 from simulacra.errors import ConfigError
 
-KEYS = ("size", "channels", "fit", "background", "range", "corrupt", "max_megapixels", "test")  # of `data`
+KEYS = (
+    "size",
+    "width",
+    "channels",
+    "channels_b",
+    "fit",
+    "background",
+    "range",
+    "corrupt",
+    "max_megapixels",
+    "test",
+)  # of `data`
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -21,6 +32,9 @@ def add_verbs(verbs: Verbs) -> None:
     sub.add_argument("source", type=Path, metavar="PATH", help="folder or zip of pictures; with --check, a pack")
     sub.add_argument("--out", type=Path, metavar="FILE.simpack", help="file for the pack")
     sub.add_argument("--check", action="store_true", help="compare every block of a pack with its digest")
+    sub.add_argument(
+        "--domains", action="store_true", help="pack two domains, of folders A and B or side by side in each picture"
+    )
     sub.add_argument("--force", action="store_true", help="overwrite a pack")
     for key in KEYS:
         meaning = str(config.Data.model_fields[key].description)
@@ -33,7 +47,7 @@ def _pack(options: argparse.Namespace) -> None:
         _refuse_ignored({"out": options.out, "force": options.force or None, **pairs})
         _check(options.source)
         return
-    from simulacra.data import packing, packs
+    from simulacra.data import Images, Unpaired, packing, packs
 
     out = options.out
     if out is None or not packs.is_pack(out.name) or out.is_dir():
@@ -42,12 +56,14 @@ def _pack(options: argparse.Namespace) -> None:
     read = config.override({key: text for key, text in pairs.items() if text is not None})
     values = config.merge(read, {"data": {"name": str(options.source)}, "model": {"family": "vae"}})
     data = config.parse(values, prefix="--").data  # any family: it is not looked at
-    done = packing.pack(options.source, data, out, counted)
+    if options.domains and data.width not in (None, data.size):
+        raise ConfigError("Two domains are translated as squares, so leave --data.width out.")
+    done = packing.pack(options.source, data, out, counted, batch=Unpaired if options.domains else Images)
     for line in done.left_out:
         tell(f"left out: {line}")
-    channels, size, _ = done.shape
-    counts = ", ".join(f"{count:,} for {split}" for split, count in done.counts.items())
-    say(out, f"{counts}, of {channels} x {size} x {size}; {done.size / 1e9:,.3f} GB")
+    counts = ", ".join(f"{count:,} for {part}" for part, count in done.counts.items())
+    shapes = " and ".join(" x ".join(map(str, shape)) for shape in dict.fromkeys(done.shapes))
+    say(out, f"{counts}, of {shapes}; {done.size / 1e9:,.3f} GB")
 
 
 def _refuse_ignored(given: dict[str, object]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulacra import config
-from simulacra.cli.output import PLAIN_SECONDS, refuse_picture_name, say, show
+from simulacra.cli.output import PLAIN_SECONDS, counted, refuse_picture_name, say, show, tell
 from simulacra.cli.parser import Verbs, add_data_root
 from simulacra.cli.words import natural, positive, source, storable
 from simulacra.errors import ConfigError, nearest, printable
@@ -87,9 +87,11 @@ def _train(options: argparse.Namespace) -> None:
     if options.preview is not None:
         _preview(options, recipe)
         return
+    from simulacra.data import overflow
     from simulacra.training import follower, processes
     from simulacra.training.session import Session
 
+    overflow.watch.set(overflow.Watch(tell, counted))
     with processes.job() as team:
         if not team.leads:
             follower.serve(team)

@@ -78,7 +78,8 @@ class Data(Section):
         "default: the full range of the file's type",
     )
     resident: Literal["auto", "true", "false"] = Field(
-        "auto", description="hold the pixels of a pack in memory; auto: if they take less than half of what is free"
+        "auto",
+        description="hold the pixels in memory; auto: if there is room. Folders and zips that do not fit are packed first",
     )
     per_class: Annotated[int, Field(ge=1)] | None = Field(
         None, description="number of training images kept of each class; default: all"

@@ -14,7 +14,7 @@ from simulacra import images
 from simulacra.config import Data, sources
 from simulacra.config.seeds import derived_seed
 from simulacra.data import degradation as degradations
-from simulacra.data import digits, domains, folders, given, idx, packs, reading, shapes, stacked
+from simulacra.data import digits, domains, folders, given, idx, overflow, packs, reading, shapes, stacked
 from simulacra.data.archives import ARCHIVES
 from simulacra.data.dataset import Dataset, Images, Labelled, Pairs, Parts, Splits, Unpaired
 from simulacra.data.given import Given
@@ -110,14 +110,15 @@ def load(
 def _read(data: Data, root: Path | None, batch: type[Images]) -> Parts:
     given.refuse_absent(data.name)
     if packs.is_pack(data.name) and Path(data.name).is_file():
-        if batch is Unpaired or batch is Pairs:
-            raise DataError(f"{data.name} is a pack of one domain, and this family needs two. Give a folder or a zip.")
-        return packs.load(Path(data.name), data)
+        return packs.load(Path(data.name), data, batch)
+    there = data.name not in SOURCES and os.path.exists(data.name)  # noqa: PTH110 - false for impossible names
+    if there and (pack := overflow.packed(Path(data.name), data, batch)) is not None:
+        return packs.load(pack, data.model_copy(update={"resident": "false"}), batch)
     if batch is Unpaired or batch is Pairs:
         return domains.load(data, batch, root)
     if data.name in SOURCES:
         return Parts(*SOURCES[data.name].load(data, root))
-    if os.path.exists(data.name):  # noqa: PTH110 - unlike Path.exists it is false for impossible names
+    if there:
         return folders.load(Path(data.name), data)
     if data.name in ARCHIVES:
         raise DataError(
@@ -151,13 +152,15 @@ def completed(parts: Parts, data: Data) -> Splits:
         train, test = train.divide(data.test, seed=1)
         remarks.append(f"images for testing: {_counted(test)}, held out ({data.test:.3g} of all, data.test)")
     else:
-        remarks.append(f"images for testing: {_counted(test)}, the source's own test split")
+        own = "as the pack divides them" if test.mapped else "the source's own test split"
+        remarks.append(f"images for testing: {_counted(test)}, {own}")
     test = _fitted(test, data)
     if data.per_class is not None:
         train = train.few(data.per_class, data.per_class_seed)
     if validation is not None:
         validation = _fitted(validation, data)
-        remarks.append(f"images for validation: {_counted(validation)}, the source's own split, not trained on")
+        own = "as the pack divides them" if validation.mapped else "the source's own split"
+        remarks.append(f"images for validation: {_counted(validation)}, {own}, not trained on")
     elif dividing:
         train, validation = train.divide(data.validation, seed=2)
         held = f"held out ({data.validation:.3g} of the training images, data.validation)"

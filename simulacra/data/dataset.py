@@ -108,11 +108,11 @@ class Dataset:
         if self.other is not None and not self.paired:
             (rest, share_of_a), (other, share_of_b) = (part.divide(share, seed) for part in self.domains.values())
             return replace(rest, other=other), replace(share_of_a, other=share_of_b)
-        count = min(len(self) - 1, max(1, round(share * len(self))))
         if self.mapped:
+            count = _share(len(self), share)
             return self._slice(count, len(self)), self._slice(0, count)
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        return self.take(order[count:].sort().values), self.take(order[:count].sort().values)
+        rest, held = held_out(len(self), share, seed)
+        return self.take(torch.tensor(rest)), self.take(torch.tensor(held))
 
     def _slice(self, start: int, stop: int) -> Dataset:
         """Images that follow each other, without copying: those of a pack lie in random order."""
@@ -121,6 +121,7 @@ class Dataset:
             images=self.images[start:stop],
             labels=None if self.labels is None else self.labels[start:stop],
             names=self.names[start:stop],
+            other=None if self.other is None else self.other._slice(start, stop),
             known=f"{self.known}[{start}:{stop}]",
         )
 
@@ -134,9 +135,10 @@ class Dataset:
 
     def digest(self) -> str:
         """Return the SHA-256 of the pixels."""
-        if self.known is not None:
+        if self.known is not None and self.other is None:
             return self.known
-        digest = hashlib.sha256(self.images.contiguous().numpy().tobytes())
+        own = self.images.contiguous().numpy().tobytes() if self.known is None else self.known.encode()
+        digest = hashlib.sha256(own)
         if self.other is not None:
             digest.update(self.other.digest().encode())
         return digest.hexdigest()
@@ -151,6 +153,18 @@ class Dataset:
             "classes": list(self.classes),
             "other": None if self.other is None else self.other.content(),
         }
+
+
+def _share(count: int, share: float) -> int:
+    """How many of ``count`` a share is: at least one, and not all."""
+    return min(count - 1, max(1, round(share * count)))
+
+
+def held_out(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Return which of ``count`` are kept and which a share of them are, both in order; the choice depends on seed."""
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    held = _share(count, share)
+    return order[held:].sort().values.tolist(), order[:held].sort().values.tolist()
 
 
 @dataclass(frozen=True)

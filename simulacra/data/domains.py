@@ -58,16 +58,16 @@ def load(data: Data, batch: type[Unpaired | Pairs], root: Path | None) -> Parts:
         raise ConfigError("Two domains are translated as squares, so data.width is for families of one domain.")
     if data.name == "shapes":
         train, test = shapes.domains(data.size or 32, paired=batch is Pairs)
-        return Parts(_swapped(train, data), _swapped(test, data))
+        return Parts(swapped(train, data), swapped(test, data))
     path = _source(data.name, root)
     files, others = find_with_others(path)
-    placed = _placed(files, path)
+    found = placed(files, path)
     if batch is Pairs:
-        _refuse_unlike_proportions(placed, data)
-    decoded, problems = _decoded(placed, data)
+        refuse_unlike_proportions(found, data)
+    decoded, problems = _decoded(found, data)
     problems += [str(others)] if others.counts else []
     if batch is Pairs:
-        decoded, bereft = _whole_pairs(placed, decoded)
+        decoded, bereft = _whole_pairs(found, decoded)
         problems += bereft
     parts = {
         split: _dataset(path, [item for item in decoded if item[0].split == split], data, split)
@@ -100,12 +100,12 @@ def _source(name: str, root: Path | None) -> Path:
     )
 
 
-def _placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
+def placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
     """Say of each file which split and domain it is of. Raises `DataError` unless there are two domains."""
-    placed = [place for entry in entries for place in [_place(entry)] if place is not None]
-    if not placed:
+    found = [place for entry in entries for place in [_place(entry)] if place is not None]
+    if not found:
         return _with_training(_side_by_side(entries, path), path)
-    known = sorted({place.domain for place in placed})
+    known = sorted({place.domain for place in found})
     if len(known) > 2:
         raise DataError(
             f"{path} holds {len(known)} domains: {', '.join(known)}. A translator knows two; train one for each pair, "
@@ -113,14 +113,14 @@ def _placed(entries: Sequence[Entry], path: Path) -> list[Placed]:
         )
     if known != ["A", "B"]:
         raise DataError(f"{path} holds images of domain {known[0]} only. {LAYOUTS}")
-    for split in sorted({place.split for place in placed}):
-        there = {place.domain for place in placed if place.split == split}
+    for split in sorted({place.split for place in found}):
+        there = {place.domain for place in found if place.split == split}
         if len(there) < 2:
             lacking = "B" if "A" in there else "A"
             raise DataError(
                 f"{path}: domain {lacking} of the {split} images is empty. Put images into {split}{lacking}."
             )
-    return _with_training(placed, path)
+    return _with_training(found, path)
 
 
 def _with_training(placed: list[Placed], path: Path) -> list[Placed]:
@@ -183,7 +183,7 @@ def _split(entry: Entry) -> str:
     return next((split for part in entry.name.parts[:-1] if (split := split_of(part))), "train")
 
 
-def _refuse_unlike_proportions(placed: Sequence[Placed], data: Data) -> None:
+def refuse_unlike_proportions(placed: Sequence[Placed], data: Data) -> None:
     """Raise `DataError` for a pair whose images would be cut or padded apart, so that they no longer show the same."""
     if data.fit == "stretch" or placed[0].domain == "AB":
         return
@@ -226,11 +226,14 @@ def _whole_pairs(placed: Sequence[Placed], decoded: Sequence[Decoded]) -> tuple[
     return kept, [f"{name}: the image that it is paired with cannot be read." for name in bereft]
 
 
+def asked_channels(data: Data) -> dict[str, int | None]:
+    """Return the channels asked for of domains A and B, before they are exchanged."""
+    a, b = data.channels, data.channels_b or data.channels
+    return {"A": b, "B": a} if data.swap else {"A": a, "B": b}
+
+
 def _dataset(path: Path, decoded: Sequence[Decoded], data: Data, split: str) -> Dataset:
-    asked = {"A": data.channels, "B": data.channels_b or data.channels}
-    if data.swap:
-        asked = {"A": asked["B"], "B": asked["A"]}
-    parts = []
+    asked, parts = asked_channels(data), []
     for domain, option in (("A", "channels"), ("B", "channels_b")):
         names = tuple(place.name for place, _ in decoded if place.domain == domain)
         pixels = [pixels for place, pixels in decoded if place.domain == domain]
@@ -238,10 +241,11 @@ def _dataset(path: Path, decoded: Sequence[Decoded], data: Data, split: str) -> 
             raise DataError(f"{path}: none of the {split} images of domain {domain} can be read.")
         found = asked[domain] or reading.common_channels(pixels, names, of=f" of domain {domain}", option=option)
         parts.append(Dataset(path.stem, reading.stack(pixels, found), names=names))
-    return _swapped(replace(parts[0], other=parts[1]), data)
+    return swapped(replace(parts[0], other=parts[1]), data)
 
 
-def _swapped(dataset: Dataset, data: Data) -> Dataset:
+def swapped(dataset: Dataset, data: Data) -> Dataset:
+    """Return two domains, exchanged where that was asked for."""
     if not data.swap:
         return dataset
     a, b = dataset.domains.values()

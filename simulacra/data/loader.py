@@ -6,7 +6,7 @@ that stream. Batches are gathered by index from one uint8 tensor on the training
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
@@ -47,9 +47,12 @@ class Loader(Protocol):
 
 
 class Ahead:
-    """Images that lie in a file: those that are expected next are read while the last ones are used."""
+    """Images that lie in a file: those that are expected next are read while the last ones are used.
 
-    def __init__(self, images: Tensor, device: torch.device) -> None:
+    Of several tensors of images, those of one index lie on each other's channels.
+    """
+
+    def __init__(self, device: torch.device, *images: Tensor) -> None:
         self.images, self.device = images, device
         self._pool = ThreadPoolExecutor(1)
         self._reading: tuple[Tensor, Future[Tensor]] | None = None
@@ -68,7 +71,8 @@ class Ahead:
         return whole.to(self.device, non_blocking=True)
 
     def _read(self, indices: Tensor) -> Tensor:
-        return self.images[indices.cpu()]
+        parts = [images[indices.cpu()] for images in self.images]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 
 class ImageLoader:
@@ -95,7 +99,7 @@ class ImageLoader:
     def _hold(self, dataset: Dataset) -> None:
         """Put what batches are gathered from on the device."""
         self.dataset = dataset
-        self._images = Ahead(dataset.images, self.device) if dataset.mapped else dataset.images.to(self.device)
+        self._images = Ahead(self.device, dataset.images) if dataset.mapped else dataset.images.to(self.device)
         self._labels = None if dataset.labels is None else dataset.labels.to(self.device)
 
     def batch(self, step: int) -> Images:
@@ -167,7 +171,12 @@ class PairsLoader(ImageLoader):
     """
 
     def _hold(self, dataset: Dataset) -> None:
-        super()._hold(_stacked(dataset))
+        a, b = dataset.domains.values()
+        if a.mapped:
+            super()._hold(replace(a, labels=None))
+            self._images = Ahead(self.device, a.images, b.images)
+        else:
+            super()._hold(replace(a, images=torch.cat([a.images, b.images], 1), labels=None))
         self._channels = dataset.shape.channels
         wrong = [step.name for step in self._pipeline.steps if not operation(step.name).geometric]
         if wrong:
@@ -182,7 +191,7 @@ class PairsLoader(ImageLoader):
 
     def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
         """Yield the pairs of a data set once, in order, for measuring."""
-        yield from map(self._split, super().fixed(_stacked(dataset), batch))
+        yield from _side_by_side(super().fixed, dataset, batch)
 
     def _split(self, batch: Images) -> Pairs:
         x = batch.image
@@ -220,13 +229,12 @@ class DegradedLoader(ImageLoader):
 
     def fixed(self, dataset: Dataset, batch: int = 500) -> Iterator[Images]:
         """Yield the pairs of a data set once, in order, for measuring."""
-        a, b = (super(DegradedLoader, self).fixed(part, batch) for part in dataset.domains.values())
-        yield from (Pairs(x.image, y.image) for x, y in zip(a, b, strict=True))
+        yield from _side_by_side(super().fixed, dataset, batch)
 
 
-def _stacked(dataset: Dataset) -> Dataset:
-    a, b = dataset.domains.values()
-    return replace(a, images=torch.cat([a.images, b.images], 1), labels=None)
+def _side_by_side(fixed: Callable[[Dataset, int], Iterator[Images]], dataset: Dataset, batch: int) -> Iterator[Pairs]:
+    a, b = (fixed(part, batch) for part in dataset.domains.values())
+    yield from (Pairs(x.image, y.image) for x, y in zip(a, b, strict=True))
 
 
 LOADERS: dict[type[Images], type[ImageLoader]] = {

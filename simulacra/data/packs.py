@@ -1,8 +1,9 @@
 """Packs: a folder or a zip of pictures, decoded once into one file that is read where it lies, however large it is.
 
 A pack is a safetensors file that other tools can read too: for each split ``SPLIT.images``, uint8 ``(N, C, H, W)``,
-``SPLIT.labels`` where there are classes, and ``SPLIT.names``, JSON. The pictures of each split lie in random order, so
-that a share is held out without copying. Digests of blocks of the pixels tell a damaged pack from a whole one.
+``SPLIT.labels`` where there are classes, and ``SPLIT.names``, JSON. Two domains have parts of their own, ``trainA`` and
+``trainB`` in place of ``train``; equal names at equal places are pairs. The pictures of each split lie in random order,
+so that a share is held out without copying. Digests of blocks of the pixels tell a damaged pack from a whole one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import mmap
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from torch import Tensor
 
 from simulacra import machine
 from simulacra.config import Data
-from simulacra.data.dataset import Dataset, Parts
+from simulacra.data.dataset import Dataset, Images, Pairs, Parts, Unpaired
 from simulacra.errors import ConfigError, DataError
 from simulacra.images.find import PACK
 
@@ -32,6 +34,7 @@ MAKE = "simulacra pack PATH --out FILE.simpack"
 CHECKED = 32  # blocks that are compared whenever a pack is opened
 RESIDENT_SHARE = 0.5  # of the free memory, which a set that is held in memory may take
 SPLITS = ("train", "test", "validation")
+DOMAINS = ("A", "B")
 
 
 def is_pack(name: str) -> bool:
@@ -39,17 +42,43 @@ def is_pack(name: str) -> bool:
     return name.lower().endswith(PACK)
 
 
-def load(path: Path, data: Data) -> Parts:
+def load(path: Path, data: Data, batch: type[Images] = Images) -> Parts:
     """Open a pack: its pixels are held in memory or read where they lie, as ``data.resident`` says.
 
-    Raises `DataError` for a file that is damaged, was cut short, or is not a pack, `ConfigError` for another size.
+    Raises `DataError` for a file that is damaged, was cut short, is not a pack, or does not hold what a ``batch`` is
+    of, `ConfigError` for another size.
     """
     opened = Opened(path)
+    _refuse_other_domains(opened, batch)
     opened.check(CHECKED)
     resident, told = _resident(opened, data)
-    parts = {split: opened.dataset(split, resident=resident) for split in SPLITS if f"{split}.images" in opened.tensors}
     _refuse_other_options(opened, data, resident=resident)
+    parts = {split: opened.split(split, data, resident=resident) for split in SPLITS if opened.holds(split)}
+    if batch is Pairs and not all(part.paired for part in parts.values()):
+        raise DataError(
+            f"{path} holds two domains without pairs. Train without pairs: simulacra train cyclegan --data {path}"
+        )
     return Parts(parts["train"], parts.get("test"), parts.get("validation"), (), (told,))
+
+
+def _refuse_other_domains(opened: Opened, batch: type[Images]) -> None:
+    """Refuse a pack of one domain where two are needed, or the other way about, and pairs that do not fit."""
+    two = batch in (Unpaired, Pairs)
+    if two and not opened.two:
+        raise DataError(
+            f"{opened.path} is a pack of one domain, and this family needs two. Make one of two: "
+            f"simulacra pack PATH --domains --out FILE{PACK}"
+        )
+    if opened.two and not two:
+        raise DataError(
+            f"{opened.path} is a pack of two domains, which the families cyclegan and pix2pix translate. Type: "
+            f"simulacra train cyclegan --data {opened.path}"
+        )
+    if batch is Pairs and not opened.about.get("aligned", True):
+        raise DataError(
+            f"{opened.path} holds pairs whose images had other proportions than their counterparts, so they no longer "
+            "show the same. Make the pack again with --data.fit stretch, or from pictures with the same proportions."
+        )
 
 
 def _resident(opened: Opened, data: Data) -> tuple[bool, str]:
@@ -63,14 +92,23 @@ def _resident(opened: Opened, data: Data) -> tuple[bool, str]:
 
 def _refuse_other_options(opened: Opened, data: Data, *, resident: bool) -> None:
     """A pack that is read where it lies cannot be changed as a whole."""
-    channels, size, _ = opened.shape
-    other = data.size not in (None, size) or data.channels not in (None, channels)
+    channels, height, width = opened.shape
+    asked = None if data.size is None and data.width is None else (data.size or data.width, data.width or data.size)
+    other = asked not in (None, (height, width)) or _has_other_channels(opened, data)
     if not resident and (other or data.binarize_once):
+        size, wide = asked or (height, width)
         raise ConfigError(
-            f"{opened.path} holds pictures of {channels} x {size} x {size}, which are read where they lie, so they "
+            f"{opened.path} holds pictures of {channels} x {height} x {width}, which are read where they lie, so they "
             f"cannot be resized or binarised as a whole. Make another pack: simulacra pack PATH --out FILE{PACK} "
-            f"--data.size {data.size or size} --data.channels {data.channels or channels}"
+            f"--data.size {size}{'' if wide == size else f' --data.width {wide}'} "
+            f"--data.channels {data.channels or channels}"
         )
+
+
+def _has_other_channels(opened: Opened, data: Data) -> bool:
+    asked = (data.channels, data.channels_b or data.channels)
+    shapes = opened.shapes[::-1] if data.swap else opened.shapes
+    return any(one not in (None, shape[0]) for one, shape in zip(asked, shapes, strict=False))
 
 
 class Opened:
@@ -83,7 +121,10 @@ class Opened:
             with path.open("rb") as file:
                 self._file = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             self._map = np.frombuffer(self._file, np.uint8, offset=HEADER)
-            self.shape: tuple[int, int, int] = tuple(self.tensors["train.images"]["shape"][1:])
+            self.two = "train.images" not in self.tensors
+            first = [f"train{domain}" for domain in DOMAINS] if self.two else ["train"]
+            self.shapes: list[tuple[int, int, int]] = [tuple(self.tensors[f"{n}.images"]["shape"][1:]) for n in first]
+            self.shape = self.shapes[0]
             self._refuse_odd_shapes()
         except FileNotFoundError:
             raise DataError(f"There is no pack {path}. Make it: {MAKE}") from None
@@ -110,6 +151,9 @@ class Opened:
         self.tensors: dict[str, Any] = header
         self.classes = tuple(map(str, json.loads(metadata["classes"])))
         self.digests: dict[str, str] = json.loads(metadata["sha256"])
+        self.about: dict[str, Any] = json.loads(metadata["about"])
+        if not isinstance(self.about, dict) or not isinstance(self.digests, dict):
+            raise ValueError("what it says of itself is not a table")
         place = 0
         for one in header.values():
             if one["data_offsets"][0] != place:
@@ -119,15 +163,18 @@ class Opened:
             raise ValueError(f"it has {end:,} bytes after its header, and should have {place:,}")
 
     def _refuse_odd_shapes(self) -> None:
-        channels, height, width = self.shape
-        if channels not in (1, 3, 4) or height != width or not 8 <= height <= 1024:
-            raise ValueError(f"its pictures are of {channels} x {height} x {width}")
+        for channels, height, width in self.shapes:
+            if channels not in (1, 3, 4) or not 8 <= min(height, width) <= max(height, width) <= 1024:
+                raise ValueError(f"its pictures are of {channels} x {height} x {width}")
+            if (height, width) != self.shape[1:] or (self.two and height != width):
+                raise ValueError("its two domains are not squares of one size")
         for name, one in self.tensors.items():
             start, end = one["data_offsets"]
             width = {"U8": 1, "I64": 8}[one["dtype"]]
             if int(np.prod(one["shape"], dtype=np.int64)) * width != end - start or min(one["shape"]) < 0:
                 raise ValueError(f"its part {name} has another size than its shape says")
-            if name.endswith(".images") and (tuple(one["shape"][1:]) != self.shape or one["dtype"] != "U8"):
+            own = self.shapes[-1] if name.endswith("B.images") else self.shape
+            if name.endswith(".images") and (tuple(one["shape"][1:]) != own or one["dtype"] != "U8"):
                 raise ValueError(f"its part {name} has pictures of another shape")
 
     @property
@@ -148,6 +195,19 @@ class Opened:
                 raise self._damaged(f"its pixels have changed, about {index * BLOCK:,} bytes after the header")
         return count
 
+    def holds(self, split: str) -> bool:
+        """Whether there are pictures of a split."""
+        return f"{split}{'A' if self.two else ''}.images" in self.tensors
+
+    def split(self, split: str, data: Data, *, resident: bool) -> Dataset:
+        """Return a split of one domain, or of two, exchanged where that was asked for."""
+        if not self.two:
+            return self.dataset(split, resident=resident)
+        if f"{split}B.images" not in self.tensors:
+            raise self._damaged(f"it has no {split} pictures of domain B")
+        a, b = (self.dataset(f"{split}{domain}", resident=resident) for domain in DOMAINS)
+        return replace(b, other=a) if data.swap else replace(a, other=b)
+
     def dataset(self, split: str, *, resident: bool) -> Dataset:
         """Return a split, its pixels in memory or where they lie."""
         images = self._tensor(f"{split}.images")
@@ -164,7 +224,7 @@ class Opened:
         if not resident and hasattr(mmap, "MADV_RANDOM"):
             self._file.madvise(mmap.MADV_RANDOM)  # else the system reads ten times as much, for a reading in order
         return Dataset(
-            self.path.stem, pixels, labels, self.classes, names, mapped=not resident, known=self.digests[split]
+            self.path.stem, pixels, labels, self.classes, names, mapped=not resident, known=str(self.digests.get(split))
         )
 
     def _array(self, name: str) -> np.ndarray[Any, Any]:
