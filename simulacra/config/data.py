@@ -79,7 +79,8 @@ class Data(Section):
     )
     resident: Literal["auto", "true", "false"] = Field(
         "auto",
-        description="hold the pixels in memory; auto: if there is room. Folders and zips that do not fit are packed first",
+        description="hold the pixels in memory; auto: if there is room. Folders and zips that do not fit are packed "
+        "first",
     )
     per_class: Annotated[int, Field(ge=1)] | None = Field(
         None, description="number of training images kept of each class; default: all"

@@ -103,9 +103,7 @@ def _of_two(
     placed = domains.placed(files, source)
     halves = placed[0].domain == "AB"
     side = data.size or reading.common_side([one.entry for one in placed], halves=halves)
-    kept, bereft = placed, []
-    if without:
-        kept, bereft = _whole(placed, without, paired=halves or batch is Pairs or _are_pairs(placed))
+    kept, bereft = _whole(placed, without, paired=halves or batch is Pairs or _are_pairs(placed))
     columns = {"A": slice(0, side), "B": slice(side, 2 * side)}
     parts: dict[str, Part] = {}
     for domain, asked in domains.asked_channels(data).items():

@@ -111,8 +111,8 @@ class Dataset:
         if self.mapped:
             count = _share(len(self), share)
             return self._slice(count, len(self)), self._slice(0, count)
-        rest, held = held_out(len(self), share, seed)
-        return self.take(torch.tensor(rest)), self.take(torch.tensor(held))
+        kept, held = held_out(len(self), share, seed)
+        return self.take(torch.tensor(kept)), self.take(torch.tensor(held))
 
     def _slice(self, start: int, stop: int) -> Dataset:
         """Images that follow each other, without copying: those of a pack lie in random order."""
