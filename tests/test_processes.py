@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from simulacra import config, parallel
@@ -145,6 +147,21 @@ def test_tasks_of_slurm_find_each_other() -> None:
         before = dict(other)
         team.adopt_slurm(other)
         assert other == before
+
+
+def test_an_attempt_does_not_meet_the_dead_of_the_one_before() -> None:
+    store, names = dist.HashStore(), []
+    for places in ([2, 1, 0], [1, 0, 2], [0, 2, 1]):
+        with ThreadPoolExecutor(3) as pool:
+            waiting = []
+            for rank in places:
+                waiting.append(pool.submit(team.agreed_name, store, rank, 3))
+                time.sleep(0.06)
+            found = {one.result(5) for one in waiting}
+        assert len(found) == 1
+        names += found
+        store.set("asking 1", "somebody who was killed while asking")
+    assert len(set(names)) == 3
 
 
 def test_verbs_that_train_alone_are_refused_in_several_processes(

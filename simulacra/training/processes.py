@@ -108,7 +108,7 @@ class Pulse(threading.Thread):
     def __init__(self, team: Team) -> None:
         super().__init__(daemon=True)
         self.team = team
-        self._store: Any = PrefixStore(f"pulse{os.environ.get(ATTEMPT, '0')}", _get_default_store())
+        self._store: Any = PrefixStore("pulse", _get_default_store())
         self._others = [rank for rank in range(team.count) if rank != team.rank] if team.leads else [0]
         self._done = threading.Event()
         self._silence = whole(SILENCE, 60, least=1)

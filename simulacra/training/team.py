@@ -11,6 +11,8 @@ import hashlib
 import io
 import os
 import re
+import time
+import uuid
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +26,7 @@ from simulacra.errors import ConfigError, LostProcess, SimulacraError, UserError
 from simulacra.parallel import Part, sent
 
 PATIENCE = timedelta(days=1)  # of a process that waits for the others: those who died are noticed at once, see `Pulse`
+POLL = 0.05  # seconds between two looks for processes that join
 HASHED = 8  # bytes of a digest that are compared
 
 
@@ -177,11 +180,43 @@ def adopt_slurm(environment: MutableMapping[str, str]) -> None:
 def join() -> Team:
     """Meet the other processes. Raises `LostProcess` where they do not come."""
     if not dist.is_initialized():
-        several_cards = torch.cuda.is_available() and torch.cuda.device_count() >= whole("LOCAL_WORLD_SIZE", 1)
+        several_cards = torch.cuda.is_available() and torch.cuda.device_count() >= int(
+            os.environ.get("LOCAL_WORLD_SIZE", "1")
+        )
         if several_cards:
-            torch.cuda.set_device(whole("LOCAL_RANK", 0))
-        dist.init_process_group("cpu:gloo,cuda:nccl" if several_cards else "gloo", timeout=PATIENCE)
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        backend = "cpu:gloo,cuda:nccl" if several_cards else "gloo"
+        sent(lambda: _meet(backend))
     return Team(dist.get_rank(), dist.get_world_size())
+
+
+def _meet(backend: str) -> None:
+    store, rank, count = next(dist.rendezvous("env://", timeout=PATIENCE))
+    store = dist.PrefixStore(agreed_name(store, rank, count), store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
+
+
+def agreed_name(store: dist.Store, rank: int, count: int) -> str:
+    """Agree with the other processes on a name that no attempt before has used.
+
+    torchrun keeps one store for all its attempts (torch 2.13), and nobody can tell the addresses of processes that
+    are dead from those of the living, so every attempt needs a part of the store for itself. The first process answers
+    whoever asks by a name of his own, also those who ask while it is listening, until all have taken the answer.
+    """
+    own = uuid.uuid4().hex
+    if rank == 0:
+        while store.add(own, 0) < count - 1:
+            asking = [f"asking {other}" for other in range(1, count)]
+            for name in [store.get(key).decode() for key in asking if store.check([key])]:
+                store.set(name, own)
+            time.sleep(POLL)
+        return own
+    store.set(f"asking {rank}", own)
+    while not store.check([own]):
+        time.sleep(POLL)
+    name = store.get(own).decode()
+    store.add(name, 1)
+    return name
 
 
 def _hash(tensor: Tensor) -> int:
