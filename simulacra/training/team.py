@@ -21,6 +21,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from simulacra.errors import ConfigError, LostProcess, SimulacraError, UserError
 from simulacra.parallel import Part, sent
@@ -191,12 +193,12 @@ def join() -> Team:
 
 
 def _meet(backend: str) -> None:
-    store, rank, count = next(dist.rendezvous("env://", timeout=PATIENCE))
-    store = dist.PrefixStore(agreed_name(store, rank, count), store)
+    store, rank, count = next(rendezvous("env://", timeout=PATIENCE))
+    store = PrefixStore(agreed_name(store, rank, count), store)
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
 
 
-def agreed_name(store: dist.Store, rank: int, count: int) -> str:
+def agreed_name(store: Store, rank: int, count: int) -> str:
     """Agree with the other processes on a name that no attempt before has used.
 
     torchrun keeps one store for all its attempts (torch 2.13), and nobody can tell the addresses of processes that
@@ -214,9 +216,9 @@ def agreed_name(store: dist.Store, rank: int, count: int) -> str:
     store.set(f"asking {rank}", own)
     while not store.check([own]):
         time.sleep(POLL)
-    name = store.get(own).decode()
-    store.add(name, 1)
-    return name
+    agreed: str = store.get(own).decode()
+    store.add(agreed, 1)
+    return agreed
 
 
 def _hash(tensor: Tensor) -> int:
