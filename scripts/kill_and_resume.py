@@ -1,11 +1,13 @@
 """Attack trainings, resume each of them, and compare its weights with those of an uninterrupted run, bit for bit.
 
-python scripts/kill_and_resume.py [--families gan cyclegan infogan] [--kills 20] [--aimed 10] [--signals 2] [--sizes 12]
+python scripts/kill_and_resume.py [--families gan cyclegan infogan pictures] [--kills 20] [--aimed 10] [--signals 2]
+    [--sizes 12]
 
 Each family trains for a few hundred steps with tiny networks: a GAN with averaged weights, a CycleGAN with pools of
-earlier translations, an InfoGAN with its memory of images. The attacks: SIGKILL at random moments; SIGKILL between
-writing a file and renaming it; SIGINT, SIGTERM and SIGHUP; and a disk that takes no file above a size from a random
-moment on. Trainings run in forked processes, on one thread. Exits with status 1 if a single bit differs.
+earlier translations, an InfoGAN with its memory of images, the recipe pictures with its gauge of overfitting. The
+attacks: SIGKILL at random moments; SIGKILL between writing a file and renaming it; SIGINT, SIGTERM and SIGHUP; and a
+disk that takes no file above a size from a random moment on. Trainings run in forked processes, on one thread. Exits
+with status 1 if a single bit differs.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ Attack = Callable[[], None]  # what a process does to itself before, or while, i
 
 TRAIN = {"precision": "float32", "ema": 200, "log": 32, "sheet": 320, "score": 320, "checkpoint": 64, "device": "cpu"}
 SMALL = {"widths": [4, 8], "dense": 16}
+SMALL_TOO = {"widths": [4, 8], "strides": [2, 2]}
 CASES: dict[str, dict[str, Any]] = {
     "gan": {
         "data": {"name": "digits", "size": 8},
@@ -47,6 +50,12 @@ CASES: dict[str, dict[str, Any]] = {
         "model": {"latent": 8, "memory": 64, "clusters": 10, "features": 16, "generator": SMALL,
                   "discriminator": {"widths": [4, 8]}},
         "train": {**TRAIN, "images": 640, "batch": 16},
+    },
+    "pictures": {
+        "data": {"name": "digits", "size": 16, "channels": 3, "validation": 0.1},
+        "model": {"latent": 4, "heads": 4, "start": 10, "overfitting": 0.1, "network": SMALL_TOO,
+                  "discriminator": {"widths": [4, 8]}},
+        "train": {**TRAIN, "images": 480, "batch": 16},
     },
     "cyclegan": {
         "model": {"pool": 16, "generator": {"width": 4, "blocks": 1},
