@@ -48,6 +48,8 @@ RUNS = {
         ["transform", "affine", "--shear", "10"],
         ["transform", "perspective", "--tilt", "30"],
         ["transform", "elastic", "--strength", "4"],
+        ["transform", "contrast"],
+        ["transform", "equalize"],
         ["compose", "collage"],
         TRAIN,
     ],
@@ -60,9 +62,11 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=Path(tempfile.gettempdir()) / "memory")
     parser.add_argument("--small", type=int, default=5000)
     parser.add_argument("--large", type=int, default=20)
+    parser.add_argument("--only", default="", help="commands that hold this word, such as train or elastic")
     options = parser.parse_args()
     small, large = options.folder / "small", options.folder / "large"
-    _make(small, large, options.small, options.large)
+    if not large.exists():
+        _make(small, large, options.small, options.large)
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         base = _peak(
@@ -71,6 +75,8 @@ def main() -> None:
         print(f"one small picture: {base} MB")
         for kind, folder in (("small", small), ("large", large)):
             for number, words in enumerate(RUNS[kind]):
+                if options.only and options.only not in words:
+                    continue
                 peak = _peak(_command(words, folder, out / f"{kind}-{number}"))
                 print(f"| `{' '.join(words[:2])}`, {kind} | {peak - base} |", flush=True)
 

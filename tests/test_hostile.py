@@ -154,8 +154,15 @@ def test_there_are_enough_cases() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_hostile_input_is_refused_in_one_line_and_harms_nothing(tmp_path: Path) -> None:
-    """A part of the cases that `python scripts/fuzz.py` tries: of the short ones a sixth, and all that may escape."""
-    verdicts = list(fuzzing.run(fuzzing.quick(), tmp_path))
-    assert len(verdicts) > 100
+@pytest.mark.parametrize(
+    ("chosen", "least"),
+    [(fuzzing.brief, 40), pytest.param(fuzzing.quick, 150, marks=pytest.mark.slow)],
+    ids=["brief", "quick"],
+)
+def test_hostile_input_is_refused_in_one_line_and_harms_nothing(
+    chosen: Callable[[], list[Case]], least: int, tmp_path: Path
+) -> None:
+    """A part of the cases that `python scripts/fuzz.py` tries: some of each kind, or a sixth and all escapes."""
+    verdicts = list(fuzzing.run(chosen(), tmp_path))
+    assert len(verdicts) >= least
     assert [verdict.line() for verdict in verdicts if verdict.faults and verdict.name not in known.KNOWN] == []

@@ -14,7 +14,8 @@ from tests.hostile.store import make
 from tests.hostile.verdict import Verdict
 
 DAMAGED, VALUES = 100, 0.075  # of the short suite: files at random, share of the values of options
-QUICK = 1 / 6  # of the short suite: in the test suite
+QUICK = 1 / 6  # of the short suite: in the slow test suite
+EACH = 4  # of the quick cases of a kind: in the test suite
 STEPS = {"picture": 3, "zip": 3, "model": 2, "lines": 2, "scores": 1, "environment": 3, "variable": 4, "streams": 3,
          "limit": 3, "run": 2}  # of the short suite: of so many cases of a kind one  # fmt: skip
 SHARES = {pictures: 0.45, archives: 0.2, texts: 0.2, weights: 0.15}  # of the cases at random
@@ -41,9 +42,19 @@ def short() -> list[Case]:
 
 
 def quick() -> list[Case]:
-    """What the test suite tries, in less than a minute: of the short cases a sixth at random, and all of escapes."""
+    """What the slow test suite tries: of the short cases a sixth at random, and all of escapes."""
     chance = Random(0)
     return [case for case in short() if "escape-" in case.name or (chance.random() < QUICK and not case.alone)]
+
+
+def brief() -> list[Case]:
+    """A few of each kind of the quick cases, for every run of the test suite: none that measures a machine's speed."""
+    kinds: dict[str, list[Case]] = {}
+    for case in quick():
+        kind, _, rest = case.name.partition("/")
+        if not rest.startswith("quickstart"):
+            kinds.setdefault("escape" if "escape-" in case.name else kind, []).append(case)
+    return [case for some in kinds.values() for case in some[:: -(-len(some) // EACH)]]
 
 
 def run(chosen: Sequence[Case], folder: Path) -> Iterator[Verdict]:

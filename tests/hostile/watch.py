@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ class Watch:
     def __init__(self) -> None:
         self.noted: list[str] = []
         self._allowed: tuple[str, ...] | None = None
+        self._deaf = threading.local()  # each thread hears what the others do
         sys.addaudithook(self._hear)
 
     @contextmanager
@@ -41,7 +43,7 @@ class Watch:
             self._allowed = None
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._allowed is None:
+        if self._allowed is None or getattr(self._deaf, "on", False):
             return
         if event == "open":
             self._opened(*arguments)
@@ -72,15 +74,15 @@ class Watch:
                 self._refuse_outside(event, path)
 
     def _refuse_outside(self, event: str, path: str | bytes | os.PathLike[Any]) -> None:
-        allowed, self._allowed = self._allowed, None  # realpath itself is heard
+        self._deaf.on = True  # realpath itself is heard
         try:
             text = os.fsdecode(path)
             real = os.path.realpath(Path(text).parent) + os.sep + Path(text).name
             if event == "open":
                 real = os.path.realpath(text)
         finally:
-            self._allowed = allowed
-        inside = any(real == place or real.startswith(place + os.sep) for place in allowed or ())
+            self._deaf.on = False
+        inside = any(real == place or real.startswith(place + os.sep) for place in self._allowed or ())
         if not inside and real not in ("/dev/null", "/dev/full", "/dev/tty"):
             self._refuse(f"outside: {event} {text}")
 
