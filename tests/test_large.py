@@ -78,6 +78,25 @@ def test_no_operation_with_a_reach_sees_further(tmp_path: Path) -> None:
         assert int((rows - 48).abs().max()) <= reach, name
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", [name for name, one in OPERATIONS.items() if one.measured])
+def test_what_is_measured_in_strips_is_what_the_whole_has(
+    name: str, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = {key: one.default for key, one in OPERATIONS[name].parameters.items() if one.kind != "picture"}
+    given = {"reference": picture(channels).image.mul(0.5).add(0.2)[..., :50]} if name == "transfer" else {}
+    step = Step(name, defaults)
+    whole = to_bytes(pictures.changed(picture(channels), [step], 3, given).pixels)
+    monkeypatch.setattr(large, "LARGE", 1)
+    monkeypatch.setattr(large, "STRIP", channels * 64 * 7)
+    parts = pictures.changed(picture(channels), [step], 3, given).pixels
+    assert parts.dtype == torch.uint8
+    assert not torch.equal(parts, picture(channels).pixels)
+    apart = (parts.int() - whole.int()).abs()
+    assert int(apart.max()) <= (0 if name == "equalize" else 1)
+    assert float((apart > 0).float().mean()) < 0.001
+
+
 @pytest.mark.parametrize("outside", ["black", "grey", "white", "edge", "mirror"])
 @pytest.mark.parametrize(
     ("name", "values"),

@@ -121,7 +121,8 @@ class Operation:
     changes in the inverse; None stands for no inverse. ``home`` names the function, as ``MODULE.FUNCTION`` below
     `simulacra.transforms`; an operation from outside the package brings its ``function``. ``reach``
     says how many pixels around it decide a pixel of the result, so that a large picture can be changed in strips; None
-    where all of them do.
+    where all of them do. Where these decide only by what is ``measured`` of them, that names a function of strips which
+    returns the function of one.
     """
 
     group: str
@@ -135,6 +136,7 @@ class Operation:
     one_of: tuple[str, ...] = ()
     undo: Mapping[str, Literal["negated", "inverted"]] | None = None
     home: str = ""
+    measured: str = ""
     reach: Callable[[Mapping[str, Any]], int] | None = field(default=None, compare=False, repr=False)
     function: Callable[..., Any] | None = field(default=None, repr=False)
 

@@ -183,7 +183,7 @@ OPERATIONS: dict[str, Operation] = {
     "contrast": Operation(
         _COLOUR, "Spread values away from their mean, or draw them towards it.",
         {"factor": _factor(1.2, "factor of the contrast; 0 gives a flat image", Range(0.67, 1.5))},
-        alpha="counted", home="colour.contrast",
+        alpha="counted", home="colour.contrast", measured="colour.contrast_of",
     ),
     "saturation": Operation(
         _COLOUR, "Strengthen or weaken the colours.",
@@ -200,12 +200,13 @@ OPERATIONS: dict[str, Operation] = {
         undo={"exponent": "inverted"}, home="colour.gamma", reach=_point,
     ),
     "equalize": Operation(
-        _COLOUR, "Equalise the histogram of each channel.", alpha="counted", home="colour.equalize"
+        _COLOUR, "Equalise the histogram of each channel.", alpha="counted", home="colour.equalize",
+        measured="colour.equalize_of",
     ),
     "transfer": Operation(
         _COLOUR, "Transfer the colours of another picture.",
         {"reference": Parameter(None, "picture whose colours are transferred", kind="picture")},
-        alpha="counted", home="colour.transfer",
+        alpha="counted", home="colour.transfer", measured="colour.transfer_of",
     ),
     "grey": Operation(_COLOUR, "Remove the colour.", home="colour.grey", reach=_point),
     "invert": Operation(_COLOUR, "Invert every value, as in a negative.", undo={}, home="colour.invert", reach=_point),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -13,9 +14,12 @@ from simulacra.images import from_unit, luma, to_bytes, to_unit
 from simulacra.transforms import lab
 from simulacra.transforms.common import CHUNK, Amount, clamped, in_chunks, per_image
 
+Operate = Callable[[Tensor], Tensor]
+
 LEVELS = 256
 BLACK = 1e-6  # on [0, 1]
 FLAT = 1e-3  # a spread of colours that is rounding and must not be stretched, in Lab (0 to 100) or [-1, 1]
+STRIP = 256  # rows of a second picture that are looked at at once
 POINTWISE = 1 << 20  # numbers worked on at once where each is seen once or twice only
 
 
@@ -42,6 +46,12 @@ def brightness(x: Tensor, amount: Amount = 0.1) -> Tensor:
 def contrast(x: Tensor, factor: Amount = 1.2) -> Tensor:
     """Multiply the distance of every pixel from the image's mean luma."""
     return _pointwise(lambda x, factor: _stretched(x, luma(x.mean((2, 3), keepdim=True)), factor), x, factor)
+
+
+def contrast_of(parts: Iterable[Tensor], factor: Amount = 1.2) -> Operate:
+    """`contrast` of an image that is seen in strips of rows."""
+    middle = luma(_moments(parts)[0].float())
+    return lambda x: _pointwise(lambda x, factor: _stretched(x, middle, factor), x, factor)
 
 
 def saturation(x: Tensor, factor: Amount = 1.5) -> Tensor:
@@ -125,16 +135,34 @@ def equalize(x: Tensor) -> Tensor:
     return in_chunks(_equalized, x) if x.numel() else x
 
 
+def equalize_of(parts: Iterable[Tensor]) -> Operate:
+    """`equalize` of images that are seen in strips of rows."""
+    table = _straightening(sum((_counts(_levels(part)) for part in parts), torch.zeros((), dtype=torch.int64)))
+    return lambda x: table.to(x.dtype).take(_levels(x)).view_as(x)
+
+
 def _equalized(x: Tensor) -> Tensor:
+    levels = _levels(x)
+    return _straightening(_counts(levels)).to(x.dtype).take(levels).view_as(x)
+
+
+def _levels(x: Tensor) -> Tensor:
+    """The levels of each channel ``(B C, H W)``, 256 more with every channel: places in a table of all."""
     levels = to_bytes(x).flatten(0, 1).flatten(1).long()
-    levels += LEVELS * torch.arange(len(levels), device=x.device).unsqueeze(1)
-    counts = torch.bincount(levels.flatten(), minlength=LEVELS * len(levels)).view(-1, LEVELS)
+    return levels.add_(LEVELS * torch.arange(len(levels), device=x.device).unsqueeze(1))
+
+
+def _counts(levels: Tensor) -> Tensor:
+    return torch.bincount(levels.flatten(), minlength=LEVELS * len(levels)).view(-1, LEVELS)
+
+
+def _straightening(counts: Tensor) -> Tensor:
+    """The new value of each level ``(channels, 256)``."""
     below = counts.cumsum(-1)
     darkest = below.gather(-1, (counts > 0).int().argmax(-1, keepdim=True))
-    spread = levels.shape[1] - darkest
+    spread = below[:, -1:] - darkest
     straight = (255 * (below - darkest) / spread.clamp(min=1)).round().clamp(min=0)
-    table = torch.where(spread > 0, straight, torch.arange(LEVELS, device=x.device)) / 127.5 - 1
-    return table.to(x.dtype).take(levels).view_as(x)
+    return torch.where(spread > 0, straight, torch.arange(LEVELS, device=counts.device)) / 127.5 - 1
 
 
 def transfer(x: Tensor, reference: Tensor) -> Tensor:
@@ -147,6 +175,46 @@ def transfer(x: Tensor, reference: Tensor) -> Tensor:
     _refuse_other_channels(x)
     wanted = lab.from_rgb(to_unit(reference).clamp(0, 1).expand(-1, 3, -1, -1))
     return clamped(from_unit(lab.to_rgb(_like(lab.from_rgb(to_unit(x).clamp(0, 1)), wanted))))
+
+
+def transfer_of(parts: Iterable[Tensor], reference: Tensor) -> Operate:
+    """`transfer` to an image that is seen in strips of rows."""
+
+    def seen(x: Tensor) -> Tensor:
+        return x if x.shape[1] == 1 else lab.from_rgb(to_unit(x).clamp(0, 1))
+
+    first, others = _peeked(parts)
+    grey = first.shape[1] == 1
+    _refuse_other_channels(first)
+    mean, spread = _moments(map(seen, others))
+    rows = torch.split(reference, STRIP, -2)
+    wanted = _moments(luma(part) if grey else seen(part.expand(-1, 3, -1, -1)) for part in rows)
+    factor = (wanted[1] / spread.clamp(min=FLAT)).float()
+    start = (wanted[0] - mean * factor).float()
+
+    def operate(x: Tensor) -> Tensor:
+        found = torch.addcmul(start, seen(x), factor)
+        return clamped(found if grey else from_unit(lab.to_rgb(found)))
+
+    return operate
+
+
+def _peeked(parts: Iterable[Tensor]) -> tuple[Tensor, Iterable[Tensor]]:
+    """The first part, and all of them."""
+    others = iter(parts)
+    first = next(others)
+    return first, itertools.chain([first], others)
+
+
+def _moments(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """The mean and the standard deviation of each channel over all pixels of the parts, ``(B, C, 1, 1)`` as float64."""
+    count, total, square = 0, torch.zeros(()), torch.zeros(())
+    for part in parts:
+        count += part.shape[-2] * part.shape[-1]
+        x = part.double()
+        total, square = total + x.sum((2, 3), keepdim=True), square + x.square().sum((2, 3), keepdim=True)
+    mean = total / count
+    return mean, (square / count - mean.square()).clamp(min=0).sqrt()
 
 
 def _like(values: Tensor, wanted: Tensor) -> Tensor:

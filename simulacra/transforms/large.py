@@ -5,7 +5,7 @@ A picture of 40 megapixels is 120 MB in a file's 8 bits and 480 MB as float32; o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -29,6 +29,13 @@ Operate = Callable[[Tensor], Tensor]
 def is_large(picture: Picture) -> bool:
     """Whether an opaque picture of 8 bits is worked on in parts."""
     return picture.pixels.dtype == torch.uint8 and picture.alpha is None and picture.pixels.numel() >= LARGE
+
+
+def strips(picture: Picture) -> Iterator[Tensor]:
+    """Yield the strips of a picture, none of which overlap."""
+    pixels = picture.pixels
+    for part in torch.split(pixels, max(1, STRIP * pixels.shape[-2] // pixels.numel()), -2):
+        yield from_bytes(part)
 
 
 def by_strips(picture: Picture, operate: Operate, reach: int) -> Picture:

@@ -12,8 +12,8 @@ from torch import Tensor
 from simulacra.images import from_unit, to_unit
 from simulacra.images.files import Picture
 from simulacra.operations import Step
-from simulacra.transforms.large import by_channels, by_movement, by_strips, is_large
-from simulacra.transforms.pipeline import applied, drawn, moving
+from simulacra.transforms.large import by_channels, by_movement, by_strips, is_large, strips
+from simulacra.transforms.pipeline import applied, drawn, measured, moving
 
 VISIBLE = 1 / 512  # alpha below which a pixel has no colour
 
@@ -31,6 +31,10 @@ def changed(picture: Picture, steps: Sequence[Step], seed: int, given: Mapping[s
 
         if is_large(picture) and step.operation.reach is not None:
             picture = by_strips(picture, operate, step.operation.reach(values))
+            continue
+        if is_large(picture) and step.operation.measured:
+            of_strip = measured(step.name, step.operation, strips(picture), values)
+            picture = by_strips(picture, of_strip, 0)
             continue
         if is_large(picture) and step.operation.geometric:
             picture = _moved(picture, step, values, operate, generator)

@@ -7,7 +7,7 @@ assert Pipeline.parse(str(pipeline)) == pipeline
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -23,9 +23,11 @@ from simulacra.transforms.geometry import Geometry
 
 def function(chosen: Operation) -> Callable[..., Any]:
     """Return the function of an operation: that of its ``home`` below `simulacra.transforms`, or its own."""
-    if chosen.function is not None:
-        return chosen.function
-    module, _, name = chosen.home.partition(".")
+    return _at_home(chosen.home) if chosen.function is None else chosen.function
+
+
+def _at_home(home: str) -> Callable[..., Any]:
+    module, _, name = home.partition(".")
     found: Callable[..., Any] = getattr(import_module(f"simulacra.transforms.{module}"), name)
     return found
 
@@ -51,6 +53,14 @@ def applied(
         return moving(name, chosen, x, generator, values).image(x)
     result: Tensor = function(chosen)(x, **_arguments(name, chosen, values, generator))
     return result
+
+
+def measured(
+    name: str, chosen: Operation, parts: Iterable[Tensor], values: Mapping[str, Any]
+) -> Callable[[Tensor], Tensor]:
+    """Return what an operation does to each strip of an image, having seen all of them."""
+    found: Callable[[Tensor], Tensor] = _at_home(chosen.measured)(parts, **_arguments(name, chosen, values, None))
+    return found
 
 
 def moving(
