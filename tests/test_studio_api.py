@@ -299,6 +299,23 @@ def test_uploaded_pictures_are_surveyed_and_planned(client: TestClient) -> None:
     assert len(found["crops"]) == 12
 
 
+def test_damaged_files_of_a_zip_do_not_stop_the_training_that_was_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Jobs, "tick", lambda _: None)  # nothing is trained here
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for k in range(20):
+            archive.writestr(f"{k}.png", studio.encoded(Image.new("RGB", (16, 16), (10 * k, 0, 0))))
+        archive.writestr("broken.png", b"nothing")
+    with TestClient(build(Settings(tmp_path)), base_url="http://localhost") as client:
+        upload = client.post("/api/uploads?name=some.zip").json()
+        client.post(f"/api/uploads/{upload['id']}/files", files={"files": ("some.zip", buffer.getvalue())})
+        assert len(client.get(f"/api/uploads/{upload['id']}/survey").json()["damaged"]) == 1
+        job = client.post("/api/jobs", json={"recipe": "pictures", "upload": upload["id"], "minutes": 1}).json()
+        assert job["command"].endswith("--data.corrupt skip")
+
+
 def finished(client: TestClient, number: int, seconds: float = 120.0) -> dict[str, Any]:
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -16,6 +16,7 @@ from simulacra.studio.house import Home, Json
 from simulacra.training import proposal
 
 router = APIRouter(prefix="/api", tags=["pictures"])
+LEFT_OUT = {"data": {"corrupt": "skip"}}  # damaged files of an upload were named on the page already
 Id = Annotated[str, InPath(pattern="^[0-9a-f]{16}$")]
 
 
@@ -92,7 +93,7 @@ async def survey_of(upload: Id, house: Home) -> Json:
 async def plan(upload: Id, ask: asks.Plan, house: Home) -> Json:
     """The plan of `quickstart` for so many minutes, in plain words."""
     found = house.uploads[upload]
-    proposed = await house.slow.run(lambda: proposal.propose(found.path, ask.minutes, {}))
+    proposed = await house.slow.run(lambda: proposal.propose(found.path, ask.minutes, LEFT_OUT))
     out = house.settings.runs / found.name
     return {"lines": _public(proposed.lines(out), found.path), "images": proposed.images, "rate": proposed.rate}
 

@@ -100,7 +100,8 @@ def training(ask: asks.Job, runs: Path, upload: Upload | None) -> tuple[list[str
     name = unused(runs, ask.name or stem)
     out = ["--out", str(runs / name)]
     if upload is not None and ask.minutes is not None:
-        return ["quickstart", str(upload.path), "--minutes", f"{ask.minutes:g}", *out], name, f"{upload.name}"
+        words = ["quickstart", str(upload.path), "--minutes", f"{ask.minutes:g}", *out, "--data.corrupt", "skip"]
+        return words, name, upload.name
     if ask.recipe == QUICKSTART and ask.data is None and not ask.options:
         return ["quickstart", *out], name, QUICKSTART
     source = str(upload.path) if upload is not None else _known(ask.data)

@@ -80,7 +80,7 @@ async function look(body, set, refused) {
         start.disabled = true;
         try { go("train", { job: (await post("jobs", { recipe: "pictures", upload: set.id, minutes: asked })).number }); } catch (error) { toast(error.message); start.disabled = false; }
       } }, t("train.start"));
-      fill(plan, card(t("pictures.planned"), h("ul", { class: "lines" }, proposed.lines.map(line => h("li", {}, line))), h("div", { class: "row" }, start)));
+      fill(plan, card(t("pictures.planned"), h("ul", { class: "lines" }, proposed.lines.filter(line => !found.lines.includes(line)).map(line => h("li", {}, line))), h("div", { class: "row" }, start)));
     } catch (error) { fill(plan); toast(error.message); }
     button.disabled = false;
   }
