@@ -69,6 +69,7 @@ function generatorPage(model, network, main) {
   right.append(stripSection(latents, decode, () => limit, +seed.value, sampled));
   right.append(walkSection(latents, decode, made => { z = made; soon(); }));
   if (model.sliders.length) right.append(sliderSection(model, () => z, soon, moved, value => { limit = value; sampled(+seed.value); }));
+  decode(z);  // the browser compiles while it draws the first pictures: they are not timed
   show();
 }
 
