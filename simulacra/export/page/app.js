@@ -4,8 +4,7 @@ function translatorPage(model, networks, main) {
   main.className = "wide";
   const canvases = [0, 1, 2].map(() => element("canvas")), note = element("p"), file = element("input", { type: "file", accept: "image/*", hidden: true });
   const time = element("span", { className: "time" }), drop = element("div", { className: "drop" }, told(element("p"), "drop"));
-  let to = model.translators[0].to, source = null;
-  let warm = null;
+  let to = model.translators[0].to, source = null, warm = null;
   const facts = wanted => model.translators.find(t => t.to === wanted);
 
   function show() {
