@@ -1,6 +1,6 @@
 """Peak memory of work on many small and on large pictures, beside that of one small picture.
 
-    python scripts/measure_memory.py [FOLDER] [--small 5000] [--large 20]
+    python scripts/measure_memory.py [FOLDER] [--small 5000] [--large 20] [--only WORD]
 
 Makes 5,000 pictures of 64 pixels and 20 of 40 megapixels (4 PNGs, the rest JPEGs), sends them through `transform` and
 `compose collage`, and reads them as `train` does. Prints the peak of each command, and what exceeds one small picture.
