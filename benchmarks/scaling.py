@@ -1,8 +1,8 @@
 """What a step costs with many devices, from counted operations, bytes and messages and from a device's constants.
 
-``python -m benchmarks.scaling [--recipes gan gan-large] [--rate 2e13] [--own-time 5e-3]``. Operations are counted in one
-step of each recipe, messages and bytes in one step that is divided among processes which are not there: nothing is
-sent. Then, with N devices at the same batch,
+``python -m benchmarks.scaling [--recipes gan gan-large] [--rate 2e13] [--own-time 5e-3]``. Operations are counted in
+one step of each recipe, messages and bytes in one that is divided among processes which are not there: nothing is sent.
+ Then, with N devices at the same batch,
 
     t(N) = F B / (N R) + o + 2 (N - 1) / N S / W + 2 m l log2 N
 
@@ -92,7 +92,7 @@ def counted() -> Iterator[list[int]]:
     try:
         yield sent
     finally:
-        dist.all_reduce, dist.all_gather = before  # type: ignore[assignment]
+        dist.all_reduce, dist.all_gather = before
 
 
 class Operations(TorchDispatchMode):
@@ -160,9 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{one.work / 1e6:,.1f} | {one.parameters:,} | {one.sent / 1e6:.2f} | {one.messages} | {one.read / 1e3:.1f}"
         )
         print(f"| `{recipe}` | {one.batch} | {told} |")
-    print(
-        "\n| recipe | link | images/s on 1 | 8 | 64 | 512 | MB/s read on 8 | pays up to |\n|---|---|---|---|---|---|---|---|"
-    )
+    print("\n| recipe | link | images/s on 1 | 8 | 64 | 512 | MB/s read on 8 | pays up to |")
+    print("|---|---|---|---|---|---|---|---|")
     for recipe, one in steps.items():
         one = Step(one.batch * options.factor, one.work, one.read, one.parameters, one.sent, one.messages)
         for name, link in LINKS.items():
