@@ -15,7 +15,7 @@ from tests.hostile.verdict import Verdict
 
 DAMAGED, VALUES = 100, 0.075  # of the short suite: files at random, share of the values of options
 QUICK = 1 / 6  # of the short suite: in the slow test suite
-EACH = 4  # of the quick cases of a kind: in the test suite
+EACH = 3  # of the quick cases of a kind: in the test suite
 STEPS = {"picture": 3, "zip": 3, "model": 2, "lines": 2, "scores": 1, "environment": 3, "variable": 4, "streams": 3,
          "limit": 3, "run": 2}  # of the short suite: of so many cases of a kind one  # fmt: skip
 SHARES = {pictures: 0.45, archives: 0.2, texts: 0.2, weights: 0.15}  # of the cases at random
