@@ -281,7 +281,11 @@ def test_a_form_knows_choices_bounds_and_meanings(client: TestClient) -> None:
 
 
 def test_the_api_describes_itself(client: TestClient) -> None:
-    paths = client.get("/api/openapi.json").json()["paths"]
+    described = client.get("/api/openapi.json").json()
+    paths = described["paths"]
+    refused = paths["/api/runs/{run}/decode"]["post"]["responses"]["422"]["content"]["application/json"]["schema"]
+    assert refused["$ref"].endswith("/Refusal")
+    assert described["components"]["schemas"]["Refusal"]["properties"]["detail"]["type"] == "string"
     assert {"/api/runs", "/api/runs/{run}/decode", "/api/jobs/{number}/events", "/api/uploads"} <= set(paths)
 
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from simulacra.cli.surroundings import explained
 from simulacra.errors import CapabilityError, RunError, SimulacraError, StorageError, printable
-from simulacra.studio import api_map, api_pictures, api_play, api_runs, api_steer, api_train
+from simulacra.studio import api_map, api_pictures, api_play, api_runs, api_steer, api_train, asks
 from simulacra.studio.guard import Guard
 from simulacra.studio.house import House
 from simulacra.studio.jobs import Full
@@ -23,6 +23,7 @@ from simulacra.studio.settings import JOBS, SECONDS, Settings
 from simulacra.studio.work import Busy
 from simulacra.version import __version__
 
+REFUSALS = (401, 403, 404, 409, 413, 421, 422, 429, 500, 503, 507)  # with a sentence that says why
 STATUS: dict[type[Exception], int] = {RunError: 404, CapabilityError: 409, StorageError: 507}
 
 
@@ -43,7 +44,7 @@ def build(settings: Settings) -> ASGIApp:
     )  # fmt: skip
     app.state.house = house
     for part in (api_runs, api_steer, api_train, api_pictures, api_play, api_map):
-        app.include_router(part.router)
+        app.include_router(part.router, responses={status: {"model": asks.Refusal} for status in REFUSALS})
     _answer_errors(app)
     app.mount("/", StaticFiles(directory=api_runs.page_folder(), html=True))
     return Guard(app, settings)

@@ -26,6 +26,12 @@ class Ask(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Refusal(BaseModel):
+    """What is answered to a request that is not met: one sentence."""
+
+    detail: str
+
+
 class Draw(Ask):
     """Latents drawn from the prior, with codes set by name."""
 

@@ -86,7 +86,7 @@ function follow(box, number, changed) {
     const viewing = document.body.classList.contains("view"), warning = [...rows].reverse().find(row => row.warning)?.warning;
     fill(state, card(null, h("div", { class: "row ends" }, h("h2", {}, job.run), h("span", { class: "badge" }, t(`state.${job.state}`))),
       total && last ? h("progress", { max: total, value: done, "aria-label": t("train.progress") }) : active ? h("progress", { "aria-label": t("train.progress") }) : null,
-      h("p", { class: "small num" }, last ? [t("runs.images", { n: count(done) + (total ? ` / ${count(total)}` : "") }), duration(last.seconds), active && Number.isFinite(left) ? t("train.left", { time: duration(left) }) : ""].filter(Boolean).join(" · ") : t(`statehint.${job.state}`)),
+      h("p", { class: "small num" }, last ? [t("runs.images", { n: count(total ? Math.min(done, total) : done) + (total ? ` / ${count(total)}` : "") }), duration(last.seconds), active && Number.isFinite(left) ? t("train.left", { time: duration(left) }) : ""].filter(Boolean).join(" · ") : t(`statehint.${job.state}`)),
       job.error ? h("div", { class: "warn" }, job.error) : null, warned(warning, job.remedies, job.run_id),
       h("div", { class: "row" }, viewing ? null : ["running", "queued"].includes(job.state) ? button(t("train.stop"), stop) : job.state === "stopped" && job.run_id ? button(t("train.resume"), again, true) : null,
         job.state === "done" && job.run_id ? [h("a", { class: "button main", href: `#explore?run=${encodeURIComponent(job.run_id)}` }, t("room.explore")), h("a", { class: "button", href: `#between?run=${encodeURIComponent(job.run_id)}` }, t("room.between"))] : null,
