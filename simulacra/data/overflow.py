@@ -1,4 +1,4 @@
-"""A folder or a zip beyond the memory: it is packed into the user's cache first, and read from there.
+"""A folder or a zip larger than memory: it is packed into the user's cache first, and read from there.
 
 The pack holds what the same pictures are in memory, in the same order and the same splits, so it does not matter to a
 training on which of the two it goes on. A pack in the cache may be deleted at any time; then it is made again.
