@@ -79,9 +79,10 @@ def discard_unfinished() -> None:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
-    """Yield a new folder among the system's temporary ones, which is gone when the block ends."""
-    folder = Path(tempfile.gettempdir()) / f"simulacra-{secrets.token_hex(8)}"
+def scratch(home: Path | None = None) -> Iterator[Path]:
+    """Yield a new folder in ``home``, or among the system's temporary ones, which is gone when the block ends."""
+    token = secrets.token_hex(8)
+    folder = Path(tempfile.gettempdir()) / f"simulacra-{token}" if home is None else home / f".part-{token}"
     try:
         folder.mkdir(0o700)
         yield folder

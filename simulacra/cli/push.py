@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
-from pathlib import Path
 
 from simulacra.cli.output import open_run, show, tell
 from simulacra.cli.parser import Verbs
@@ -21,12 +19,13 @@ def add_verbs(verbs: Verbs) -> None:
 def _push(options: argparse.Namespace) -> None:
     from simulacra.export import publish
     from simulacra.runs import hub
+    from simulacra.storage import scratch
 
     hub.refuse_name(options.name)
     run = open_run(options)
     if "/" in run.config.data.name:
         tell(f"simulacra: The config that is published names the folder of your pictures: {run.config.data.name}")
-    with tempfile.TemporaryDirectory() as folder:
-        address = publish.push(run, Path(folder), options.name, licence=options.licence, private=options.private)
-        sizes = [path.stat().st_size for path in Path(folder).iterdir()]
+    with scratch() as folder:
+        address = publish.push(run, folder, options.name, licence=options.licence, private=options.private)
+        sizes = [path.stat().st_size for path in folder.iterdir()]
     show(f"{address}: {len(sizes)} files, {sum(sizes):,} bytes")

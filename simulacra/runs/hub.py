@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from simulacra import machine
 from simulacra.errors import ConfigError, RunError, listed
 from simulacra.runs.folder import CONFIG, ENVIRONMENT, EVALUATION, METRICS, MODEL, PRIOR
+from simulacra.storage import scratch
 
 PREFIX = "hub:"
 READ = (MODEL, CONFIG, METRICS, EVALUATION, PRIOR, ENVIRONMENT)
@@ -132,12 +132,12 @@ def _fetch(api: Any, address: Address, names: Sequence[str]) -> None:
     """Fetch files of a commit; their folder appears when all are there."""
     home = _home(address)
     home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix=".part-") as folder:
-        staged = Path(folder) / "run"
+    with scratch(home.parent) as folder:
+        staged = folder / "run"
         staged.mkdir()
         for name in names:
             file = api.hf_hub_download(
-                address.repository, name, revision=address.revision, local_dir=Path(folder) / "fetched"
+                address.repository, name, revision=address.revision, local_dir=folder / "fetched"
             )
             shutil.move(file, staged / name)
         with contextlib.suppress(FileExistsError, OSError):  # another process was faster
