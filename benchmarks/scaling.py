@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.scaling [--recipes gan gan-large] [--rate 2e13] [--own-time 5e-3]``. Operations are counted in
 one step of each recipe, messages and bytes in one that is divided among processes which are not there: nothing is sent.
- Then, with N devices at the same batch,
+Then, with N devices at the same batch,
 
     t(N) = F B / (N R) + o + 2 (N - 1) / N S / W + 2 m l log2 N
 
