@@ -64,6 +64,9 @@ def test_a_discriminator_that_always_wins_is_told_when_samples_get_no_better() -
     found = said(rows([*LEARNING, 8.3, 10.0, 11.0], accuracy=0.99))
     assert [k for k, _ in found] == [14]
     assert "the discriminator is right 99.0% of the time, and samples do not get better" in found[0][1]
+    assert "Try a heavier penalty, a lower learning rate for the discriminator, or augmentation" in found[0][1]
+    assert not said(rows([*LEARNING, 8.3, 10.0, 11.0], accuracy=0.96))
+    assert said(rows([*LEARNING, 8.3, 10.0, 11.0], accuracy=0.975))
 
 
 def test_samples_that_are_alike_are_told() -> None:

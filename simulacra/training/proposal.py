@@ -23,7 +23,7 @@ RECIPE = "pictures"
 FEWEST = 16  # pictures below which there is nothing to learn
 SIDES = ((0.0, 32), (25.0, 64))  # minutes of one core from which pictures of so many pixels are worth it
 SMALLEST = 16  # pixels
-ALONE = 0.5  # share of the training's time before a discriminator joins in
+ALONE = 0.35  # share of the training's time before a discriminator joins in: by then layouts have settled
 USED = 0.9  # share of the time for training: the rest is reading, sheets and the report
 PROBED = 3.0  # seconds in which the speed is measured
 DRAWN = 12  # sample sheets of a training
@@ -49,9 +49,14 @@ class Proposal:
     images: int
 
     @property
+    def trained(self) -> int:
+        """How many pictures are trained on."""
+        return self.found.splits.get("train", self.found.count)
+
+    @property
     def passes(self) -> float:
         """How often each training picture is seen."""
-        return self.images / max(1, self.found.splits.get("train", self.found.count))
+        return self.images / max(1, self.trained)
 
     def command(self, out: Path) -> str:
         """Return the command that this proposal stands for."""
@@ -65,9 +70,9 @@ class Proposal:
         batch = config.parse(config.merge(config.recipe(RECIPE).values, self.changes)).train.batch
         return [
             *self.found.describe(),
-            expectation(self.found.count),
-            f"Model: a VAE that a discriminator joins halfway (recipe {RECIPE}) for pictures of {size} pixels "
-            f"{COLOURS[values['channels']]}.",
+            expectation(self.trained),
+            f"Model: a VAE that a discriminator joins after a third of the time (recipe {RECIPE}), for pictures of "
+            f"{size} pixels {COLOURS[values['channels']]}.",
             f"Length: {self.images:,} images in about {self.minutes:g} minutes at {self.rate:,.0f} images/s, which is "
             f"{self.images // batch:,} steps or {self.passes:,.0f} passes over the pictures.",
             *self._doubts(batch),
@@ -116,7 +121,7 @@ def expectation(count: int) -> str:
 
 
 def speeds(values: Config) -> tuple[float, float]:
-    """Return images a second of the first part of a training, which ends halfway in time, and of the whole of it."""
+    """Return images a second of the first part of a training, before a discriminator joins, and of the whole of it."""
     model = values.model
     if not isinstance(model, config.DeePSiM):
         rate = speed(values)

@@ -34,7 +34,8 @@ WARM_UP_SHARE, WARM_UP_IMAGES = 0.2, 10_000  # share of a training, and images s
 PATIENCE = 3  # measurements in a row that must show a fault
 MIN_VARIANCE = 0.1  # of samples, in units of the variance of real images: below it they are alike
 WORSENING_RATIO = 1.5  # ratio of the distance to the least so far: above it samples have become worse
-MAX_ACCURACY = 0.98  # share of the discriminator's verdicts that are right: above it it has won
+MAX_ACCURACY = 0.97  # share of the discriminator's verdicts that are right: above it it has won
+REMEDIES = "Try a heavier penalty, a lower learning rate for the discriminator, or augmentation of what it sees"
 PLATEAU_RATIO = 1.05  # ratio of the distance to the least so far: above it samples no longer improve
 UNLEARNT_RATIO = 0.5  # ratio of the least distance to the greatest: above it hardly anything was learned
 
@@ -176,7 +177,9 @@ def _faults(measured: Sequence[Row], total: int) -> dict[str, str]:
     stuck = all(row[DISTANCE] > PLATEAU_RATIO * least[DISTANCE] for row in last)
     unlearnt = least[DISTANCE] > UNLEARNT_RATIO * max(row[DISTANCE] for row in measured)
     if right > MAX_ACCURACY and least not in last and (stuck or unlearnt):
-        found["sure"] = f"the discriminator is right {right:.1%} of the time, and samples do not get better: {since}"
+        found["sure"] = (
+            f"the discriminator is right {right:.1%} of the time, and samples do not get better: {since}. {REMEDIES}"
+        )
     return found
 
 
