@@ -96,7 +96,7 @@ def rows(run: Run, folder: Path) -> Iterator[tuple[str, ...]]:
     yield family, "whole model", "safetensors", kilobytes(file), first.said.rpartition(" ")[2], "", ""
     page = on_a_page(run, part, folder / "page.html")
     if page is not None:
-        yield family, part.name, "html", *page, ""
+        yield (family, part.name, *page, "")
 
 
 def shown(run: Run) -> Part:
