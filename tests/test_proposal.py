@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,17 @@ def test_lengths_are_bounded_by_passes(folder: Path) -> None:
     found = proposal.propose(folder, 60 * 24, TINY)
     assert found.passes <= proposal.MOST_PASSES
     assert found.changes["data"]["size"] == 24
+
+
+def test_damaged_files_are_named_and_left_out(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "set")
+    (tmp_path / "set" / "00.png").write_bytes(b"damaged")
+    found = proposal.propose(tmp_path / "set", 1, {**TINY, "train": {**TINY["train"], "images": 64}})
+    said = "\n".join(found.lines(Path("out")))
+    assert "00.png" in said
+    assert "Files that cannot be read are left out." in said
+    assert "about a minute" in said
+    assert "--data.corrupt=skip" in said
 
 
 def test_every_choice_can_be_overridden(folder: Path) -> None:

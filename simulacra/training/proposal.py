@@ -68,13 +68,16 @@ class Proposal:
         values = self.changes["data"]
         size = f"{values['size']} x {values.get('width', values['size'])}"
         batch = config.parse(config.merge(config.recipe(RECIPE).values, self.changes)).train.batch
+        time = "about a minute" if self.minutes == 1 else f"about {self.minutes:g} minutes"
+        passes = "1 pass" if round(self.passes) == 1 else f"{self.passes:,.0f} passes"
         return [
             *self.found.describe(),
+            *(["Files that cannot be read are left out."] if values.get("corrupt") == "skip" else []),
             expectation(self.trained),
             f"Model: a VAE that a discriminator joins after a third of the time (recipe {RECIPE}), for pictures of "
             f"{size} pixels {COLOURS[values['channels']]}.",
-            f"Length: {self.images:,} images in about {self.minutes:g} minutes at {self.rate:,.0f} images/s, which is "
-            f"{self.images // batch:,} steps or {self.passes:,.0f} passes over the pictures.",
+            f"Length: {self.images:,} images in {time} at {self.rate:,.0f} images/s, which is "
+            f"{self.images // batch:,} steps or {passes} over the pictures.",
             *self._doubts(batch),
             *self._transparent(values["channels"]),
             f"The same as: {self.command(out)}",
@@ -161,8 +164,9 @@ def _by_the_pictures(found: Survey, minutes: float) -> dict[str, Any]:
     wanted = next(side for least, side in reversed(SIDES) if minutes >= least)
     size = max(SMALLEST, min(wanted, found.typical // 8 * 8))
     height, width = reading.by_proportions(found.proportions, found.alike, size)
-    across = {} if width == height else {"width": width}
-    return {"data": {"size": height, **across, "channels": 3 if found.colour > 0 else 1}}
+    others: dict[str, Any] = {} if width == height else {"width": width}
+    others |= {"corrupt": "skip"} if found.damaged else {}
+    return {"data": {"size": height, **others, "channels": 3 if found.colour > 0 else 1}}
 
 
 def _rhythm(images: int, rate: float) -> dict[str, int]:
