@@ -185,7 +185,7 @@ def test_it_says_when_augmentation_no_longer_helps() -> None:
     assert not model.diagnose({OVERFITTING: 0.9, PROBABILITY: 0.4})
     assert not model.diagnose({OVERFITTING: 0.5, PROBABILITY: MOST})
     (said,) = model.diagnose({OVERFITTING: 0.9, PROBABILITY: MOST})
-    assert "by heart" in said
+    assert "memorised" in said
     assert "stop here, or add pictures" in said
 
 
