@@ -158,7 +158,7 @@ def test_sizes_beyond_the_memory_are_refused_before_anything_is_made(
     monkeypatch.setattr(shapes, "generate", lambda *_: pytest.fail("drawn"))
     for name, told in ((str(tmp_path), "3 images of 1024 x 1024"), ("shapes", "14,000 sprites of 1024 x 1024")):
         with pytest.raises(ConfigError, match=rf"{told} pixels would take about .* Choose a smaller --data.size"):
-            data.load(Data(name=name, size=1024))
+            data.load(Data(name=name, size=1024, resident="true"))
     with pytest.raises(ConfigError, match="1,500 images of 256 x 256"):
         data.load(Data(name="digits", size=256))
     assert len(data.load(Data(name=str(tmp_path), size=64)).train) == 2
