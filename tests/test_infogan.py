@@ -220,7 +220,7 @@ def test_the_nearest_other_image_is_found_among_the_last() -> None:
 def test_clusters_need_a_category_and_enough_of_them() -> None:
     with pytest.raises(ConfigError, match="clusters are merged into 10 categories: set at least as many"):
         config.parse({"model": {"family": "infogan", "clusters": 5}})
-    with pytest.raises(ConfigError, match="anchor a categorical code, and there is none"):
+    with pytest.raises(ConfigError, match="clusters need a categorical code to anchor, and there is none"):
         config.parse({"model": {"family": "infogan", "clusters": 30, "categorical": {}}})
 
 

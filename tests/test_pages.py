@@ -436,7 +436,7 @@ def test_what_was_measured_otherwise_is_refused_with_what_to_type(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"data": {"name": "shapes", "size": 8, "channels": 1}}, "one learned from digits, the other from shapes"),
+        ({"data": {"name": "shapes", "size": 8, "channels": 1}}, "one was trained on digits, the other on shapes"),
         ({"data": {"name": "digits", "size": 10}}, "1 x 8 x 8, those of the other 1 x 10 x 10"),
         ({"data": {**SHORT["data"], "augment": ["binarize"]}}, "binarised"),
         ({"data": {**SHORT["data"], "validation": 0.1}}, "division into training and test images"),

@@ -169,6 +169,8 @@ def test_verbs_that_train_alone_are_refused_in_several_processes(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "29500")
     with pytest.raises(ConfigError, match=r"one of several processes"):
         Session.start("gan-mlp", data_name="digits", out=tmp_path / "run")
 

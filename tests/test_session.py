@@ -18,6 +18,7 @@ import torch
 
 from simulacra import Run, config, images
 from simulacra.errors import ConfigError, DivergenceError, InterruptedTraining, RunError, StorageError
+from simulacra.images import sheets
 from simulacra.models import Round
 from simulacra.models.vae import VAE
 from simulacra.pages import report
@@ -260,8 +261,9 @@ def test_the_report_escapes_what_it_quotes(finished: Path, tmp_path: Path) -> No
 
 def test_sheets_show_the_same_digits_all_the_time(finished: Path) -> None:
     first, last = (images.read(finished / "reconstructions" / f"{n:08d}.png", "sheet") for n in (0, 20))
-    top = (0, 0, first.width, first.height // 2)
-    bottom = (100, first.height // 2, first.width, first.height)
+    middle = (first.height - sheets.HEAD) // 2  # above the line that says how old the sheet is
+    top = (0, 0, first.width, middle)
+    bottom = (100, middle, first.width, 2 * middle)
     assert first.crop(top).tobytes() == last.crop(top).tobytes()
     assert first.crop(bottom).tobytes() != last.crop(bottom).tobytes()
 

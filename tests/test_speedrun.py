@@ -66,7 +66,7 @@ def test_the_list_of_goals(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "said"),
     [
         (["vae-mpl"], "There is no goal for 'vae-mpl'. Did you mean 'vae-mlp'?"),
-        (["--page", "a.md"], "Leave --page and --out out."),
+        (["--page", "a.md"], "leave out --page and --out."),
     ],
 )
 def test_mistakes(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

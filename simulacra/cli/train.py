@@ -91,8 +91,7 @@ def _train(options: argparse.Namespace) -> None:
     from simulacra.training import follower, processes
     from simulacra.training.session import Session
 
-    overflow.watch.set(overflow.Watch(tell, counted))
-    with processes.job() as team:
+    with overflow.watched(overflow.Watch(tell, counted)), processes.job() as team:
         if not team.leads:
             follower.serve(team)
             return

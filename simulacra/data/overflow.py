@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,17 @@ class Watch:
     counted: Counted | None = None
 
 
-watch: ContextVar[Watch] = ContextVar("watch", default=Watch())  # noqa: B039 - it cannot be changed
+_watch: ContextVar[Watch] = ContextVar("watch", default=Watch())  # noqa: B039 - it cannot be changed
+
+
+@contextmanager
+def watched(by: Watch) -> Iterator[None]:
+    """Tell a person, in the block, when a set is packed."""
+    token = _watch.set(by)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
 
 
 def packed(path: Path, data: Data, batch: type[Images]) -> Path | None:
@@ -53,11 +64,11 @@ def packed(path: Path, data: Data, batch: type[Images]) -> Path | None:
     pack = folder() / f"{path.stem}-{_key(path, files, data, batch)}{PACK}"
     if not pack.exists():
         known = "" if free is None else f"; {machine.gigabytes(free)} of memory are free"
-        watch.get().tell(
+        _watch.get().tell(
             f"{path} is packed first, which takes {machine.gigabytes(needed)} of disk{known}: {pack} is used again by "
             "the next training, and may be deleted when nothing trains on it."
         )
-        packing.pack(path, data, pack, watch.get().counted, batch=batch, ordered=True)
+        packing.pack(path, data, pack, _watch.get().counted, batch=batch, ordered=True)
     return pack
 
 

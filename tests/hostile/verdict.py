@@ -70,7 +70,7 @@ def of_streams(status: int | None, out: str, err: str) -> dict[str, str]:
     elif status and status != 1 and len(lines) != 1:
         faults["lines"] = f"{len(lines)} lines, the first {lines[0][:100]!r}"
     if any("bug in simulacra" in line or "--debug" in line for line in lines):
-        faults["traceback"] = next(line for line in lines if "--debug" in line or "fault of" in line)[:300]
+        faults["traceback"] = next(line for line in lines if "--debug" in line or "bug in simulacra" in line)[:300]
     longest = max(map(len, err.split("\n")))
     if longest > LONGEST:
         faults["long"] = f"{longest:,} characters"
