@@ -203,6 +203,7 @@ def test_reconstructed_samples(tmp_path: Path) -> None:
     assert 0 <= found["class_agreement"] <= 1
 
 
+@pytest.mark.slow
 def test_modes_of_stacks(data_root: Path, tmp_path: Path) -> None:
     changes = {"data": {"name": "stacked-mnist"}, "train": SHORT["train"]}
     players = {"generator": {"hidden": [16]}, "discriminator": {"hidden": [16]}}

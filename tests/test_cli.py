@@ -280,7 +280,10 @@ def test_invert(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
     assert size(tmp_path / "found.png")[1] == 3 * 60
 
 
-@pytest.mark.parametrize("family", ["vae", "gan", "autoencoder", "cvae", "infogan"])
+@pytest.mark.parametrize(
+    "family",
+    ["vae", "autoencoder", "cvae", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gan", "infogan"))],
+)
 def test_arithmetic_between_classes(family: str, runs: Path, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "moved.png"
     options = ["--plus", "3", "--minus", "8", "--n", 2, "--steps", 4]

@@ -172,6 +172,7 @@ def test_a_missing_extra_is_named(runs: dict[str, Path], monkeypatch: pytest.Mon
     assert evaluate.evaluate(Run.open(runs["gan"]), n=20).scores, "a GAN needs no extra"
 
 
+@pytest.mark.slow
 def test_data_may_be_compared_by_pixels(tmp_path: Path) -> None:
     small = {"network": {"kind": "mlp", "hidden": [16]}, "latent": 4}
     changes = {"data": {"name": "shapes", "size": 16}, "model": small, "train": SHORT["train"]}

@@ -115,6 +115,7 @@ def test_pictures_beyond_the_training_size_are_enlarged_as_wholes_then_cut_into_
     assert torch.allclose(translate(model, picture, "B"), zoom.zoomed(picture, 1.25), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_says_the_zoom_that_was_measured(tmp_path: Path) -> None:
     """Drawings show sprites on their own ground, which counts as no ink: the number is not 1, and is kept."""
     changes = {
