@@ -492,7 +492,7 @@ RUNS: dict[str, tuple[str, Build, bool]] = {
     "crowd": ("training", _crowd, True),
     "swapped-config": ("training", _swapped, True),
     "of-zoo": ("cli", _of(["sample", "zoo:vae"]), True),
-    "of-hub": ("cli", _of(["sample", "hub:owner/name@main"]), True),
+    "of-hub": ("cli", _of(["sample", "hub:owner/../name@main"]), True),
     "of-dash": ("cli", _of(["sample", "-"]), True),
     "of-dots": ("cli", _of(["sample", ".."]), True),
     "of-root": ("cli", _of(["sample", "/"]), True),
