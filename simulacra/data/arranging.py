@@ -11,7 +11,7 @@ import torch
 from simulacra.config import Data
 from simulacra.config.seeds import derived_seed
 from simulacra.data import domains, layout, reading
-from simulacra.data.dataset import Images, Pairs, Unpaired, held_out
+from simulacra.data.dataset import Images, Pairs, Unpaired, held_out, share_of
 from simulacra.data.packs import DOMAINS, SPLITS
 from simulacra.data.reading import Pixels, Sides
 from simulacra.errors import DataError
@@ -103,8 +103,10 @@ def _of_two(
     placed = domains.placed(files, source)
     halves = placed[0].domain == "AB"
     side = data.size or reading.common_side([one.entry for one in placed], halves=halves)
-    kept, bereft = _whole(placed, without, paired=halves or batch is Pairs or _are_pairs(placed))
-    columns = {"A": slice(0, side), "B": slice(side, 2 * side)}
+    kept, bereft = [one for one in placed if one.entry not in without], list[str]()
+    if halves or batch is Pairs or _are_pairs(placed):
+        kept, bereft = domains.whole_pairs(placed, kept)
+    columns = domains.halves_of(side)
     parts: dict[str, Part] = {}
     for domain, asked in domains.asked_channels(data).items():
         own = [Item(one.entry, one.name) for one in kept if one.domain in (domain, "AB")]
@@ -118,19 +120,6 @@ def _of_two(
     in_order = [parts[f"{split}{domain}"] for split in SPLITS for domain in DOMAINS]
     aligned = _are_aligned(placed, data, batch)
     return Arrangement(tuple(part for part in in_order if part.items), (side, side), (), tuple(bereft), aligned)
-
-
-def _whole(
-    placed: Sequence[domains.Placed], without: Collection[Entry], *, paired: bool
-) -> tuple[list[domains.Placed], list[str]]:
-    """Leave files out, of pairs their counterparts too; return the others, and a line for each counterpart."""
-    lost = {(one.split, one.name) for one in placed if one.entry in without}
-    kept = [one for one in placed if one.entry not in without]
-    if not paired:
-        return kept, []
-    bereft = [one.entry.name for one in kept if (one.split, one.name) in lost]
-    whole = [one for one in kept if (one.split, one.name) not in lost]
-    return whole, [f"{name}: the image that it is paired with cannot be read." for name in bereft]
 
 
 def _divided(items: dict[str, list[Item]], data: Data, *, ordered: bool) -> dict[str, list[Item]]:
@@ -157,7 +146,7 @@ def _shuffled(items: list[Item], split: str) -> list[Item]:
 
 
 def _first(count: int, share: float) -> tuple[list[int], list[int]]:
-    held = min(count - 1, max(1, round(share * count)))
+    held = share_of(count, share)
     return list(range(held, count)), list(range(held))
 
 

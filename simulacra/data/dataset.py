@@ -109,7 +109,7 @@ class Dataset:
             (rest, share_of_a), (other, share_of_b) = (part.divide(share, seed) for part in self.domains.values())
             return replace(rest, other=other), replace(share_of_a, other=share_of_b)
         if self.mapped:
-            count = _share(len(self), share)
+            count = share_of(len(self), share)
             return self._slice(count, len(self)), self._slice(0, count)
         kept, held = held_out(len(self), share, seed)
         return self.take(torch.tensor(kept)), self.take(torch.tensor(held))
@@ -155,15 +155,15 @@ class Dataset:
         }
 
 
-def _share(count: int, share: float) -> int:
-    """How many of ``count`` a share is: at least one, and not all."""
+def share_of(count: int, share: float) -> int:
+    """Return how many of ``count`` a share is: at least one, and not all."""
     return min(count - 1, max(1, round(share * count)))
 
 
 def held_out(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
     """Return which of ``count`` are kept and which a share of them are, both in order; the choice depends on seed."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    held = _share(count, share)
+    held = share_of(count, share)
     return order[held:].sort().values.tolist(), order[:held].sort().values.tolist()
 
 

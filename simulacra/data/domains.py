@@ -67,7 +67,9 @@ def load(data: Data, batch: type[Unpaired | Pairs], root: Path | None) -> Parts:
     decoded, problems = _decoded(found, data)
     problems += [str(others)] if others.counts else []
     if batch is Pairs:
-        decoded, bereft = _whole_pairs(found, decoded)
+        whole, bereft = whole_pairs(found, [place for place, _ in decoded])
+        kept = set(whole)
+        decoded = [(place, pixels) for place, pixels in decoded if place in kept]
         problems += bereft
     parts = {
         split: _dataset(path, [item for item in decoded if item[0].split == split], data, split)
@@ -211,18 +213,22 @@ def _decoded(placed: Sequence[Placed], data: Data) -> tuple[list[Decoded], list[
     found = [(place, pixels) for place, pixels in zip(placed, read.pixels, strict=True) if pixels is not None]
     if not halves:
         return found, read.problems
-    cuts = {"A": slice(0, size), "B": slice(size, 2 * size)}
     return [
-        (replace(p, domain=domain), both[:, cut]) for p, both in found for domain, cut in cuts.items()
+        (replace(p, domain=domain), both[:, cut]) for p, both in found for domain, cut in halves_of(size).items()
     ], read.problems
 
 
-def _whole_pairs(placed: Sequence[Placed], decoded: Sequence[Decoded]) -> tuple[list[Decoded], list[str]]:
-    """Leave out the counterparts of files that cannot be read; return the others, and one line for each left out."""
-    read = {place.entry.name for place, _ in decoded}
-    lost = {(place.split, place.name) for place in placed if place.entry.name not in read}
-    bereft = [place.entry.name for place, _ in decoded if (place.split, place.name) in lost]
-    kept = [(place, pixels) for place, pixels in decoded if (place.split, place.name) not in lost]
+def halves_of(size: int) -> dict[str, slice]:
+    """Return the columns of each domain in a file that holds two squares of a size side by side."""
+    return {"A": slice(0, size), "B": slice(size, 2 * size)}
+
+
+def whole_pairs(placed: Sequence[Placed], read: Sequence[Placed]) -> tuple[list[Placed], list[str]]:
+    """Leave out of what was ``read`` the counterparts of what was not; return the others, and a line for each."""
+    names = {place.entry.name for place in read}
+    lost = {(place.split, place.name) for place in placed if place.entry.name not in names}
+    bereft = [place.entry.name for place in read if (place.split, place.name) in lost]
+    kept = [place for place in read if (place.split, place.name) not in lost]
     return kept, [f"{name}: the image that it is paired with cannot be read." for name in bereft]
 
 

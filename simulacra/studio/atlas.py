@@ -73,7 +73,8 @@ def atlas(run: Run, ask: asks.Atlas) -> dict[str, Any]:
     return {
         "places": [[round(v, 4) for v in place] for place in places.tolist()],
         "labels": None if found.labels is None else found.labels[: ask.n], "classes": found.classes,
-        "sheet": pictures.address(images.picture(_tiled(images.from_bytes(small)))), "columns": COLUMNS,
+        "sheet": pictures.address(images.picture(images.grid(images.from_bytes(small), COLUMNS, gap=0))),
+        "columns": COLUMNS,
         "thumbnail": list(small.shape[-1:-3:-1]), "plane": flat,
         "shown": 1.0 if flat else float(spread.square().sum() / total),
         "command": command("encode", run.path, "--out", "latents.npz"), "python": None,
@@ -84,13 +85,6 @@ def _thumbnail(x: Tensor) -> tuple[int, int]:
     height, width = x.shape[2:]
     scale = min(1.0, THUMBNAIL / max(height, width))
     return max(1, round(scale * height)), max(1, round(scale * width))
-
-
-def _tiled(x: Tensor) -> Tensor:
-    """Lay images edge to edge in rows of `COLUMNS`."""
-    missing = -len(x) % COLUMNS
-    x = torch.cat([x, -torch.ones(missing, *x.shape[1:])])
-    return torch.cat([torch.cat(list(row), 2) for row in torch.split(x, COLUMNS)], 1)
 
 
 def more(run: Run, ask: asks.More) -> dict[str, Any]:

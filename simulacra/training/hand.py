@@ -11,9 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from simulacra.data import derived_seed
 from simulacra.models import Round
-from simulacra.training.seeding import random_state, seed_noise, set_random_state
+from simulacra.training.seeding import random_state, set_random_state
 from simulacra.training.trainer import Trainer
 
 
@@ -47,7 +46,8 @@ class ByHand(Trainer):
         players = self._turn(rounds, share=1)
         self._noise = random_state(self.loader.device)
         if not players:
-            self._end()
+            self._open = None
+            self._end_step()
             return self.round(still)
         moved = tuple(player for player in players if player not in still)
         for player in players:
@@ -60,13 +60,7 @@ class ByHand(Trainer):
 
     def _begun(self) -> Iterator[Round]:
         """Begin a step: its noise and its batch depend on the seed and the step alone."""
-        seed_noise(self.loader.device, derived_seed(self.seed, "noise", self.retry, self.step))
+        self._begin_step()
         self._noise = random_state(self.loader.device)
-        self._set_rates()
         self._open = self.model.rounds(self.loader.batch(self.step), self.step)
         return self._open
-
-    def _end(self) -> None:
-        self._open = None
-        self.step += 1
-        self.average.update(self.images, self.values.batch)

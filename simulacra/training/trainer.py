@@ -127,14 +127,21 @@ class Trainer:
         """Play one step: every round, every player of it on its own parameters only."""
         if not self.model.training:
             self.model.train()
-        seed_noise(self.loader.device, derived_seed(self.seed, "noise", self.retry, self.step))
-        self._set_rates()
+        self._begin_step()
         self._play(self.team.parts(self.values.batch, self.values.accumulate))
         self._record(self.model.watched)
-        self.step += 1
-        self.average.update(self.images, self.values.batch)
+        self._end_step()
         if self.values.verify and self.step % self.values.verify == 0 and self.team.count > 1:
             self.team.refuse_differences(self.model.state_dict())
+
+    def _begin_step(self) -> None:
+        """Let the noise of a step depend on the seed and the step alone, and set its learning rates."""
+        seed_noise(self.loader.device, derived_seed(self.seed, "noise", self.retry, self.step))
+        self._set_rates()
+
+    def _end_step(self) -> None:
+        self.step += 1
+        self.average.update(self.images, self.values.batch)
 
     def _play(self, parts: Sequence[Part]) -> None:
         """Play all rounds, each on one part of the batch after the other; all parts draw from the same random state."""
